@@ -1,0 +1,1 @@
+"""Turns the claims of multimodal-recommendation papers into pytest benchmark cases with verdicts."""

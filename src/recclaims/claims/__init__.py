@@ -1,0 +1,1 @@
+"""Claims, comparisons, statistics and verdicts."""

@@ -1,0 +1,1 @@
+"""Datasets: catalogues, interactions and the splits made of them."""

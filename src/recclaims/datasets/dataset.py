@@ -1,0 +1,138 @@
+"""A dataset: a catalogue of items and the interactions users had with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recclaims.datasets.catalogue import Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Aligned columns, one row per (user, item) pair, each pair at most once.
+
+    Attributes:
+        users: int32 (n,), index into `Dataset.user_ids`.
+        items: int32 (n,), index into `Dataset.items`.
+        ratings: float32 (n,), or None where the data is implicit.
+        timestamps: float64 (n,), seconds since the epoch, or None.
+    """
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    ratings: NDArray[np.float32] | None = None
+    timestamps: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def columns(self) -> Iterator[tuple[str, NDArray[np.generic]]]:
+        """Yield the name and the array of every column that is present."""
+        for name in ("users", "items", "ratings", "timestamps"):
+            column = getattr(self, name)
+            if column is not None:
+                yield name, column
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A catalogue and its interactions, with the protocol under which they are split and scored.
+
+    Attributes:
+        name: what tables and case names call it.
+        items: the catalogue; index in it is the item's row in every feature matrix.
+        user_ids: external ids; index in it is the user's number.
+        interactions: see Interactions.
+        relevance: the lowest rating that counts as relevant when scoring; None: every interaction counts.
+            Training always uses every interaction of the train part.
+        strategy: "random" or "temporal" (see splits).
+        given_split: int8 (n,), 0 train, 1 valid, 2 test, where the data came already split; else None.
+        planted: True for simulated interactions; tables always say so.
+        duplicates_dropped: repeated (user, item) pairs of which only the latest was kept.
+    """
+
+    name: str
+    items: Sequence[Item]
+    user_ids: Sequence[str]
+    interactions: Interactions
+    relevance: float | None = None
+    strategy: str = "random"
+    given_split: NDArray[np.int8] | None = None
+    planted: bool = False
+    duplicates_dropped: int = 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the interactions and the ids behind them: what a split and a cell depend on."""
+        digest = hashlib.sha256()
+        for name, column in self.interactions.columns():
+            digest.update(f"{name} {column.dtype} {len(column)}\n".encode())
+            digest.update(np.ascontiguousarray(column).data)
+        for text in (*self.user_ids, *(item.item_id for item in self.items)):
+            digest.update(text.encode() + b"\0")
+        if self.given_split is not None:
+            digest.update(self.given_split.tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def catalogue_fingerprint(self) -> str:
+        """SHA-256 of the items' ids, texts, attributes and image bytes: what features depend on."""
+        digest = hashlib.sha256()
+        for item in self.items:
+            parts = [item.item_id, item.title, item.description]
+            parts += [f"{slot}={value}" for slot, values in sorted(item.attributes.items()) for value in values]
+            parts += [f"{key}:{answer}" for key, answer in sorted(item.answers.items())]
+            digest.update("\0".join(parts).encode() + b"\1")
+            if item.image_path is not None and item.image_path.is_file():
+                digest.update(hashlib.sha256(item.image_path.read_bytes()).digest())
+        return digest.hexdigest()
+
+    def card(self) -> dict[str, object]:
+        """What a reader needs to judge the dataset: sizes, density, content, protocol."""
+        n_users, n_items, n = len(self.user_ids), len(self.items), len(self.interactions)
+        return {
+            "dataset": self.name,
+            "users": n_users,
+            "items": n_items,
+            "interactions": n,
+            "density": n / max(n_users * n_items, 1),
+            "items_with_image": sum(item.has("visual") for item in self.items),
+            "items_with_text": sum(item.has("textual") for item in self.items),
+            "items_with_both": sum(item.has("multimodal") for item in self.items),
+            "items_with_attributes": sum(bool(item.attributes) for item in self.items),
+            "split": "given" if self.given_split is not None else self.strategy,
+            "relevance": self.relevance,
+            "planted": self.planted,
+            "duplicates_dropped": self.duplicates_dropped,
+        }
+
+
+class DatasetSource(Protocol):
+    """Where a dataset comes from; made cheaply while pytest collects, read only when a case runs.
+
+    Attributes:
+        name: the dataset's name in tables and case names.
+        modalities: what its items can carry, a subset of {"visual", "textual", "attributes"}, known
+            without reading the interactions.
+    """
+
+    name: str
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """See the class."""
+        ...
+
+    def load(self) -> Dataset:
+        """Read the dataset; raise DatasetError with file, line and key where it is not well-formed."""
+        ...

@@ -1,0 +1,1 @@
+"""Encoders: what turns items into features, and the controls that replace features."""

@@ -1,0 +1,33 @@
+"""What an encoder is: any object of this shape, no base class needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from recclaims.datasets.catalogue import Item
+
+#: What an encoder reads. `none` is the modality of a feature-free twin, which has no encoder.
+MODALITIES = ("visual", "textual", "multimodal")
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns items into features.
+
+    `version` enters the key of everything computed from the features: change it whenever the output
+    changes. An encoder may also have `unavailable() -> str | None`, which says without loading anything
+    why it cannot run on this machine and how to mend that.
+    """
+
+    name: str
+    modality: str
+    version: str
+
+    def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
+        """Return one float32 row per item, shape (n, d), finite. Items that lack the modality are not sent."""
+        ...

@@ -1,0 +1,50 @@
+"""The errors a user can meet: each message is one line that names the file, the key and the nearest valid value."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RecclaimsError(Exception):
+    """Anything recclaims refuses to do; the message is one line meant for a person."""
+
+
+class UnknownNameError(RecclaimsError):
+    """A name that no dataset, encoder, recommender, claim, profile or key goes by."""
+
+    @classmethod
+    def of(cls, kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownNameError:
+        """Build the error for `name`, with the nearest of the `known` names.
+
+        Args:
+            kind: what was looked for, as a person calls it ("dataset", "encoder").
+            name: the name that was given.
+            known: every valid name.
+            where: the file or option that gave the name, put before the message.
+        """
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        prefix = f"{where}: " if where else ""
+        return cls(f"{prefix}unknown {kind} '{name}'; {hint}known: {', '.join(known) or 'none'}")
+
+
+class DatasetError(RecclaimsError):
+    """A dataset that cannot be read as it stands: names the file, the line and the key."""
+
+
+class FeatureError(RecclaimsError):
+    """Features that an encoder should not have returned: wrong shape, wrong row count, NaN or inf."""
+
+
+class NotAvailableError(RecclaimsError):
+    """Something that is not on this machine (weights, a package), with how to get it. The case is not run."""
+
+
+class CellError(RecclaimsError):
+    """A cell that could not be trained or scored: NaN in its loss or scores, or an error in the recommender."""
+
+
+class StoreError(RecclaimsError):
+    """An artefact that cannot be written, or that its checksum no longer matches."""

@@ -1,0 +1,113 @@
+"""Finds what is installed: the built-ins and every distribution with an entry point in the group `recclaims`."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any
+
+import pluggy
+
+from recclaims import hookspecs
+from recclaims.errors import UnknownNameError
+
+#: Built-ins register through the same hooks as everybody else.
+BUILTINS = tuple(
+    f"recclaims.{floor}.builtin" for floor in ("datasets", "encoders", "recommenders", "claims", "reporting")
+)
+KINDS = ("encoders", "recommenders", "datasets", "claims", "reporters")
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A distribution that offers hooks, and why it could not be used, if so."""
+
+    name: str
+    distribution: str
+    error: str | None = None
+
+
+@dataclass
+class Registry:
+    """Every named factory by kind and name, and the plugins they came from."""
+
+    encoders: dict[str, Any] = field(default_factory=dict)
+    recommenders: dict[str, Any] = field(default_factory=dict)
+    datasets: dict[str, Any] = field(default_factory=dict)
+    claims: dict[str, Any] = field(default_factory=dict)
+    reporters: dict[str, Any] = field(default_factory=dict)
+    plugins: list[Plugin] = field(default_factory=list)
+    origin: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def find(self, kind: str, name: str, where: str = "") -> Any:
+        """Return the factory of `kind` called `name`; raise UnknownNameError with the nearest name otherwise."""
+        known: dict[str, Any] = getattr(self, kind)
+        if name not in known:
+            raise UnknownNameError.of(kind.removesuffix("s"), name, known, where)
+        return known[name]
+
+    @property
+    def broken(self) -> list[Plugin]:
+        """Plugins that failed to load; the others work without them."""
+        return [plugin for plugin in self.plugins if plugin.error]
+
+    def add(self, manager: pluggy.PluginManager, plugin: Plugin) -> None:
+        """Ask one registered plugin for its factories; what goes wrong is recorded against it alone."""
+        found: list[tuple[str, Any]] = []
+        try:
+            module = manager.get_plugin(plugin.name)
+            for kind in KINDS:
+                hook = getattr(manager.hook, f"recclaims_{kind}")
+                mine = (impl for impl in hook.get_hookimpls() if impl.plugin is module)
+                found += [(kind, factory) for impl in mine for factory in impl.function()]
+            for kind, factory in found:
+                if not isinstance(getattr(factory, "name", None), str):
+                    raise TypeError(f"recclaims_{kind} returned {factory!r}, which has no name")
+                if factory.name in getattr(self, kind):
+                    owner = self.origin[kind, factory.name]
+                    raise ValueError(f"{kind.removesuffix('s')} '{factory.name}' is already defined by {owner}")
+        except Exception as error:  # a third party's code: anything can happen, and must not stop the others
+            plugin = Plugin(plugin.name, plugin.distribution, f"{type(error).__name__}: {error}")
+            found = []
+        for kind, factory in found:
+            getattr(self, kind)[factory.name] = factory
+            self.origin[kind, factory.name] = plugin.distribution
+        self.plugins.append(plugin)
+
+
+def load(builtins: tuple[str, ...] = BUILTINS, group: str = "recclaims") -> Registry:
+    """Load built-ins and third-party plugins; a broken one is recorded in `Registry.broken`.
+
+    The environment variable RECCLAIMS_PLUGINS, when set, is a comma-separated list of the entry-point
+    names to load; empty loads none.
+    """
+    manager = pluggy.PluginManager("recclaims")
+    manager.add_hookspecs(hookspecs)
+    registry = Registry()
+    for module_name in builtins:
+        manager.register(importlib.import_module(module_name), module_name)
+        registry.add(manager, Plugin(module_name, "recclaims"))
+        if registry.broken:
+            raise RuntimeError(f"built-in {module_name}: {registry.broken[0].error}")
+    wanted = os.environ.get("RECCLAIMS_PLUGINS")
+    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+        if wanted is not None and entry.name not in wanted.split(","):
+            continue
+        distribution = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown distribution"
+        try:
+            manager.register(entry.load(), entry.name)
+        except Exception as error:  # see Registry.add
+            reason = f"{type(error).__name__}: {error}"
+            registry.plugins.append(Plugin(entry.name, distribution, reason))
+        else:
+            registry.add(manager, Plugin(entry.name, distribution))
+    return registry
+
+
+@functools.cache
+def registry() -> Registry:
+    """What is installed, loaded once a process."""
+    return load()

@@ -1,0 +1,1 @@
+"""Cells, what they depend on, and what trains them."""
