@@ -1,0 +1,3 @@
+"""Loads the fixtures of the suite."""
+
+pytest_plugins = ("fixtures",)

@@ -1,0 +1,98 @@
+"""Judge every case of a run: admissible or not, adjusted within its family, with a verdict and its reason."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recclaims.claims.claim import Case
+from recclaims.claims.comparison import Comparison, compare, mean_of, per_user
+from recclaims.claims.statistics import holm
+from recclaims.claims.verdict import Judgement, Verdict, judge
+from recclaims.evaluation.ranking import PRIMARY
+from recclaims.runner.cell import Cell, CellResult
+from recclaims.runner.local import Failure
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What came of a case; `comparison` is None where it could not be compared."""
+
+    case: Case
+    verdict: Verdict
+    reason: str
+    comparison: Comparison | None = None
+    p_adjusted: float = float("nan")
+    seconds: float = 0.0
+    n_seeds: int = 0
+
+
+def assess(
+    cases: Iterable[Case],
+    seeds: int,
+    results: Mapping[Cell, CellResult],
+    failures: Mapping[Cell, Failure],
+    features_fault: Callable[[Case], str | None],
+    training_free: Callable[[Case], bool],
+) -> dict[Case, CaseResult]:
+    """Judge all cases. Holm's family is every admissible case of one claim on one dataset in this run.
+
+    Args:
+        cases: what to judge.
+        seeds: replicates per arm.
+        results, failures: what the runner brought.
+        features_fault: why a case's real features are inadmissible, or None.
+        training_free: whether the case's recommender is a probe that may rank below popularity.
+    """
+    judged: dict[Case, CaseResult] = {}
+    families: dict[tuple[str, str], dict[Case, Comparison]] = defaultdict(dict)
+    for case in cases:
+        failed = [failures[cell] for cell in case.cells(seeds) if cell in failures]
+        if failed:
+            verdict = Verdict.NOT_RUN if all(failure.missing for failure in failed) else Verdict.INADMISSIBLE
+            worst = next((failure for failure in failed if not failure.missing), failed[0])
+            judged[case] = CaseResult(case, verdict, worst.reason)
+            continue
+        fault = features_fault(case)
+        arms = [[results[cell] for cell in cells] for cells in (case.treatment_cells(seeds), case.control_cells(seeds))]
+        comparison = compare(*arms, metric=case.claim.metric)
+        if not fault and not training_free(case):
+            fault = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(seeds)])
+        if not np.isfinite(comparison.estimate.effect):
+            fault = "no user has a relevant test item in every arm"
+        if fault:
+            judged[case] = CaseResult(case, Verdict.INADMISSIBLE, fault, comparison, n_seeds=seeds)
+        else:
+            families[case.claim.id, case.dataset].update({case: comparison})
+    for family in families.values():
+        adjusted = holm([comparison.estimate.p_value for comparison in family.values()])
+        for (case, comparison), p in zip(family.items(), adjusted, strict=True):
+            judgement = _judge(case, comparison, float(p))
+            seconds = sum(results[cell].seconds for cell in case.treatment_cells(seeds) + case.control_cells(seeds))
+            judged[case] = CaseResult(
+                case, judgement.verdict, judgement.reason, comparison, float(p), seconds, n_seeds=seeds
+            )
+    return judged
+
+
+def _judge(case: Case, comparison: Comparison, p_adjusted: float) -> Judgement:
+    claim = case.claim
+    return judge(
+        comparison.estimate,
+        p_adjusted,
+        comparison.control_mean,
+        margin=claim.margin,
+        direction=claim.direction,
+        equivalence=claim.equivalence,
+    )
+
+
+def _below_popularity(arms: Sequence[Sequence[CellResult]], popularity: Sequence[CellResult]) -> str | None:
+    floor = mean_of(per_user(popularity, PRIMARY))
+    means = [mean_of(per_user(arm, PRIMARY)) for arm in arms]
+    if all(mean < floor for mean in means):
+        return f"both arms ({means[0]:.4f}, {means[1]:.4f}) rank below popularity ({floor:.4f} {PRIMARY})"
+    return None

@@ -1,0 +1,92 @@
+"""Run cases: which cells they need, what came of the cells, what follows for the claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from recclaims.claims.assess import CaseResult, assess
+from recclaims.encoders.extraction import FeatureReport
+from recclaims.errors import NotAvailableError, RecclaimsError
+from recclaims.runner import local
+from recclaims.runner.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from recclaims.claims.claim import Case
+    from recclaims.runner.cell import CellResult
+    from recclaims.runner.settings import Settings
+
+
+@dataclass
+class Run:
+    """Everything that reports are made of.
+
+    Attributes:
+        settings: what was asked for.
+        judged: every case's result, in the order of the cases.
+        outcome: every cell's result or failure.
+        cards: a card of every dataset.
+        encoders: facts about the features of every encoder on every dataset.
+    """
+
+    settings: Settings
+    judged: dict[Case, CaseResult]
+    outcome: local.Outcome
+    cards: list[dict[str, Any]] = field(default_factory=list)
+    encoders: list[dict[str, Any]] = field(default_factory=list)
+
+    def cells_of(self, case: Case) -> list[CellResult]:
+        """The results of both arms of a case, as far as there are any."""
+        seeds = self.settings.seeds
+        cells = case.treatment_cells(seeds) + case.control_cells(seeds)
+        return [self.outcome.results[cell] for cell in cells if cell in self.outcome.results]
+
+
+def run(
+    cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progress], None] = lambda _: None
+) -> Run:
+    """Run cases to their verdicts.
+
+    Raises:
+        RecclaimsError: a dataset cannot be read; every other fault is its case's alone.
+    """
+    seeds = pipeline.settings.seeds
+    references = dict.fromkeys(case.dataset for case in cases)
+    cards = [pipeline.dataset(reference).card() for reference in references]
+    for reference in references:
+        for seed in range(seeds):
+            pipeline.split(reference, seed)  # an empty split is one clear error, not one per cell
+    cells = (cell for case in cases for cell in case.cells(seeds))
+    outcome = local.run(pipeline, cells, tell)
+    judged = assess(
+        cases,
+        seeds,
+        outcome.results,
+        outcome.failures,
+        features_fault=lambda case: _fault(pipeline, case),
+        training_free=lambda case: pipeline.registry.recommenders[case.recommender].training_free,
+    )
+    treatments = dict.fromkeys((case.dataset, case.treatment) for case in cases)
+    encoders = [facts for pair in treatments if (facts := _facts(pipeline, *pair))]
+    return Run(pipeline.settings, {case: judged[case] for case in cases}, outcome, cards, encoders)
+
+
+def _fault(pipeline: Pipeline, case: Case) -> str | None:
+    facts = pipeline.encode(case.dataset, case.treatment).json("facts")
+    return FeatureReport(**{name: facts[name] for name in FeatureReport.__dataclass_fields__}).inadmissible()
+
+
+def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] | None:
+    try:
+        facts = pipeline.encode(reference, encoder).json("facts")
+    except (RecclaimsError, NotAvailableError):
+        return None  # the case says why
+    seconds = facts.pop("seconds")
+    encoded = facts["items"] - facts["imputed"]
+    return {
+        "dataset": pipeline.dataset(reference).name,
+        **facts,
+        "seconds": seconds,
+        "items_per_second": encoded / seconds if seconds > 0 else None,
+    }

@@ -1,0 +1,120 @@
+"""The command `recclaims`: the long work outside pytest, and a diagnosis of the installation."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.plugin_manager import registry
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; a refusal is one line on stderr and exit code 2."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except RecclaimsError as error:
+        print(f"recclaims: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("recclaims", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"recclaims {version('recclaims')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=command)
+        return sub
+
+    encode = add("encode", _encode, "compute the features of a dataset and keep them in the store")
+    encode.add_argument("encoder", help="NAME or NAME:ARGUMENT, as `recclaims plugins` lists them")
+    encode.add_argument("--data", default="ml-100k", metavar="NAME|PATH", help="dataset (default: ml-100k)")
+    encode.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
+    add("plugins", _plugins, "list encoders, recommenders, datasets, claims and reporters, and where they come from")
+    report = add("report", _report, "print the tables of a results.json as Markdown")
+    report.add_argument("results", nargs="?", default="reports/latest/results.json", help="default: the latest run's")
+    compare = add("compare", _compare, "compare two results.json files; exit code 1 where a case got worse")
+    compare.add_argument("old")
+    compare.add_argument("new")
+    add("doctor", _doctor, "say what this installation can and cannot do, and the command that mends it")
+    return parser
+
+
+def _encode(options: argparse.Namespace) -> int:
+    from recclaims.runner.pipeline import Pipeline
+    from recclaims.runner.settings import Profile, Settings
+    from recclaims.store import Store
+
+    settings = Settings(Profile.named("quick"), seeds=1)
+    pipeline = Pipeline(settings, registry(), Store(Path(options.store).absolute()))
+    facts = pipeline.encode(options.data, options.encoder).json("facts")
+    print(
+        f"{facts['encoder']}: {facts['items']:,} x {facts['dimension']:,}, {facts['imputed']:,} imputed, "
+        f"{facts['zero_rows']:,} zero and {facts['duplicate_rows']:,} duplicate rows, {facts['seconds']:.1f} s"
+    )
+    return 0
+
+
+def _plugins(_: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    found = registry()
+    rows = [(kind.removesuffix("s"), name, origin) for (kind, name), origin in found.origin.items()]
+    print(tabulate(rows, headers=["kind", "name", "from"]))
+    for plugin in found.broken:
+        print(f"\n{plugin.name} ({plugin.distribution}) did not load: {plugin.error}")
+    return 1 if found.broken else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from recclaims.reporting.markdown import Markdown
+    from recclaims.reporting.results import read
+
+    print(Markdown().render(read(Path(options.results))), end="")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    from recclaims.reporting.baseline import compare
+    from recclaims.reporting.results import read
+
+    changes = compare(read(Path(options.old)), read(Path(options.new)), options.old)
+    changed = [change for change in changes if change.worse or change.before != change.after]
+    rows = [(c.claim, c.case, c.before, c.after, c.worse or "") for c in changed]
+    if rows:
+        print(tabulate(rows, headers=["claim", "case", "before", "after", "worse"]))
+    worse = sum(change.worse is not None for change in changes)
+    print(f"{len(changes)} cases compared, {len(changed)} changed, {worse} worse.")
+    return 1 if worse else 0
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    """Check packages, the ML-100K data and every encoder's weights."""
+    problems = 0
+    for package in ("torch", "torchvision", "transformers", "sentence_transformers", "recbole"):
+        if importlib.util.find_spec(package) is None:
+            problems += 1
+            print(f"missing  {package}: pip install {package.replace('_', '-')}")
+        else:
+            print(f"ok       {package} {version(package.replace('_', '-'))}")
+    for name, factory in registry().encoders.items():
+        try:
+            reason = getattr(factory(), "unavailable", lambda: None)()
+        except UnknownNameError as error:
+            reason = str(error)
+        print(f"absent   encoder {name}: {reason}" if reason else f"ok       encoder {name}")
+    for plugin in registry().broken:
+        problems += 1
+        print(f"broken   plugin {plugin.name} ({plugin.distribution}): {plugin.error}")
+    print("recclaims is ready." if not problems else f"{problems} problems.")
+    return 1 if problems else 0

@@ -1,0 +1,113 @@
+"""Ranking metrics of every user, all cut-offs at once, over blocks of users.
+
+Definitions (equal to RecBole's): with R the user's relevant items and T the k best-scored candidates,
+recall@k = |R & T| / |R|; hit@k = 1 where R & T is not empty; ndcg@k has binary gains, log2 discounts and an
+ideal list cut at min(|R|, k). A user without a relevant item has no value (NaN), not a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recclaims.errors import CellError
+
+if TYPE_CHECKING:
+    import torch
+
+CUTOFFS = (10, 20)
+METRICS = tuple(f"{metric}@{k}" for metric in ("recall", "ndcg", "hit") for k in CUTOFFS)
+PRIMARY = "recall@20"
+#: Users scored at once: 512 x 7,050 float32 scores are 14 MB, near the last-level cache.
+BLOCK = 512
+
+
+@dataclass(frozen=True)
+class ItemLists:
+    """One list of items per user, as compressed rows.
+
+    Attributes:
+        offsets: int64 (n_users + 1,).
+        items: int64 (n,), the items of user u are items[offsets[u]:offsets[u + 1]].
+    """
+
+    offsets: NDArray[np.int64]
+    items: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, users: NDArray[np.integer], items: NDArray[np.integer], n_users: int) -> ItemLists:
+        """Group aligned columns of users and items, shape (n,) each, into lists."""
+        order = np.argsort(users, kind="stable")
+        offsets = np.zeros(n_users + 1, dtype=np.int64)
+        np.cumsum(np.bincount(users, minlength=n_users), out=offsets[1:])
+        return cls(offsets, items[order].astype(np.int64))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Items per user, int64 (n_users,)."""
+        return np.diff(self.offsets)
+
+    def cells(self, users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row (index into `users`) and item of every entry of these users."""
+        counts = self.lengths[users]
+        rows = np.repeat(np.arange(len(users)), counts)
+        starts = np.repeat(self.offsets[users] - np.concatenate(([0], np.cumsum(counts)[:-1])), counts)
+        return rows, self.items[starts + np.arange(len(rows))]
+
+
+def evaluate(
+    score: Callable[[NDArray[np.int64]], torch.Tensor],
+    relevant: ItemLists,
+    masked: ItemLists,
+    cutoffs: Sequence[int] = CUTOFFS,
+    block: int = BLOCK,
+) -> dict[str, NDArray[np.float64]]:
+    """Rank all items for every user who has a relevant one.
+
+    Args:
+        score: gives for users, int64 (b,), their scores of all items, float (b, n_items).
+        relevant: the items to be found, per user.
+        masked: the items that are not candidates (seen before), per user; must not overlap `relevant`.
+        cutoffs: the k of each metric.
+        block: users per call of `score`.
+
+    Returns:
+        For each of recall, ndcg and hit at each cut-off a float64 array (n_users,), NaN for users without a
+        relevant item. Equal scores are ranked as torch.topk ranks them.
+
+    Raises:
+        CellError: a score is NaN or +inf.
+    """
+    import torch
+
+    n_users = len(relevant.lengths)
+    users = np.flatnonzero(relevant.lengths)
+    longest = max(cutoffs)
+    discount = 1.0 / np.log2(np.arange(2, longest + 2))
+    ideal = np.concatenate(([0.0], np.cumsum(discount)))
+    result = {f"{m}@{k}": np.full(n_users, np.nan) for m in ("recall", "ndcg", "hit") for k in cutoffs}
+    for start in range(0, len(users), block):
+        batch = users[start : start + block]
+        with torch.inference_mode():
+            scores = score(batch).clone()
+            if bool(torch.isnan(scores).any()) or bool(torch.isposinf(scores).any()):
+                raise CellError("scores contain NaN or inf")
+            rows, items = (torch.from_numpy(part).to(scores.device) for part in masked.cells(batch))
+            scores[rows, items] = -torch.inf
+            wanted = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
+            rows, items = (torch.from_numpy(part).to(scores.device) for part in relevant.cells(batch))
+            wanted[rows, items] = True
+            best = torch.topk(scores, min(longest, scores.shape[1]), dim=1).indices
+            hits = wanted.gather(1, best).cpu().numpy().astype(np.float64)
+        hits = np.pad(hits, ((0, 0), (0, longest - hits.shape[1])))
+        n_relevant = relevant.lengths[batch]
+        for k in cutoffs:
+            found = hits[:, :k].sum(axis=1)
+            result[f"recall@{k}"][batch] = found / n_relevant
+            result[f"hit@{k}"][batch] = found > 0
+            result[f"ndcg@{k}"][batch] = (hits[:, :k] @ discount[:k]) / ideal[np.minimum(n_relevant, k)]
+    return result

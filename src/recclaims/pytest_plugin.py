@@ -1,0 +1,214 @@
+"""The pytest face: options, one parameter set per case, the summary. Inert where no test makes a claim."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from recclaims.claims.claim import Case, Claim, cases
+from recclaims.datasets.reference import open_source
+from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.plugin_manager import Plugin, registry
+from recclaims.runner.settings import (
+    Mask,
+    Profile,
+    Reuse,
+    Settings,
+    default_workers,
+    profile_names,
+)
+
+if TYPE_CHECKING:
+    from recclaims.claims.run import Run
+
+DEFAULT_DATASETS = ("ml-100k",)
+
+
+@dataclass
+class ClaimsSession:
+    """What one pytest session knows of its claims.
+
+    Attributes:
+        left_out: by dataset, encoders that it cannot feed.
+        run: what came out, once the first case has asked for it.
+        document: the run as results.json holds it.
+        baseline: the document that --claims-baseline names.
+        broken: plugins that did not load.
+    """
+
+    n_cases: int = 0
+    left_out: dict[str, list[str]] = field(default_factory=dict)
+    run: Run | None = None
+    document: dict[str, Any] | None = None
+    baseline: dict[str, Any] | None = None
+    broken: list[Plugin] = field(default_factory=list)
+
+
+SESSION = pytest.StashKey[ClaimsSession]()
+
+
+class TrainingClock:
+    """A timer that stands still but for the training time of cells, as it was measured where they ran.
+
+    pytest-benchmark times each round with it, so that a case's row shows the seconds its cells took to
+    train, in whichever process and run that was.
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let the clock show that a cell took this long."""
+        self._now += seconds
+
+
+CLOCK = TrainingClock()
+
+
+def _profile(name: str) -> str:
+    if name not in profile_names():
+        raise argparse.ArgumentTypeError(str(UnknownNameError.of("profile", name, profile_names())))
+    return name
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 1 or more")
+    return int(text)
+
+
+def _executor(text: str) -> str:
+    if text != "local":
+        raise argparse.ArgumentTypeError(f"'{text}': this version runs cells on this machine only; use 'local'")
+    return text
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the contract."""
+    group = parser.getgroup("recclaims", "claims of multimodal recommendation")
+    add = group.addoption
+    add("--claims-data", action="append", metavar="NAME|PATH", help="dataset to run on, repeatable (default: ml-100k)")
+    add("--claims-profile", type=_profile, metavar="NAME", help="budget: smoke, quick or paper (default: quick)")
+    add("--claims-seeds", type=_positive, metavar="N", help="replicates: each its own split and seed")
+    add("--claims-store", metavar="DIR", default=".recclaims", help="where results are kept (default: .recclaims)")
+    add(
+        "--claims-reuse",
+        choices=[str(reuse) for reuse in Reuse],
+        default="missing",
+        help="missing: compute what is not stored (default); always: compute nothing; never: compute all again",
+    )
+    add("--claims-report", metavar="DIR", default="reports/latest", help="where tables go (default: reports/latest)")
+    add("--claims-baseline", metavar="FILE", help="an earlier results.json: a case fails only where it got worse")
+    add("--claims-update-baseline", action="store_true", help="write this run's results to --claims-baseline")
+    add("--claims-device", metavar="DEVICE", default="auto", help="auto, cpu or cuda[:n] (default: auto)")
+    add("--claims-executor", type=_executor, metavar="WHERE", default="local", help="local (default)")
+    add("--claims-mask", choices=[str(mask) for mask in Mask], default="train+valid", help="no candidates at test time")
+    add("--claims-workers", type=int, metavar="N", help="processes that train at once; 0: this one (default: cores)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and the fixtures that a wheel carries."""
+    config.addinivalue_line("markers", "claim(id): this test is parametrised with the cases of a claim")
+    config.stash[SESSION] = ClaimsSession()
+    # In a clone the root conftest.py loads `fixtures`; in a wheel they are part of the package.
+    if importlib.util.find_spec("recclaims.fixtures") is not None:
+        config.pluginmanager.import_plugin("recclaims.fixtures")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test that carries the marker one parameter set per case."""
+    marker = metafunc.definition.get_closest_marker("claim")
+    if marker is None or "case" not in metafunc.fixturenames:
+        return
+    config = metafunc.config
+    try:
+        claim: Claim = registry().find("claims", marker.args[0])
+        found = list(_cases(config, claim))
+    except RecclaimsError as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+    config.addinivalue_line("markers", f"{claim.id}: {claim.statement}")
+    marks = [getattr(pytest.mark, claim.id), pytest.mark.benchmark(group=claim.id, timer=CLOCK)]
+    metafunc.parametrize("case", [pytest.param(case, id=case.id, marks=marks) for case in found])
+
+
+def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
+    session = config.stash[SESSION]
+    session.broken = registry().broken
+    for reference in dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS):
+        source = open_source(reference, registry())
+        found = list(cases(claim, reference, source, registry()))
+        fed = {case.treatment for case in found}
+        session.left_out[source.name] = [name for name in registry().encoders if name not in fed]
+        yield from found
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """Say what is about to be run."""
+    session = config.stash[SESSION]
+    selected = [item for item in items if "case" in getattr(getattr(item, "callspec", None), "params", {})]
+    if not selected:
+        return []
+    session.n_cases = len(selected)
+    lines = [f"recclaims: plugin {p.name} ({p.distribution}) is left out: {p.error}" for p in session.broken]
+    for dataset, encoders in session.left_out.items():
+        if encoders:
+            lines.append(f"recclaims: {dataset} has nothing to encode for {', '.join(encoders)}")
+    return lines
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """Read the options into Settings.
+
+    Raises:
+        RecclaimsError: a device that is not there.
+    """
+    option = config.getoption
+    profile = Profile.named(option("claims_profile") or "quick")
+    device = _device(option("claims_device"))
+    workers = option("claims_workers")
+    return Settings(
+        profile=profile,
+        seeds=option("claims_seeds") or profile.seeds,
+        mask=Mask(option("claims_mask")),
+        reuse=Reuse(option("claims_reuse")),
+        device=device,
+        workers=default_workers(device) if workers is None else workers,
+    )
+
+
+def _device(wanted: str) -> str:
+    if wanted == "cpu" or (wanted == "auto" and not Path("/dev/nvidia0").exists()):
+        return "cpu"  # decided without torch, whose import takes seconds
+    import torch
+
+    n_gpus = torch.cuda.device_count()
+    if wanted == "auto":
+        return "cuda" if n_gpus else "cpu"
+    name, _, number = wanted.partition(":")
+    if name != "cuda" or (number and not number.isdigit()):
+        raise UnknownNameError.of("device", wanted, ["auto", "cpu", "cuda", "cuda:0"], "--claims-device")
+    if int(number or 0) >= n_gpus:
+        raise RecclaimsError(f"--claims-device {wanted}: this machine has {n_gpus} GPUs that torch can use")
+    return wanted
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the tables, and say in words what the exit code means."""
+    session = config.stash[SESSION]
+    if session.document is None or session.run is None:
+        return
+    from recclaims.reporting.terminal import summary
+
+    terminalreporter.section("recclaims", "=")
+    for line in summary(session.document, session.run, session.baseline is not None):
+        terminalreporter.write_line(line)
+    terminalreporter.write_line(f"Written to {config.getoption('claims_report')}.")

@@ -1,0 +1,66 @@
+"""What recommenders on content have in common: their content, and the losses of MMRec's family."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # see recbole_bridge
+    from recbole.model.abstract_recommender import GeneralRecommender
+    from recbole.utils import InputType
+
+from recclaims.recommenders.recbole_bridge import TrainDataset
+
+
+class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
+    """A pairwise recommender that may read features.
+
+    Attributes:
+        modalities: names of the feature matrices, in order; empty in the feature-free twin, which is this
+            same recommender with every content term left out.
+    """
+
+    input_type = InputType.PAIRWISE
+
+    def __init__(self, config: Any, dataset: TrainDataset) -> None:
+        super().__init__(config, dataset)
+        self.modalities = tuple(modality for modality, _ in dataset.content)
+        for modality, matrix in dataset.content:
+            self.register_buffer(f"features_{modality}", matrix, persistent=False)
+
+    def features(self, modality: str) -> torch.Tensor:
+        """The feature matrix of one modality, float32 (n_items + 1, d), row 0 padding."""
+        matrix: torch.Tensor = getattr(self, f"features_{modality}")
+        return matrix
+
+    def item_scores(self, users: torch.Tensor) -> torch.Tensor:
+        """Scores of all items, padding included, for internal user ids (b,): float32 (b, n_items + 1)."""
+        raise NotImplementedError
+
+    def full_sort_predict(self, interaction: Any) -> torch.Tensor:
+        """RecBole's interface to item_scores: flattened, (b * (n_items + 1),)."""
+        return self.item_scores(interaction[self.USER_ID]).view(-1)
+
+    def predict(self, interaction: Any) -> torch.Tensor:
+        """Scores of given pairs of internal ids, float32 (b,)."""
+        scores = self.item_scores(interaction[self.USER_ID])
+        return scores.gather(1, interaction[self.ITEM_ID].unsqueeze(1)).squeeze(1)
+
+
+def bpr_loss(positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
+    """Bayesian personalised ranking, -mean log sigma(s+ - s-) (Rendle et al., UAI 2009)."""
+    return -functional.logsigmoid(positive - negative).mean()
+
+
+def rows(matrix: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """matrix[ids], (b, d), by the operation whose gradient is the faster one for repeated ids."""
+    return functional.embedding(ids, matrix)
+
+
+def unsquared_norms(*embeddings: torch.Tensor) -> torch.Tensor:
+    """MMRec's embedding regulariser: the sum of the matrices' Frobenius norms, not squared, per batch row."""
+    return torch.stack([e.norm(p=2) for e in embeddings]).sum() / embeddings[-1].shape[0]

@@ -1,0 +1,86 @@
+"""Training batches: every train pair once an epoch, shuffled, each with one sampled negative."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recclaims.recommenders.recbole_bridge import ITEM, USER
+
+if TYPE_CHECKING:
+    from recbole.data.interaction import Interaction
+
+
+class PairBatches:
+    """Iterates over one epoch's batches; a new iteration is a new epoch.
+
+    A whole epoch is shuffled and its negatives are drawn at once, in numpy: RecBole's loader does the same
+    pair by pair in Python (see docs/performance.md). A negative is uniform over the candidates and drawn
+    again while it is among the user's train items, as in RecBole and MMRec.
+
+    Args:
+        users, items: int64 (n,), internal ids (1 and up) of the train pairs.
+        n_items: size of the catalogue.
+        batch_size: pairs per batch; the last batch is what remains.
+        seed: seed of shuffling and sampling.
+        candidates: internal ids that can be negatives; None: the whole catalogue (RecBole's rule). MMRec's
+            rule is the items that occur in train.
+    """
+
+    shuffle = True
+
+    def __init__(
+        self,
+        users: NDArray[np.int64],
+        items: NDArray[np.int64],
+        n_items: int,
+        batch_size: int,
+        seed: int,
+        candidates: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._users, self._items = users, items
+        self._width = n_items + 1
+        self._seen = np.unique(users * self._width + items)
+        self._candidates = np.arange(1, n_items + 1) if candidates is None else candidates
+        self._batch_size = batch_size
+        self._random = np.random.default_rng([seed, 0x5A3])
+        # A user who saw every candidate has no negative; redrawing for them would never end.
+        in_candidates = np.isin(items, self._candidates)
+        full = np.bincount(users[in_candidates]) >= len(self._candidates)
+        self._hopeless = np.flatnonzero(full)
+
+    def __len__(self) -> int:
+        return -(-len(self._users) // self._batch_size)
+
+    def __iter__(self) -> Iterator[Interaction]:
+        from recbole.data.interaction import Interaction
+
+        order = self._random.permutation(len(self._users))
+        users, items = self._users[order], self._items[order]
+        columns = [torch.from_numpy(column) for column in (users, items, self.negatives(users))]
+        for start in range(0, len(users), self._batch_size):
+            batch = (column[start : start + self._batch_size] for column in columns)
+            yield Interaction(dict(zip((USER, ITEM, f"neg_{ITEM}"), batch, strict=True)))
+
+    def negatives(self, users: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Draw one negative per entry of `users`, int64 (n,)."""
+        drawn = self._random.choice(self._candidates, len(users))
+        again = np.flatnonzero(~np.isin(users, self._hopeless)) if len(self._hopeless) else np.arange(len(users))
+        while len(again):
+            again = again[self._is_seen(users[again], drawn[again])]
+            drawn[again] = self._random.choice(self._candidates, len(again))
+        return drawn
+
+    def _is_seen(self, users: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.bool_]:
+        codes = users * self._width + items
+        places = np.minimum(np.searchsorted(self._seen, codes), len(self._seen) - 1)
+        return np.asarray(self._seen[places] == codes, dtype=bool)
+
+
+def history(dataset: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The internal user and item ids of a RecBole train dataset, int64 (n,) each."""
+    return dataset.inter_feat[USER].numpy(), dataset.inter_feat[ITEM].numpy()

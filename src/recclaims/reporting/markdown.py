@@ -1,0 +1,43 @@
+"""results.md: what the terminal shows, for a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recclaims.reporting import tables
+
+
+class Markdown:
+    """Writes the tables as GitHub-flavoured Markdown."""
+
+    name = "markdown"
+    filename = "results.md"
+
+    def render(self, document: Mapping[str, Any]) -> str:
+        """Return the page for a results.json document."""
+        claims = dict.fromkeys(case["claim"] for case in document["claims"])
+        parts = [
+            "# Verdicts",
+            f"Profile {document['profile']}, {document['seeds']} replicates, mask {document['mask']}; "
+            f"{tables.counts(document) or 'no case was run'}.",
+        ]
+        for dataset in document["datasets"]:
+            parts += [f"## {_escape(dataset['dataset'])}", _escape(tables.card(dataset))]
+            parts.append(_table(*tables.board_rows(document, dataset["dataset"])))
+        for claim in claims:
+            parts += [f"## Claim: {_escape(claim)}", _table(*tables.case_rows(document, claim))]
+        if document["encoders"]:
+            parts += ["## Encoders", _table(*tables.encoder_rows(document))]
+        return "\n\n".join(parts) + "\n"
+
+
+def _table(headers: list[str], rows: list[list[str]]) -> str:
+    return tables.plain(headers, [[_escape(entry) for entry in row] for row in rows], "github")
+
+
+def _escape(text: str) -> str:
+    """Keep what a dataset or a plugin calls itself from being read as markup."""
+    for mark in "\\`*_{}[]<>|#":
+        text = text.replace(mark, f"\\{mark}") if mark in "\\`*<>|" else text
+    return text.replace("\n", " ")

@@ -1,0 +1,236 @@
+"""results.json: the contract that every report, baseline and other tool reads."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recclaims.errors import RecclaimsError
+from recclaims.evaluation.ranking import METRICS
+
+if TYPE_CHECKING:
+    from recclaims.claims.assess import CaseResult
+    from recclaims.claims.run import Run
+    from recclaims.runner.cell import CellResult
+
+SCHEMA = 1
+LIBRARIES = (
+    "recclaims",
+    "numpy",
+    "scipy",
+    "torch",
+    "torchvision",
+    "transformers",
+    "sentence-transformers",
+    "recbole",
+    "pytest",
+)
+
+
+def build(run: Run) -> dict[str, Any]:
+    """Turn a run into the document that results.json holds (schema 1)."""
+    settings = run.settings
+    return {
+        "schema": SCHEMA,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "profile": settings.profile.name,
+        "seeds": settings.seeds,
+        "mask": str(settings.mask),
+        "environment": environment(settings.device),
+        "datasets": run.cards,
+        "claims": [_claim(result) for result in run.judged.values()],
+        "cells": [_cell(result) for result in run.outcome.results.values()],
+        "encoders": run.encoders,
+    }
+
+
+def _claim(result: CaseResult) -> dict[str, Any]:
+    case, comparison = result.case, result.comparison
+    document: dict[str, Any] = {
+        "claim": case.claim.id,
+        "version": case.claim.version,
+        "case": case.id,
+        "dataset": case.dataset_name,
+        "recommender": case.recommender,
+        "treatment": case.treatment,
+        "control": case.control,
+        "metric": case.claim.metric,
+        "margin": case.claim.margin,
+        "verdict": str(result.verdict),
+        "reason": result.reason,
+        "n_seeds": result.n_seeds,
+        "seconds": result.seconds,
+    }
+    if comparison is not None:
+        estimate = comparison.estimate
+        document |= {
+            "treatment_mean": _number(comparison.treatment_mean),
+            "control_mean": _number(comparison.control_mean),
+            "effect": _number(estimate.effect),
+            "relative_effect": _ratio(estimate.effect, comparison.control_mean),
+            "ci": [_number(estimate.low), _number(estimate.high)],
+            "p_value": _number(estimate.p_value),
+            "p_adjusted": _number(result.p_adjusted),
+            "n_users": estimate.n_users,
+            "interval": estimate.method,
+        }
+    else:
+        empty = ("treatment_mean", "control_mean", "effect", "relative_effect", "p_value", "p_adjusted")
+        document |= dict.fromkeys(empty) | {"ci": [None, None], "n_users": 0}
+    return document
+
+
+def _cell(result: CellResult) -> dict[str, Any]:
+    cell = result.cell
+    return {
+        "dataset": cell.dataset if "/" not in cell.dataset else Path(cell.dataset.partition("?")[0]).name,
+        "features": cell.arm,
+        "recommender": cell.recommender,
+        "seed": cell.seed,
+        "metrics": result.metrics,
+        "epochs": result.epochs,
+        "best_epoch": result.best_epoch,
+        "valid_score": result.valid_score,
+        "seconds": result.seconds,
+        "peak_mb": result.peak_mb,
+        "key": result.key,
+    }
+
+
+def _number(value: float) -> float | None:
+    """A float for JSON, which has no NaN."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _ratio(effect: float, control_mean: float) -> float | None:
+    return _number(effect / control_mean) if control_mean else None
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Versions and machine, without anything that names a person or a place."""
+    versions = {}
+    for library in LIBRARIES:
+        try:
+            versions[library] = version(library)
+        except PackageNotFoundError:
+            versions[library] = "not installed"
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "device": device,
+        "gpu": _gpu(device),
+        "commit": _commit(),
+        "versions": versions,
+    }
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass  # not Linux
+    return platform.processor() or "unknown"
+
+
+def _gpu(device: str) -> str | None:
+    if device == "cpu":
+        return None  # and torch is not imported to say so
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
+def _commit() -> str | None:
+    """The commit of the clone that recclaims runs from; None where it was installed from a wheel."""
+    here = Path(__file__).resolve().parents[3]
+    if not (here / ".git").exists():
+        return None
+    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def write(document: Mapping[str, Any], run: Run, directory: Path) -> None:
+    """Write results.json and per_user.parquet, each atomically.
+
+    Raises:
+        RecclaimsError: the directory cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_atomically(
+            directory / "results.json", json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+        )
+        _write_per_user(run, directory / "per_user.parquet")
+    except OSError as error:
+        raise RecclaimsError(f"{directory}: cannot write the report: {error.strerror or error}") from error
+
+
+def write_baseline(document: Mapping[str, Any], path: Path) -> None:
+    """Write what later runs are compared with: the document without its cells, which nobody reads there."""
+    slim = {key: value for key, value in document.items() if key not in {"cells", "encoders"}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(slim, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old one or the new one, whole."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _write_per_user(run: Run, path: Path) -> None:
+    import polars as pl
+
+    frames = []
+    for result in run.outcome.results.values():
+        cell = result.cell
+        values = np.stack([result.per_user[metric] for metric in METRICS])
+        users = np.flatnonzero(np.isfinite(values).all(axis=0))
+        frames.append(
+            pl.DataFrame({"user": users.astype(np.int32), **dict(zip(METRICS, values[:, users], strict=True))}).select(
+                pl.lit(result.key).alias("key"),
+                pl.lit(cell.recommender).alias("recommender"),
+                pl.lit(cell.arm).alias("features"),
+                pl.lit(cell.seed).alias("seed"),
+                pl.all(),
+            )
+        )
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    (pl.concat(frames) if frames else pl.DataFrame()).write_parquet(draft)
+    draft.replace(path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a results.json.
+
+    Raises:
+        RecclaimsError: the file does not exist, is not JSON, or has another schema.
+    """
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecclaimsError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise RecclaimsError(f"{path}: not a results.json: {error}") from error
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if schema != SCHEMA:
+        raise RecclaimsError(f"{path}: schema is {schema!r}, this version reads {SCHEMA}")
+    return document

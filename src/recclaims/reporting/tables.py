@@ -1,0 +1,122 @@
+"""The tables, made from results.json alone: one row per case, and both families side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+#: How a verdict reads in a narrow column.
+SHORT = {
+    "supported": "supported",
+    "contradicted": "CONTRADICTED",
+    "no_difference": "no difference",
+    "inconclusive": "inconclusive",
+    "inadmissible": "INADMISSIBLE",
+    "not_run": "not run",
+}
+
+
+def percent(value: float | None, control_mean: float | None) -> str:
+    """A difference relative to the control mean, as `+1.2`; empty where it cannot be said."""
+    if value is None or not control_mean:
+        return ""
+    return f"{100 * value / control_mean:+.1f}"
+
+
+def effect(case: Mapping[str, Any]) -> str:
+    """The relative effect with its interval, as `+1.2 % [-0.3, +2.7]`."""
+    mean = case["control_mean"]
+    if case["effect"] is None or not mean:
+        return ""
+    low, high = (percent(bound, mean) for bound in case["ci"])
+    return f"{percent(case['effect'], mean)} % [{low}, {high}]"
+
+
+def _mean(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def case_rows(document: Mapping[str, Any], claim: str) -> tuple[list[str], list[list[str]]]:
+    """One row per case of a claim: means, relative effect with its interval, verdict and reason."""
+    headers = ["case", "treatment", "control", "effect [95 % CI]", "verdict", "reason"]
+    rows = [
+        [
+            case["case"],
+            _mean(case["treatment_mean"]),
+            _mean(case["control_mean"]),
+            effect(case),
+            SHORT[case["verdict"]],
+            case["reason"],
+        ]
+        for case in document["claims"]
+        if case["claim"] == claim
+    ]
+    return headers, rows
+
+
+def board_rows(document: Mapping[str, Any], dataset: str) -> tuple[list[str], list[list[str]]]:
+    """A dataset's families side by side: one row per recommender and features, one column per control.
+
+    "Real beats noise" is never shown without "real beats the feature-free twin": a column whose cases were
+    not selected stays, and says so.
+    """
+    cases = [case for case in document["claims"] if case["dataset"] == dataset]
+    columns = list(dict.fromkeys([*((c["claim"], c["control"]) for c in cases if c["claim"] != "content")]))
+    columns += list(dict.fromkeys((c["claim"], c["control"]) for c in cases if c["claim"] == "content"))
+    for claim, control in (("noise", "permuted"), ("content", "twin")):
+        if claim not in {c for c, _ in columns}:
+            columns.append((claim, control))
+    found = {(c["recommender"], c["treatment"], c["claim"], c["control"]): c for c in cases}
+    rows = []
+    for recommender, treatment in dict.fromkeys((c["recommender"], c["treatment"]) for c in cases):
+        mine = [found.get((recommender, treatment, *column)) for column in columns]
+        real = next((c["treatment_mean"] for c in mine if c and c["treatment_mean"] is not None), None)
+        rows.append([recommender, treatment, _mean(real), *(_board_entry(c) for c in mine)])
+    return ["recommender", "features", "real", *(f"{claim}: {control}" for claim, control in columns)], rows
+
+
+def _board_entry(case: Mapping[str, Any] | None) -> str:
+    if case is None:
+        return "-"
+    shown = effect(case)
+    return f"{shown} {SHORT[case['verdict']]}" if shown else SHORT[case["verdict"]]
+
+
+def card(dataset: Mapping[str, Any]) -> str:
+    """A dataset in one line."""
+    planted = ", planted interactions" if dataset["planted"] else ""
+    threshold = "every interaction" if dataset["relevance"] is None else f"ratings from {dataset['relevance']:g}"
+    return (
+        f"{dataset['dataset']}: {dataset['users']:,} users, {dataset['items']:,} items, "
+        f"{dataset['interactions']:,} interactions (density {100 * dataset['density']:.2f} %){planted}; "
+        f"items with image {dataset['items_with_image']:,}, text {dataset['items_with_text']:,}, "
+        f"both {dataset['items_with_both']:,}, attributes {dataset['items_with_attributes']:,}; "
+        f"split {dataset['split']}, relevant: {threshold}"
+    )
+
+
+def encoder_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """One row per encoder and dataset: size, speed, and what was missing, empty or repeated."""
+    headers = ["encoder", "dataset", "items", "dimension", "items/s", "imputed", "zero rows", "duplicate rows"]
+    rows = []
+    for e in document["encoders"]:
+        speed = "" if e["items_per_second"] is None else f"{e['items_per_second']:,.0f}"
+        sizes = [f"{e[name]:,}" for name in ("items", "dimension")]
+        counts = [f"{e[name]:,}" for name in ("imputed", "zero_rows", "duplicate_rows")]
+        rows.append([e["encoder"], e["dataset"], *sizes, speed, *counts])
+    return headers, rows
+
+
+def counts(document: Mapping[str, Any]) -> str:
+    """How many cases got which verdict, in one line."""
+    verdicts = [case["verdict"] for case in document["claims"]]
+    return ", ".join(f"{verdicts.count(v)} {SHORT[v].lower()}" for v in SHORT if v in verdicts)
+
+
+def plain(headers: Sequence[str], rows: Sequence[Sequence[str]], style: str = "simple") -> str:
+    """Lay a table out with tabulate; numbers stay as they are written."""
+    numeric = {"treatment", "control", "real", "items", "dimension", "items/s", "imputed", "zero rows", "duplicate rows"}
+    align = ["right" if header in numeric else "left" for header in headers]
+    return tabulate(rows, headers=list(headers), tablefmt=style, disable_numparse=True, colalign=align if rows else None)

@@ -1,0 +1,41 @@
+"""What a person reads at the end of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from recclaims.reporting import tables
+
+if TYPE_CHECKING:
+    from recclaims.claims.run import Run
+
+
+def summary(document: Mapping[str, Any], run: Run, against_baseline: bool) -> Iterator[str]:
+    """Yield the lines of the summary: datasets, a table per claim, both families side by side, the exit code."""
+    for dataset in document["datasets"]:
+        yield tables.card(dataset)
+    for claim in dict.fromkeys(case["claim"] for case in document["claims"]):
+        cases = [case for case in document["claims"] if case["claim"] == claim]
+        statement = next(case.claim.statement for case in run.judged if case.claim.id == claim)
+        yield ""
+        yield f"{claim}: {statement}"
+        yield f"{cases[0]['metric']}, {document['seeds']} replicates, margin {100 * cases[0]['margin']:g} %"
+        yield tables.plain(*tables.case_rows(document, claim))
+    for dataset in document["datasets"]:
+        yield ""
+        yield f"Side by side on {dataset['dataset']}: relative effect [95 % CI] and verdict"
+        yield tables.plain(*tables.board_rows(document, dataset["dataset"]))
+    if document["encoders"]:
+        yield ""
+        yield tables.plain(*tables.encoder_rows(document))
+    yield ""
+    yield f"{len(run.judged)} cases: {tables.counts(document)}."
+    yield f"{len(run.outcome.results)} cells: {run.outcome.computed} trained, {run.outcome.reused} from the store."
+    if against_baseline:
+        yield "Judged against the baseline: a case fails only where it got worse than there."
+    else:
+        yield (
+            "Exit code 0: every claim held or was left open. Exit code 1: a claim did not hold (contradicted or "
+            "no difference), or a case was inadmissible; that is a finding about the claim, not a fault of the suite."
+        )

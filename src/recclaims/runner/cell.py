@@ -1,0 +1,68 @@
+"""A cell: one recommender, trained once on one split of one dataset with one set of features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The coordinates of one training.
+
+    Attributes:
+        dataset: reference of the dataset, as given to --claims-data.
+        recommender: name of the recommender.
+        features: reference of the encoder; None for a recommender without content and for a twin.
+        control: what replaces the features; None: nothing does.
+        twin: which feature-free twin; None: the recommender itself.
+        seed: the replicate.
+    """
+
+    dataset: str
+    recommender: str
+    features: str | None = None
+    control: str | None = None
+    twin: str | None = None
+    seed: int = 0
+
+    @property
+    def arm(self) -> str:
+        """What the recommender reads, for people: `sbert`, `sbert/permuted`, `twin` or `none`."""
+        if self.features is None:
+            return self.twin or "none"
+        return f"{self.features}/{self.control}" if self.control else self.features
+
+    def __str__(self) -> str:
+        return f"{self.recommender} {self.arm} on {self.dataset}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What came of a cell.
+
+    Attributes:
+        cell: its coordinates.
+        key: its name in the store.
+        per_user: by metric, float64 (n_users,), NaN for users without a relevant test item.
+        epochs, best_epoch: trained, and chosen on validation.
+        seconds: of building and training the recommender, evaluation not included.
+        peak_mb: peak resident memory of the process that trained it.
+        valid_score: best validation recall@20; None where nothing is trained.
+    """
+
+    cell: Cell
+    key: str
+    per_user: dict[str, NDArray[np.float64]]
+    epochs: int
+    best_epoch: int
+    seconds: float
+    peak_mb: float
+    valid_score: float | None = None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Mean over the users that have a value, by metric."""
+        return {name: float(np.nanmean(values)) for name, values in self.per_user.items()}

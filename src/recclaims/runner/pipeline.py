@@ -1,0 +1,276 @@
+"""From a cell's coordinates to its result: dataset, split, features, training, scoring; each step stored once.
+
+Nothing heavy is imported until something must be computed: finding what is stored needs neither torch nor
+RecBole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version as library_version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recclaims.datasets.reference import open_source
+from recclaims.datasets.splits import Split, make_split, relevant
+from recclaims.encoders.extraction import FeatureReport, extract, report
+from recclaims.encoders.features import Features
+from recclaims.encoders.noise import CONTROLS
+from recclaims.encoders.resolve import make_encoder
+from recclaims.errors import CellError, NotAvailableError
+from recclaims.evaluation.ranking import METRICS, ItemLists
+from recclaims.runner.cell import Cell, CellResult
+from recclaims.runner.memory import peak_mb, reset_peak
+from recclaims.runner.settings import Mask, Reuse, Settings
+
+if TYPE_CHECKING:
+    from recclaims.datasets.dataset import Dataset
+    from recclaims.plugin_manager import Registry
+    from recclaims.recommenders.spec import Recommender
+    from recclaims.store import Artefact, Store
+
+#: Raised when what a cell computes changes, so that no old result is taken for a new one.
+PROTOCOL = 1
+#: Libraries whose release can change an embedding, or a trained weight.
+ENCODING_LIBRARIES = ("numpy", "pillow", "torch", "transformers", "sentence-transformers")
+TRAINING_LIBRARIES = ("numpy", "scipy", "torch", "recbole")
+
+
+def versions(libraries: tuple[str, ...]) -> dict[str, str]:
+    """Installed release of each library, without importing it."""
+    return {name: library_version(name) for name in libraries}
+
+
+class Pipeline:
+    """Computes and finds cells and what they depend on; what was read once is kept for the session."""
+
+    def __init__(self, settings: Settings, registry: Registry, store: Store) -> None:
+        self.settings, self.registry, self.store = settings, registry, store
+        self._datasets: dict[str, Dataset] = {}
+        self._splits: dict[tuple[str, int], Split] = {}
+        self._features: dict[tuple[str, str], Artefact] = {}
+
+    # Datasets and splits
+
+    def dataset(self, reference: str) -> Dataset:
+        """Read a dataset."""
+        if reference not in self._datasets:
+            self._datasets[reference] = open_source(reference, self.registry).load()
+        return self._datasets[reference]
+
+    def split(self, reference: str, seed: int) -> Split:
+        """Draw replicate `seed`'s split, or find the one that was drawn."""
+        if (reference, seed) not in self._splits:
+            dataset = self.dataset(reference)
+            recipe = self._split_recipe(dataset, seed)
+            found = self.store.find("splits", recipe)
+            split = Split(np.array(found.array("labels"))) if found else make_split(dataset, seed)
+            if not found:
+                self.store.save("splits", recipe, {"labels": split.labels})
+            self._splits[reference, seed] = split
+        return self._splits[reference, seed]
+
+    def _split_recipe(self, dataset: Dataset, seed: int) -> dict[str, Any]:
+        return {"data": dataset.fingerprint, **Split.recipe(dataset, seed)}
+
+    # Features
+
+    def features_recipe(self, reference: str, encoder_name: str) -> dict[str, Any]:
+        """Everything features depend on."""
+        encoder = make_encoder(encoder_name, self.registry)
+        origin = self.registry.origin["encoders", encoder_name.partition(":")[0]]
+        return {
+            "catalogue": self.dataset(reference).catalogue_fingerprint,
+            "encoder": encoder.name,
+            "version": encoder.version,
+            "from": origin,
+            "libraries": versions(ENCODING_LIBRARIES),
+            "protocol": PROTOCOL,
+        }
+
+    def encode(self, reference: str, encoder_name: str) -> Artefact:
+        """Find or compute the features of a dataset.
+
+        Raises:
+            NotAvailableError: the encoder's weights or packages are not on this machine.
+            FeatureError: the encoder failed or returned what no recommender should read.
+        """
+        key = reference, encoder_name
+        if key not in self._features:
+            recipe = self.features_recipe(reference, encoder_name)
+            artefact = self.store.find("features", recipe)
+            if artefact is None:
+                if self.settings.reuse is Reuse.ALWAYS:
+                    raise NotAvailableError(f"features {encoder_name} are not in the store (--claims-reuse always)")
+                with self.store.lock("features", recipe):
+                    artefact = self.store.find("features", recipe) or self._encode(reference, encoder_name, recipe)
+            self._features[key] = artefact
+        return self._features[key]
+
+    def _encode(self, reference: str, encoder_name: str, recipe: Mapping[str, Any]) -> Artefact:
+        encoder = make_encoder(encoder_name, self.registry)
+        unavailable = getattr(encoder, "unavailable", lambda: None)()
+        if unavailable:
+            raise NotAvailableError(unavailable)
+        items = self.dataset(reference).items
+        with _deterministic(self.settings.device):
+            features = extract(encoder, items, part=lambda part: self.features(reference, part.name))
+        facts = report(features)
+        document = {
+            "encoder": features.encoder,
+            "modality": features.modality,
+            "imputation": features.imputation,
+            "seconds": features.seconds,
+            **{name: getattr(facts, name) for name in FeatureReport.__dataclass_fields__},
+        }
+        return self.store.save("features", recipe, {"matrix": features.matrix, "facts": document})
+
+    def features(self, reference: str, encoder_name: str) -> Features:
+        """The features of a dataset, their matrix mapped from disk."""
+        artefact = self.encode(reference, encoder_name)
+        facts = artefact.json("facts")
+        return Features(
+            encoder=facts["encoder"],
+            modality=facts["modality"],
+            matrix=artefact.array("matrix"),
+            imputed=facts["imputed"],
+            imputation=facts["imputation"],
+            seconds=facts["seconds"],
+        )
+
+    # Cells
+
+    def recommender(self, cell: Cell) -> Recommender:
+        """The recommender of a cell."""
+        recommender: Recommender = self.registry.find("recommenders", cell.recommender)
+        return recommender
+
+    def parameters(self, cell: Cell) -> dict[str, Any]:
+        """A cell's hyper-parameters: the profile's, and what its twin changes."""
+        twin = self.recommender(cell).twins[cell.twin] if cell.twin else {}
+        return {**self.settings.profile.of(cell.recommender), **twin}
+
+    def cell_recipe(self, cell: Cell) -> dict[str, Any]:
+        """Everything a cell's result depends on."""
+        dataset, recommender = self.dataset(cell.dataset), self.recommender(cell)
+        return {
+            "split": self._split_recipe(dataset, cell.seed),
+            "relevance": dataset.relevance,
+            "mask": str(self.settings.mask),
+            "features": self.features_recipe(cell.dataset, cell.features) if cell.features else None,
+            "control": [cell.control, CONTROLS[cell.control].version] if cell.control else None,
+            "recommender": [recommender.name, recommender.version, recommender.flavour, recommender.model],
+            "from": self.registry.origin["recommenders", recommender.name],
+            "parameters": {**recommender.parameters, **self.parameters(cell)},
+            "negatives": recommender.negatives,
+            "twin": cell.twin,
+            "seed": cell.seed,
+            "device": self.settings.device.partition(":")[0],
+            "libraries": versions(TRAINING_LIBRARIES),
+            "protocol": PROTOCOL,
+        }
+
+    def find(self, cell: Cell) -> CellResult | None:
+        """The stored result of a cell, or None."""
+        artefact = self.store.find("cells", self.cell_recipe(cell))
+        return _result(cell, artefact) if artefact else None
+
+    def train(self, cell: Cell) -> CellResult:
+        """Compute a cell and store it; where another process is at it, wait for that one's result.
+
+        Raises:
+            CellError, FeatureError, NotAvailableError: the cell has no result; the message says why.
+        """
+        recipe = self.cell_recipe(cell)
+        with self.store.lock("cells", recipe):
+            if self.settings.reuse is not Reuse.NEVER:
+                found = self.store.find("cells", recipe)
+                if found:
+                    return _result(cell, found)
+            return _result(cell, self._train(cell, recipe))
+
+    def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
+        from recclaims.evaluation.ranking import evaluate
+        from recclaims.recommenders.fit import fit
+
+        reset_peak()
+        dataset, split = self.dataset(cell.dataset), self.split(cell.dataset, cell.seed)
+        users, items = dataset.interactions.users, dataset.interactions.items
+        shape = len(dataset.user_ids), len(dataset.items)
+
+        def lists(index: np.ndarray[Any, Any]) -> ItemLists:
+            return ItemLists.of(users[index], items[index], shape[0])
+
+        def scored(index: np.ndarray[Any, Any]) -> ItemLists:
+            return lists(index[relevant(dataset, index)])
+
+        content = {}
+        if cell.features:
+            features = self.features(cell.dataset, cell.features)
+            matrix = np.array(features.matrix)
+            if cell.control:
+                matrix = CONTROLS[cell.control].apply(matrix, cell.seed)
+            content = {features.modality: matrix}
+        with _deterministic(self.settings.device):
+            fitted = fit(
+                self.recommender(cell),
+                self.parameters(cell),
+                users[split.train],
+                items[split.train],
+                shape,
+                scored(split.valid),
+                content,
+                cell.seed,
+                self.settings.device,
+            )
+            known = split.train
+            if self.settings.mask is Mask.TRAIN_VALID:
+                known = np.concatenate([split.train, split.valid])
+            try:
+                per_user = evaluate(fitted.score, scored(split.test), lists(known))
+            except CellError as error:
+                raise CellError(f"{cell.recommender}: {error}") from error
+        facts = {
+            "cell": str(cell),
+            "epochs": fitted.epochs,
+            "best_epoch": fitted.best_epoch,
+            "seconds": fitted.seconds,
+            "peak_mb": peak_mb(),
+            "valid_score": None if np.isnan(fitted.valid_score) else fitted.valid_score,
+        }
+        table = np.stack([per_user[metric] for metric in METRICS])
+        return self.store.save("cells", recipe, {"per_user": table, "facts": facts})
+
+
+def _result(cell: Cell, artefact: Artefact) -> CellResult:
+    facts = artefact.json("facts")
+    table = np.array(artefact.array("per_user"))
+    return CellResult(
+        cell=cell,
+        key=artefact.key,
+        per_user=dict(zip(METRICS, table, strict=True)),
+        epochs=facts["epochs"],
+        best_epoch=facts["best_epoch"],
+        seconds=facts["seconds"],
+        peak_mb=facts["peak_mb"],
+        valid_score=facts["valid_score"],
+    )
+
+
+@contextlib.contextmanager
+def _deterministic(device: str) -> Iterator[None]:
+    """Compute on one thread (CPU), so that the same seed gives the same bits in every process."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if device == "cpu":
+        torch.set_num_threads(1)
+        # Weights that decay towards zero become denormal numbers, which cost many times more per operation.
+        torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(False)

@@ -1,0 +1,218 @@
+"""Content-addressed artefacts: written atomically, checksummed, found again by the recipe that made them.
+
+An artefact is a directory `<root>/<kind>/<key[:2]>/<key>/` with the files of the artefact and a
+`manifest.json` (recipe, sizes, SHA-256 of every file). Its key is the SHA-256 of its kind and recipe, so
+whatever changes a result must be in the recipe. A draft is written beside the final place, flushed to disk
+and renamed, so that a reader sees a whole artefact or none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from recclaims.errors import StoreError
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+
+logger = logging.getLogger(__name__)
+
+Content = NDArray[Any] | Mapping[str, Any] | list[Any]
+
+
+def canonical(recipe: Mapping[str, Any]) -> str:
+    """Write a recipe as JSON that is equal for equal recipes; raises ValueError on NaN and inf."""
+    return json.dumps(recipe, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def key_of(kind: str, recipe: Mapping[str, Any]) -> str:
+    """SHA-256 of kind and recipe, in hexadecimal: the name of the artefact."""
+    return hashlib.sha256(f"{SCHEMA}\0{kind}\0{canonical(recipe)}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A verified artefact on disk."""
+
+    path: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def key(self) -> str:
+        """The artefact's name: SHA-256 of its kind and recipe."""
+        return str(self.manifest["key"])
+
+    def array(self, name: str) -> NDArray[Any]:
+        """Map the array `name` into memory, read-only."""
+        return np.load(self.path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+
+    def json(self, name: str) -> Any:
+        """Read the JSON document `name`."""
+        return json.loads((self.path / f"{name}.json").read_text(encoding="utf-8"))
+
+
+class Store:
+    """A directory of artefacts, shared by processes.
+
+    Args:
+        root: where the artefacts lie; made on first writing, never on reading.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, kind: str, recipe: Mapping[str, Any]) -> Path:
+        """Where the artefact of this recipe lies, or would lie."""
+        key = key_of(kind, recipe)
+        return self.root / kind / key[:2] / key
+
+    def find(self, kind: str, recipe: Mapping[str, Any]) -> Artefact | None:
+        """Return the artefact of this recipe, or None where there is none.
+
+        An artefact that its checksums do not match is reported, removed and counts as absent.
+        """
+        path = self.path(kind, recipe)
+        try:
+            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            for name, facts in manifest["files"].items():
+                if _sha256(path / name) != facts["sha256"]:
+                    raise StoreError(f"{path / name}: checksum does not match")
+            if manifest["recipe"] != json.loads(canonical(recipe)):
+                raise StoreError(f"{path / MANIFEST}: recipe does not match its key")
+        except FileNotFoundError:
+            if not path.exists():
+                return None
+            reason = f"{path}: a file of the artefact is missing"
+        except (StoreError, ValueError, KeyError, TypeError, OSError) as error:
+            reason = str(error)
+        else:
+            return Artefact(path, manifest)
+        logger.warning("%s; it is removed and will be computed again", reason)
+        self._remove(path)
+        return None
+
+    def lock(self, kind: str, recipe: Mapping[str, Any]) -> FileLock:
+        """A lock between processes for computing this artefact; freed by the system when its holder dies."""
+        locks = self.root / "locks"
+        self._make(locks)
+        return FileLock(locks / f"{key_of(kind, recipe)}.lock")
+
+    def save(self, kind: str, recipe: Mapping[str, Any], files: Mapping[str, Content]) -> Artefact:
+        """Write an artefact, replacing one of the same recipe.
+
+        Args:
+            kind: the kind of artefact, a folder name.
+            recipe: everything the content depends on.
+            files: by name without ending: arrays become `.npy`, anything else `.json`.
+
+        Raises:
+            StoreError: the disk is full or the place cannot be written; nothing of the artefact is left.
+        """
+        path = self.path(kind, recipe)
+        drafts = self.root / "drafts"
+        self._make(drafts)
+        draft = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}-{os.getpid()}-", dir=drafts))
+        try:
+            names = [_write(draft, name, content) for name, content in files.items()]
+            manifest = {
+                "schema": SCHEMA,
+                "kind": kind,
+                "key": key_of(kind, recipe),
+                "recipe": json.loads(canonical(recipe)),
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+                "files": {
+                    name: {"sha256": _sha256(draft / name), "bytes": (draft / name).stat().st_size}
+                    for name in names
+                },
+            }
+            _write(draft, MANIFEST.removesuffix(".json"), manifest)
+            self._make(path.parent)
+            self._remove(path)
+            draft.replace(path)
+            _flush_directory(path.parent)
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return Artefact(path, manifest)
+
+    def sweep(self) -> int:
+        """Remove the drafts of dead processes on this machine; return how many there were."""
+        swept = 0
+        for draft in self.root.glob(f"drafts/{socket.gethostname()}-*"):
+            pid = int(draft.name.removeprefix(f"{socket.gethostname()}-").split("-")[0])
+            if not _alive(pid):
+                shutil.rmtree(draft, ignore_errors=True)
+                swept += 1
+        return swept
+
+    def _make(self, directory: Path) -> None:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{directory}: cannot be made: {error.strerror or error}") from error
+
+    def _remove(self, path: Path) -> None:
+        # Renamed first: a directory half removed must never be taken for an artefact.
+        if path.exists():
+            self._make(self.root / "drafts")
+            grave = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}-{os.getpid()}-", dir=self.root / "drafts"))
+            path.replace(grave / path.name)
+            shutil.rmtree(grave, ignore_errors=True)
+
+
+def _write(directory: Path, name: str, content: Content) -> str:
+    if isinstance(content, np.ndarray):
+        filename = f"{name}.npy"
+        with (directory / filename).open("wb") as file:
+            np.save(file, content, allow_pickle=False)
+            _flush(file.fileno())
+    else:
+        filename = f"{name}.json"
+        with (directory / filename).open("w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+            file.flush()
+            _flush(file.fileno())
+    return filename
+
+
+def _flush(descriptor: int) -> None:
+    os.fsync(descriptor)
+
+
+def _flush_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        _flush(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
