@@ -92,7 +92,7 @@ def evaluate(
     result = {f"{m}@{k}": np.full(n_users, np.nan) for m in ("recall", "ndcg", "hit") for k in cutoffs}
     for start in range(0, len(users), block):
         batch = users[start : start + block]
-        with torch.inference_mode():
+        with torch.no_grad():
             scores = score(batch).clone()
             if bool(torch.isnan(scores).any()) or bool(torch.isposinf(scores).any()):
                 raise CellError("scores contain NaN or inf")

@@ -7,7 +7,7 @@ from recclaims.recommenders.spec import Recommender
 
 _HERE = "recclaims.recommenders"
 
-MOSTPOP = Recommender("mostpop", "1", "Pop", content=False, training_free=True)
+MOSTPOP = Recommender("mostpop", "1", f"{_HERE}.mostpop:MostPop", content=False, training_free=True)
 ITEMKNN = Recommender(
     "itemknn",
     "1",

@@ -20,6 +20,7 @@ from recclaims.recommenders.recbole_bridge import (
     interaction_of,
     make_config,
     pad,
+    quiet_recbole,
 )
 from recclaims.recommenders.sampling import PairBatches, history
 from recclaims.recommenders.spec import Recommender
@@ -36,6 +37,10 @@ TRAINING = {
 }
 
 
+#: Users, int64 (b,) -> scores of all items, float (b, n_items).
+Scorer = Callable[[NDArray[np.int64]], torch.Tensor]
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A trained recommender.
@@ -48,7 +53,7 @@ class Fitted:
         valid_score: the best validation score, NaN where nothing is trained.
     """
 
-    score: Callable[[NDArray[np.int64]], torch.Tensor]
+    score: Scorer
     epochs: int
     best_epoch: int
     seconds: float
@@ -88,22 +93,13 @@ def fit(
     settings = {**TRAINING, **recommender.parameters, **parameters}
     if recommender.training_free:
         settings.update(epochs=1, eval_step=0)
+    for modality, matrix in content.items():
+        if not np.isfinite(matrix).all():
+            raise CellError(f"{recommender.name}: {modality} features contain NaN or inf")
     model_class = recommender()
     try:
-        config = make_config(model_class, settings, seed, device)
-        matrices = tuple((modality, pad(matrix).to(device)) for modality, matrix in content.items())
-        dataset = TrainDataset(config, users, items, *shape, content=matrices)
-        model = config.model_class(config, dataset).to(torch.device(device))
-        scorer = _scorer(model, device)
-        seen = ItemLists.of(users, items, shape[0])
-        trainer = CellTrainer(
-            config, model, lambda: float(np.nanmean(evaluate(scorer, valid, seen, cutoffs=(20,))[PRIMARY]))
-        )
-        train_users, train_items = history(dataset)
-        candidates = np.unique(train_items) if recommender.negatives == "train" else None
-        trainer.run(
-            PairBatches(train_users, train_items, shape[1], settings["train_batch_size"], seed, candidates)
-        )
+        with quiet_recbole():
+            scorer, trainer = _train(model_class, recommender, settings, users, items, shape, valid, content, seed, device)
     except CellError as error:
         raise CellError(f"{recommender.name}: {error}") from error
     except (ValueError, RuntimeError, ArithmeticError, TypeError, KeyError, IndexError, AttributeError) as error:
@@ -114,10 +110,38 @@ def fit(
     return Fitted(scorer, trainer.epochs_run, trainer.best_epoch, seconds, float(trainer.best_valid_score))
 
 
-def _scorer(model: Any, device: str) -> Callable[[NDArray[np.int64]], torch.Tensor]:
+def _train(
+    model_class: type | str,
+    recommender: Recommender,
+    settings: Mapping[str, Any],
+    users: NDArray[np.integer[Any]],
+    items: NDArray[np.integer[Any]],
+    shape: tuple[int, int],
+    valid: ItemLists,
+    content: Mapping[str, NDArray[np.float32]],
+    seed: int,
+    device: str,
+) -> tuple[Scorer, CellTrainer]:
+    config = make_config(model_class, settings, seed, device)
+    matrices = tuple((modality, pad(matrix).to(device)) for modality, matrix in content.items())
+    dataset = TrainDataset(config, users, items, *shape, content=matrices)
+    model = config.model_class(config, dataset).to(torch.device(device))
+    scorer = _scorer(model, device)
+    seen = ItemLists.of(users, items, shape[0])
+    trainer = CellTrainer(
+        config, model, lambda: float(np.nanmean(evaluate(scorer, valid, seen, cutoffs=(20,))[PRIMARY]))
+    )
+    train_users, train_items = history(dataset)
+    candidates = np.unique(train_items) if recommender.negatives == "train" else None
+    trainer.run(PairBatches(train_users, train_items, shape[1], settings["train_batch_size"], seed, candidates))
+    return scorer, trainer
+
+
+def _scorer(model: Any, device: str) -> Scorer:
     def score(users: NDArray[np.int64]) -> torch.Tensor:
         batch = interaction_of({USER: torch.from_numpy(users + 1)}).to(torch.device(device))
-        flat: torch.Tensor = model.full_sort_predict(batch)
+        with torch.no_grad():
+            flat: torch.Tensor = model.full_sort_predict(batch)
         return flat.view(len(users), -1)[:, 1:]  # column 0 is the padding id
 
     return score

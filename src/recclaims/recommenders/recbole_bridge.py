@@ -7,10 +7,11 @@ read what it will be scored on. Its internal ids are ours + 1; id 0 is padding a
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,14 @@ logger = logging.getLogger("recclaims.recbole")
 USER, ITEM = "user_id", "item_id"
 #: A modality and its matrix, float32 (n_items + 1, d), row 0 for the padding id.
 Content = tuple[tuple[str, torch.Tensor], ...]
+
+
+@contextlib.contextmanager
+def quiet_recbole() -> Iterator[None]:
+    """Silence what RecBole's own files are warned of: calls that torch and pandas have since deprecated."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"recbole\.")
+        yield
 
 
 class _NoBoard:

@@ -49,9 +49,9 @@ class PairBatches:
         self._batch_size = batch_size
         self._random = np.random.default_rng([seed, 0x5A3])
         # A user who saw every candidate has no negative; redrawing for them would never end.
-        in_candidates = np.isin(items, self._candidates)
-        full = np.bincount(users[in_candidates]) >= len(self._candidates)
-        self._hopeless = np.flatnonzero(full)
+        seen_users, seen_items = np.divmod(self._seen, self._width)
+        n_seen = np.bincount(seen_users[np.isin(seen_items, self._candidates)])
+        self._hopeless = np.flatnonzero(n_seen >= len(self._candidates))
 
     def __len__(self) -> int:
         return -(-len(self._users) // self._batch_size)

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recclaims.errors import CellError
+from recclaims.evaluation.ranking import METRICS, ItemLists, evaluate
+
+
+def lists(rows, n_users):
+    users = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    items = np.array([item for row in rows for item in row], dtype=np.int64)
+    return ItemLists.of(users, items, n_users)
+
+
+def scorer(scores):
+    table = torch.tensor(scores, dtype=torch.float32)
+    return lambda users: table[torch.from_numpy(users)]
+
+
+def test_an_answer_obvious_by_eye():
+    # User 0 ranks 3, 2, 1, 0 and wants 2 and 0; user 1 ranks 0, 1, 2, 3 but has had 0, and wants 1.
+    scores = [[1.0, 2.0, 3.0, 4.0], [4.0, 3.0, 2.0, 1.0]]
+    result = evaluate(scorer(scores), lists([[2, 0], [1]], 2), lists([[], [0]], 2), cutoffs=(1, 2, 3))
+    np.testing.assert_allclose(result["recall@1"], [0, 1])
+    np.testing.assert_allclose(result["recall@2"], [0.5, 1])
+    np.testing.assert_allclose(result["hit@2"], [1, 1])
+    # Its one hit is in second place: 1/log2(3) over the ideal 1 + 1/log2(3).
+    np.testing.assert_allclose(result["ndcg@3"], [(1 / np.log2(3)) / (1 + 1 / np.log2(3)), 1])
+
+
+def test_a_user_without_relevant_items_has_no_value():
+    result = evaluate(scorer([[1.0, 0.0], [1.0, 0.0]]), lists([[], [0]], 2), lists([[], []], 2), cutoffs=(1,))
+    assert np.isnan(result["recall@1"][0])
+    assert result["recall@1"][1] == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_score_that_is_no_number_is_refused(bad):
+    with pytest.raises(CellError, match="NaN or inf"):
+        evaluate(scorer([[1.0, bad]]), lists([[0]], 1), lists([[]], 1))
+
+
+def test_fewer_items_than_the_cutoff():
+    result = evaluate(scorer([[1.0, 2.0, 3.0]]), lists([[0]], 1), lists([[]], 1), cutoffs=(20,))
+    assert result["recall@20"][0] == 1
+    assert result["ndcg@20"][0] == pytest.approx(1 / np.log2(4))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**31), block=st.integers(1, 40))
+def test_equals_a_slow_and_obvious_version(seed, block):
+    random = np.random.default_rng(seed)
+    n_users, n_items = 17, 30
+    state = random.integers(0, 4, (n_users, n_items))  # 1: masked, 2: relevant
+    scores = random.normal(size=(n_users, n_items)).astype(np.float32)
+    masked, relevant = (lists([np.flatnonzero(row == code) for row in state], n_users) for code in (1, 2))
+    result = evaluate(scorer(scores), relevant, masked, cutoffs=(3, 10), block=block)
+    for user in range(n_users):
+        wanted = set(np.flatnonzero(state[user] == 2))
+        candidates = [i for i in np.argsort(-scores[user]) if state[user, i] != 1]
+        for k in (3, 10):
+            gains = [1 / np.log2(place + 2) for place, i in enumerate(candidates[:k]) if i in wanted]
+            ideal = sum(1 / np.log2(place + 2) for place in range(min(k, len(wanted))))
+            if not wanted:
+                assert np.isnan(result[f"recall@{k}"][user])
+                continue
+            assert result[f"recall@{k}"][user] == pytest.approx(len(gains) / len(wanted), abs=1e-12)
+            assert result[f"hit@{k}"][user] == float(bool(gains))
+            assert result[f"ndcg@{k}"][user] == pytest.approx(sum(gains) / ideal, abs=1e-12)
+
+
+def test_equals_recboles_evaluator_on_the_same_scores_and_mask():
+    from recbole.evaluator import Collector, Evaluator
+
+    from recclaims.recommenders.recbole_bridge import make_config
+
+    random = np.random.default_rng(0)
+    n_users, n_items = 200, 120
+    state = random.choice(3, (n_users, n_items), p=[0.8, 0.15, 0.05])
+    state[np.arange(n_users), random.integers(0, n_items, n_users)] = 2
+    scores = torch.from_numpy(random.normal(size=(n_users, n_items)).astype(np.float32))
+    ours = evaluate(
+        lambda users: scores[torch.from_numpy(users)],
+        lists([np.flatnonzero(row == 2) for row in state], n_users),
+        lists([np.flatnonzero(row == 1) for row in state], n_users),
+    )
+    config = make_config("BPR", {"topk": [10, 20], "metrics": ["Recall", "NDCG", "Hit"]}, 0, "cpu")
+    collector = Collector(config)
+    # As Trainer._full_sort_batch_eval hands them over: padding and history at -inf.
+    theirs = torch.full((n_users, n_items + 1), -torch.inf)
+    theirs[:, 1:] = scores.masked_fill(torch.from_numpy(state == 1), -torch.inf)
+    positive_u, positive_i = (torch.from_numpy(part) for part in np.nonzero(state == 2))
+    collector.eval_batch_collect(theirs, None, positive_u, positive_i + 1)
+    expected = Evaluator(config).evaluate(collector.get_data_struct())
+    for metric in METRICS:
+        assert np.nanmean(ours[metric]) == pytest.approx(expected[metric], abs=1e-9), metric

@@ -1,0 +1,150 @@
+import hashlib
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recclaims.errors import CellError, RecclaimsError
+from recclaims.evaluation.ranking import ItemLists, evaluate
+from recclaims.recommenders import builtin
+from recclaims.recommenders.fit import fit
+from recclaims.recommenders.spec import Recommender
+
+from .blocks import N_ITEMS, N_USERS, checkerboard, parity_features
+
+FAST = {"epochs": 40, "learning_rate": 0.05, "train_batch_size": 128, "embedding_size": 8}
+ALL = [r for r in vars(builtin).values() if isinstance(r, Recommender)]
+TRAINED = [r for r in ALL if not r.training_free]
+CONTENT = [r for r in ALL if r.content]
+
+
+def fitted(recommender, parameters=FAST, content=None, seed=0, twin=False):
+    users, items, held = checkerboard()
+    content = {} if twin or not recommender.content else {"textual": parity_features() if content is None else content}
+    known = {"k": 15} if recommender.name == "content-knn" else {} if recommender.training_free else parameters
+    return fit(recommender, known, users, items, (N_USERS, N_ITEMS), held, content, seed)
+
+
+def recall(result):
+    users, items, held = checkerboard()
+    return np.nanmean(evaluate(result.score, held, ItemLists.of(users, items, N_USERS), (10,))["recall@10"])
+
+
+@pytest.mark.parametrize("recommender", [r for r in ALL if r.name != "mostpop"], ids=lambda r: r.name)
+def test_recovers_a_checkerboard(recommender):
+    assert recall(fitted(recommender)) > 0.95
+
+
+def test_popularity_counts_every_interaction():
+    # RecBole's own Pop counts an item once per batch however often it occurs there.
+    users, items, held = checkerboard()
+    extra = np.arange(N_USERS)
+    users, items = np.concatenate([users, extra]), np.concatenate([items, np.where(extra % 2 == 1, 4, 6)])
+    result = fit(builtin.MOSTPOP, {}, users, items, (N_USERS, N_ITEMS), held, {}, 0)
+    scores = result.score(np.array([0]))[0].numpy()
+    counts = np.bincount(items, minlength=N_ITEMS)
+    np.testing.assert_array_equal(np.argsort(np.argsort(scores)), np.argsort(np.argsort(counts / counts.max())))
+    np.testing.assert_allclose(scores, counts / counts.max())
+
+
+@pytest.mark.parametrize("recommender", ALL, ids=lambda r: r.name)
+def test_scores_have_one_column_per_item_and_are_finite(recommender):
+    scores = fitted(recommender).score(np.arange(5))
+    assert tuple(scores.shape) == (5, N_ITEMS)
+    assert np.isfinite(scores.detach().numpy()).all()
+
+
+@pytest.mark.parametrize("recommender", TRAINED, ids=lambda r: r.name)
+def test_the_seed_decides(recommender):
+    one, same, other = (fitted(recommender, seed=seed).score(np.arange(N_USERS)).detach() for seed in (1, 1, 2))
+    assert (one == same).all()
+    assert not (one == other).all()
+
+
+@pytest.mark.parametrize("recommender", CONTENT, ids=lambda r: r.name)
+def test_nan_features_are_refused(recommender):
+    content = parity_features()
+    content[3, 1] = np.nan
+    with pytest.raises(CellError, match=recommender.name):
+        recall(fitted(recommender, content=content))
+
+
+@pytest.mark.parametrize("recommender", [r for r in CONTENT if r.twins], ids=lambda r: r.name)
+def test_a_twin_reads_no_features(recommender):
+    twin = fitted(recommender, twin=True)
+    assert recall(twin) > 0.95
+    with_content = fitted(recommender)
+    assert not (twin.score(np.arange(5)) == with_content.score(np.arange(5))).all()
+
+
+def test_content_knn_has_no_twin():
+    with pytest.raises(CellError, match="without features there is nothing left"):
+        fitted(builtin.CONTENT_KNN, twin=True)
+
+
+@pytest.mark.parametrize("recommender", CONTENT, ids=lambda r: r.name)
+def test_permuting_the_items_permutes_the_scores(recommender):
+    """Holds exactly where nothing is drawn: initial weights and samples belong to item numbers."""
+    users, items, held = checkerboard()
+    order = np.random.default_rng(3).permutation(N_ITEMS)
+    parameters = dict(FAST, epochs=1) if not recommender.training_free else {}
+    if not recommender.training_free:
+        pytest.skip("training draws by item number")
+    content = parity_features()
+    plain = fit(recommender, parameters, users, items, (N_USERS, N_ITEMS), held, {"textual": content}, 0)
+    moved = np.empty_like(content)
+    moved[order] = content
+    other = fit(recommender, parameters, users, order[items], (N_USERS, N_ITEMS), held, {"textual": moved}, 0)
+    everyone = np.arange(N_USERS)
+    np.testing.assert_allclose(plain.score(everyone), other.score(everyone)[:, order], atol=1e-6)
+
+
+def test_a_model_that_cannot_be_imported_is_named():
+    ghost = Recommender("ghost", "1", "nowhere.at_all:Ghost")
+    with pytest.raises(RecclaimsError, match=r"'ghost': cannot import nowhere\.at_all:Ghost"):
+        fitted(ghost)
+
+
+def test_a_diverging_loss_is_an_error_not_a_zero():
+    with pytest.raises(CellError, match="bpr: .*(loss is|NaN)"):
+        recall(fitted(builtin.BPR, {**FAST, "learning_rate": 1e38}))
+
+
+def test_recbole_leaves_nothing_behind_and_reads_no_arguments(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["pytest", "--learning_rate=nonsense", "--epochs=0"])
+    before = dict(os.environ)
+    assert recall(fitted(builtin.BPR)) > 0.95
+    assert list(tmp_path.iterdir()) == []
+    assert dict(os.environ) == before
+
+
+def test_log_lines_go_through_the_standard_logger(caplog):
+    with caplog.at_level(logging.DEBUG, logger="recclaims.recbole"):
+        fitted(builtin.BPR)
+    assert any("training" in record.getMessage() for record in caplog.records if record.name == "recclaims.recbole")
+
+
+SCRIPT = """
+import hashlib, sys, torch
+torch.set_num_threads(1)
+sys.path.insert(0, sys.argv[1])
+from tests.recommenders.test_fit import builtin, fitted
+import numpy as np
+for recommender in (builtin.FREEDOM, builtin.VBPR):
+    scores = fitted(recommender, seed=5).score(np.arange(10)).detach().numpy()
+    print(hashlib.sha256(scores.tobytes()).hexdigest())
+"""
+
+
+def test_bit_identical_in_two_processes():
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(root)]
+    outputs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    assert outputs[0] == outputs[1]
+    assert len(set(outputs[0].split())) == 2
+    assert len(outputs[0].split()[0]) == len(hashlib.sha256().hexdigest())

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from recclaims.recommenders.sampling import PairBatches
+
+USERS = np.array([1, 1, 2, 2, 2, 3], dtype=np.int64)
+ITEMS = np.array([1, 2, 1, 3, 4, 5], dtype=np.int64)
+
+
+def epoch(batches):
+    batches = list(batches)
+    return [np.concatenate([b[name].numpy() for b in batches]) for name in ("user_id", "item_id", "neg_item_id")]
+
+
+def test_an_epoch_has_every_pair_once():
+    batches = list(PairBatches(USERS, ITEMS, 6, 4, seed=0))
+    assert [len(b) for b in batches] == [4, 2]
+    users, items, _ = epoch(batches)
+    assert sorted(zip(users, items, strict=True)) == sorted(zip(USERS, ITEMS, strict=True))
+
+
+def test_negatives_were_never_seen_and_cover_all_others():
+    drawn = {user: set() for user in (1, 2, 3)}
+    loader = PairBatches(USERS, ITEMS, 6, 4, seed=0)
+    for _ in range(60):
+        for user, _, negative in zip(*epoch(loader), strict=True):
+            drawn[user].add(int(negative))
+    assert drawn == {1: {3, 4, 5, 6}, 2: {2, 5, 6}, 3: {1, 2, 3, 4, 6}}
+
+
+def test_candidates_limit_the_negatives():
+    loader = PairBatches(USERS, ITEMS, 6, 4, seed=0, candidates=np.unique(ITEMS))
+    drawn = np.concatenate([epoch(loader)[2] for _ in range(60)])
+    assert set(drawn) == {1, 2, 3, 4, 5}
+
+
+def test_negatives_are_uniform():
+    users, items = np.ones(6000, dtype=np.int64), np.ones(6000, dtype=np.int64)
+    negatives = epoch(PairBatches(users, items, 5, 6000, seed=1))[2]
+    counts = np.bincount(negatives, minlength=6)[2:]
+    assert counts.sum() == 6000
+    assert np.abs(counts - 1500).max() < 5 * np.sqrt(6000 * 0.25 * 0.75)
+
+
+def test_a_user_who_has_everything_does_not_hang():
+    users, items = np.array([1, 1, 2]), np.array([1, 2, 1])
+    negatives = epoch(PairBatches(users, items, 2, 3, seed=0))[2]
+    assert set(negatives) <= {1, 2}
+
+
+def test_epochs_differ_and_the_seed_repeats_them():
+    one, two = (PairBatches(USERS, ITEMS, 6, 4, seed=7) for _ in range(2))
+    first, second = epoch(one), epoch(one)
+    assert any((a != b).any() for a, b in zip(first, second, strict=True))
+    for a, b in zip(first, epoch(two), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 6, 100])
+def test_length_is_the_number_of_batches(n):
+    loader = PairBatches(USERS, ITEMS, 6, n, seed=0)
+    assert len(loader) == len(list(loader))
