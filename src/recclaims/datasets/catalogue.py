@@ -60,7 +60,8 @@ class Item:
     @property
     def text(self) -> str:
         """Title and description as one text, empty where the item has neither."""
-        return ". ".join(part.strip().rstrip(".") for part in (self.title, self.description) if part.strip())
+        title, description = self.title.strip(), self.description.strip()
+        return f"{title.rstrip('.')}. {description}" if title and description else title or description
 
     def has(self, modality: str) -> bool:
         """Say whether the item carries anything for `modality` (visual, textual or multimodal)."""
