@@ -49,7 +49,10 @@ def test_a_third_party_encoder_joins(install):
 
 
 BROKEN = {
-    "import": ("import no_such_package_at_all", "ModuleNotFoundError: No module named 'no_such_package_at_all'"),
+    "import": (
+        "import no_such_package_at_all",
+        "ModuleNotFoundError: No module named 'no_such_package_at_all'",
+    ),
     "hook": (GOOD.replace("return [Good]", "raise KeyError('x')"), "KeyError: 'x'"),
     "nameless": (GOOD.replace("return [Good]", "return [object()]"), "which has no name"),
     "unknown_hook": (

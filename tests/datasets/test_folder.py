@@ -26,7 +26,10 @@ def folder(tmp_path):
     """Four items, three users, written as the documentation says."""
     (tmp_path / "images").mkdir()
     Image.new("RGB", (4, 4), "blue").save(tmp_path / "images" / "a.png")
-    write_items(tmp_path, [{"item_id": "a", "title": "A", "image": "images/a.png"}, {"item_id": "b"}, {"item_id": "c"}])
+    write_items(
+        tmp_path,
+        [{"item_id": "a", "title": "A", "image": "images/a.png"}, {"item_id": "b"}, {"item_id": "c"}],
+    )
     (tmp_path / "dataset.toml").write_text('name = "toy"\n')
     write_table(tmp_path / "interactions.tsv", ["u1 a", "u1 b", "u1 c", "u2 a", "u2 b", "u2 c"])
     return tmp_path
@@ -105,7 +108,10 @@ def test_a_given_split(folder, registry):
     for name, rows in {"train": ["u1 a", "u2 b"], "valid": ["u1 b"], "test": ["u1 c", "u2 a"]}.items():
         write_table(folder / f"{name}.csv", rows)
     data = load(folder, registry)
-    label = {(int(u), int(i)): int(s) for u, i, s in zip(data.interactions.users, data.interactions.items, data.given_split, strict=True)}
+    label = {
+        (int(u), int(i)): int(s)
+        for u, i, s in zip(data.interactions.users, data.interactions.items, data.given_split, strict=True)
+    }
     assert label == {(0, 0): 0, (1, 1): 0, (0, 1): 1, (0, 2): 2, (1, 0): 2}
     assert data.card()["split"] == "given"
 
@@ -142,7 +148,10 @@ ITEM_FAULTS = {
         '{"item_id": "a", "descripton": "x"}',
         "items.jsonl:1: unknown key 'descripton'; did you mean 'description'?",
     ),
-    "attributes": ('{"item_id": "a", "attributes": ["x"]}', "items.jsonl:1: key 'attributes' is ['x'], not an object"),
+    "attributes": (
+        '{"item_id": "a", "attributes": ["x"]}',
+        "items.jsonl:1: key 'attributes' is ['x'], not an object",
+    ),
     "answers": ('{"item_id": "a", "lvlm": {"m": 1}}', "items.jsonl:1: key 'lvlm' is not an object of texts"),
     "duplicate id": (
         '{"item_id": "a"}\n\n{"item_id": "a"}',
@@ -174,15 +183,21 @@ def test_faults_of_items(folder, registry, content, message):
 TABLE_FAULTS = {
     "unknown items": (
         "user_id item_id\nu1 a\nu1 x\nu2 y\nu2 x\nu2 bb",
-        "interactions.tsv: 4 interactions have an item_id that the catalogue lacks: 'x' (row 2), 'y' (row 3), 'bb' (row 5",
+        "interactions.tsv: 4 interactions have an item_id that the catalogue lacks: 'x' (row 2), 'y' (row 3)",
     ),
     "missing column": (
         "user item_id\nu1 a",
         "interactions.tsv: column 'user_id' is missing; 'user' is nearest; it has user, item_id",
     ),
-    "no number": ("user_id item_id rating\nu1 a 5\nu1 b five", "interactions.tsv: row 2: rating is 'five', not a number"),
+    "no number": (
+        "user_id item_id rating\nu1 a 5\nu1 b five",
+        "interactions.tsv: row 2: rating is 'five', not a number",
+    ),
     "nan": ("user_id item_id rating\nu1 a nan", "interactions.tsv: row 1: rating is 'nan', not a number"),
-    "infinite": ("user_id item_id timestamp\nu1 a inf", "interactions.tsv: row 1: timestamp is 'inf', not a number"),
+    "infinite": (
+        "user_id item_id timestamp\nu1 a inf",
+        "interactions.tsv: row 1: timestamp is 'inf', not a number",
+    ),
     "empty id": ("user_id item_id\nu1 a\n\tb", "interactions.tsv: row 2: user_id is empty"),
     "no rows": ("user_id item_id", "interactions.tsv: has no interactions"),
     "empty": ("", "interactions.tsv: is empty; its first line names the columns user_id, item_id"),
@@ -201,9 +216,18 @@ MANIFEST_FAULTS = {
     "wrong type": ("name = 3", "dataset.toml: key 'name' is 3, of the wrong type"),
     "boolean": ("relevance = true", "dataset.toml: key 'relevance' is True, of the wrong type"),
     "split": ("split = 'randum'", "dataset.toml: unknown split 'randum'; did you mean 'random'?"),
-    "modality": ("modalities = ['visuel']", "dataset.toml: unknown modality 'visuel'; did you mean 'visual'?"),
-    "base": ("base = 'ml-100'", "dataset.toml: key 'base': unknown dataset 'ml-100'; did you mean 'ml-100k'?"),
-    "outside": ("items = '../items.jsonl'", "dataset.toml: key 'items': '../items.jsonl' leads out of the folder"),
+    "modality": (
+        "modalities = ['visuel']",
+        "dataset.toml: unknown modality 'visuel'; did you mean 'visual'?",
+    ),
+    "base": (
+        "base = 'ml-100'",
+        "dataset.toml: key 'base': unknown dataset 'ml-100'; did you mean 'ml-100k'?",
+    ),
+    "outside": (
+        "items = '../items.jsonl'",
+        "dataset.toml: key 'items': '../items.jsonl' leads out of the folder",
+    ),
 }
 
 

@@ -35,7 +35,14 @@ def test_a_known_rating(ml100k):
 
 
 def test_ratings_are_the_published_counts(ml100k):
-    assert np.bincount(ml100k.interactions.ratings.astype(int)).tolist() == [0, 6110, 11370, 27145, 34174, 21201]
+    assert np.bincount(ml100k.interactions.ratings.astype(int)).tolist() == [
+        0,
+        6110,
+        11370,
+        27145,
+        34174,
+        21201,
+    ]
 
 
 def test_without_recbole_it_says_how_to_get_it(monkeypatch):

@@ -209,7 +209,7 @@ def _t_interval(table: _Table, variance: float, dof: float, level: float, method
 
 
 def variance_component_interval(differences: ArrayLike, level: float = 0.95) -> Estimate:
-    """t interval on the variance-component standard error with Satterthwaite's (1946) d.o.f.
+    """T interval on the variance-component standard error with Satterthwaite's (1946) d.o.f.
 
     Var = S^2/R + max(users, 0) g, see `_parts`; d.o.f. = Var^2 / sum(part^2 / its d.o.f.).
     """
@@ -307,7 +307,7 @@ def crossed_bootstrap_interval(
 
 
 def nadeau_bengio_interval(differences: ArrayLike, level: float = 0.95, test_share: float = 0.2) -> Estimate:
-    """t interval over replicate means, variance S^2 (1/R + n_test/n_train) (Nadeau & Bengio 2003), R-1 d.o.f.
+    """T interval over replicate means, variance S^2 (1/R + n_test/n_train) (Nadeau & Bengio 2003), R-1 d.o.f.
 
     Args:
         differences: see the module.

@@ -51,11 +51,15 @@ class Item:
                 return picture.convert("RGB")
         except FileNotFoundError:
             raise DatasetError(f"{self.image_path}: image of item '{self.item_id}' does not exist") from None
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except (
+            UnidentifiedImageError,
+            OSError,
+            SyntaxError,
+            ValueError,
+            Image.DecompressionBombError,
+        ) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DatasetError(
-                f"{self.image_path}: image of item '{self.item_id}' cannot be read: {reason}"
-            ) from None
+            raise DatasetError(f"{self.image_path}: image of item '{self.item_id}' cannot be read: {reason}") from None
 
     @property
     def text(self) -> str:

@@ -123,7 +123,11 @@ class FolderDataset:
         try:
             table = pl.concat(tables)
         except pl.exceptions.PolarsError:
-            columns = "; ".join(f"{path.name}: {', '.join(t.columns[:-1])}" for path, t in zip(parts.values(), tables, strict=True) if path)
+            columns = "; ".join(
+                f"{path.name}: {', '.join(t.columns[:-1])}"
+                for path, t in zip(parts.values(), tables, strict=True)
+                if path
+            )
             raise DatasetError(f"{self.path}: train, valid and test have unequal columns ({columns})") from None
         overlap = table.filter(pl.struct("user_id", "item_id").is_duplicated())
         if overlap["split"].n_unique() > 1:
@@ -142,6 +146,14 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         manifest = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: not TOML: {error}") from None
+    _check(manifest, path)
+    for key in ("items", "interactions"):
+        if key in manifest and not (folder / manifest[key]).resolve().is_relative_to(folder.resolve()):
+            raise DatasetError(f"{path}: key '{key}': {manifest[key]!r} leads out of the folder")
+    return manifest
+
+
+def _check(manifest: dict[str, Any], path: Path) -> None:
     for key, value in manifest.items():
         if key not in KEYS:
             raise UnknownNameError.of("key", key, KEYS, str(path))
@@ -152,7 +164,3 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     for modality in manifest.get("modalities", ()):
         if modality not in ("visual", "textual", "attributes"):
             raise UnknownNameError.of("modality", str(modality), ("visual", "textual", "attributes"), str(path))
-    for key in ("items", "interactions"):
-        if key in manifest and not (folder / manifest[key]).resolve().is_relative_to(folder.resolve()):
-            raise DatasetError(f"{path}: key '{key}': {manifest[key]!r} leads out of the folder")
-    return manifest

@@ -35,7 +35,9 @@ def read_table(path: Path) -> pl.DataFrame:
             table = pl.read_parquet(path)
         else:
             separator = "\t" if path.suffix == ".tsv" else ","
-            table = pl.read_csv(path, separator=separator, infer_schema=False, quote_char=None if separator == "\t" else '"')
+            table = pl.read_csv(
+                path, separator=separator, infer_schema=False, quote_char=None if separator == "\t" else '"'
+            )
     except pl.exceptions.NoDataError:
         raise DatasetError(f"{path}: is empty; its first line names the columns {', '.join(NEEDED)}") from None
     except (OSError, pl.exceptions.PolarsError) as error:

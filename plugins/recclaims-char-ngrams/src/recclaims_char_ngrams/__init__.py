@@ -11,6 +11,7 @@ class CharNgrams:
     name, modality, version = "char-ngrams", "textual", "1"
 
     def encode(self, items):
+        """One float32 row of 256 columns per item."""
         from sklearn.feature_extraction.text import HashingVectorizer  # not while pytest collects
 
         hashed = HashingVectorizer(analyzer="char_wb", ngram_range=(3, 3), n_features=256, alternate_sign=False)
