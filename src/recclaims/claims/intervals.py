@@ -107,7 +107,8 @@ def _inverse_scales(dof: float) -> tuple[Floats, Floats]:
     both tails negligible, so that it converges faster than any power of the step.
     """
     cut = 36.0 / dof
-    x = np.linspace(-min(cut + 0.5, 2 * math.sqrt(cut)) if cut < 0.3 else -cut - 0.5, math.sqrt(cut), _NODES)
+    nodes = _NODES + int(_NODES / dof)  # the fewer degrees of freedom the longer the left tail
+    x = np.linspace(-min(cut + 0.5, 2 * math.sqrt(cut)) if cut < 0.3 else -cut - 0.5, math.sqrt(cut), nodes)
     log_density = -dof * (np.exp(2 * x) / 2 - x - 0.5)
     weights = np.exp(log_density)
     return np.exp(-2 * x), weights / weights.sum()
@@ -216,4 +217,4 @@ INTERVALS: dict[str, Callable[..., Estimate]] = {
     "crossed_bootstrap": crossed_bootstrap_interval,
     "nadeau_bengio": nadeau_bengio_interval,
 }
-DEFAULT_INTERVAL = "satterthwaite"
+DEFAULT_INTERVAL = "behrens_fisher"
