@@ -70,6 +70,13 @@ def test_components_may_be_negative_and_are_cut_only_in_the_interval():
     assert_allclose((estimate.low, estimate.high), expected.confidence_interval())
 
 
+def test_degrees_of_freedom_are_at_least_one():
+    # MS users 6, replicates 0, residual 2: (6 + 0 - 2)^2 / (6^2/2 + 0^2/1 + 2^2/2) = 0.8, below any of the three.
+    estimate = variance_component_interval(np.array([[1.0, 3.0], [2.0, 2.0], [6.0, 4.0]]))
+    assert estimate.degrees_of_freedom == 1.0
+    assert_allclose(estimate.high - estimate.effect, stats.t.isf(0.025, 1) * math.sqrt(4 / 6))
+
+
 def test_nadeau_bengio_without_test_data_is_the_t_test_over_replicates():
     table = ragged()
     expected = stats.ttest_1samp(np.nanmean(table, axis=0), 0.0)
@@ -288,7 +295,7 @@ def test_coverage_at_three_replicates():
 
 
 def test_holm_worked_by_hand():
-    # Sorted 0.01, 0.02, 0.03, 0.04, times 4, 3, 2, 1: 0.04, 0.06, 0.06, 0.04; the running maximum lifts the last.
+    # Sorted 0.01, 0.02, 0.03, 0.04, times 4, 3, 2, 1: 0.04, 0.06, 0.06, 0.04; the maximum lifts the last.
     assert_allclose(holm([0.04, 0.01, 0.03, 0.02]), [0.06, 0.04, 0.06, 0.06])
 
 

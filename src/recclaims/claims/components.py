@@ -111,7 +111,7 @@ def parts_of(table: Table) -> Parts:
 
     S^2 is the sample variance of the replicate means and g the mean over pairs r != s of
     sum_u m_ur m_us / (n_r n_s), 1/U when balanced: an identity, whatever is missing. S^2 is kept whole,
-    with its R-1 d.o.f.; only the user component is cut at zero.
+    with its R-1 d.o.f.; only the user component is cut at zero. The d.o.f. are at least 1.
     """
     n_r, n_u = table.n_replicates, table.n_users
     if n_r < 2:
@@ -133,4 +133,6 @@ def parts_of(table: Table) -> Parts:
     spread = np.square(users + residual / per_user) / (n_u - 1) + np.square(residual / per_user) / dof
     total = replicates + users * share
     uncertainty = replicates**2 / (n_r - 1) + share**2 * float(spread) * (users > 0)
-    return Parts(replicates, users * share, total**2 / uncertainty if uncertainty > 0 else float(n_r - 1))
+    # The users' part is a difference, so that the formula can fall below every d.o.f. that went into it.
+    dof_of_sum = max(total**2 / uncertainty, 1.0) if uncertainty > 0 else float(n_r - 1)
+    return Parts(replicates, users * share, dof_of_sum)

@@ -69,11 +69,13 @@ def _planned_half_width(
     Banerjee's (1961) combination, each part with its own d.o.f.: it falls with either number, which
     Satterthwaite's does not, and it is near, and seldom below, that of `behrens_fisher_interval`.
     """
-    quantiles = stats.t.isf((1 - level) / 2, [max(n_users - 1, 1), n_replicates - 1])
     users = max(components.users, 0.0) / n_users
     residual = components.residual / (n_users * density)
     replicates = (max(components.replicates, 0.0) + residual) / n_replicates
-    return math.sqrt(float(quantiles[0]) ** 2 * users + float(quantiles[1]) ** 2 * replicates)
+    return math.hypot(
+        float(stats.t.isf((1 - level) / 2, max(n_users - 1, 1))) * math.sqrt(users),
+        float(stats.t.isf((1 - level) / 2, n_replicates - 1)) * math.sqrt(replicates),
+    )
 
 
 def _smallest(reached: Callable[[int], bool], start: int, most: int) -> int | None:
