@@ -71,7 +71,7 @@ def test_components_may_be_negative_and_are_cut_only_in_the_interval():
 
 
 def test_degrees_of_freedom_are_at_least_one():
-    # MS users 6, replicates 0, residual 2: (6 + 0 - 2)^2 / (6^2/2 + 0^2/1 + 2^2/2) = 0.8, below any of the three.
+    # MS users 6, replicates 0, residual 2: (6 + 0 - 2)^2 / (6^2/2 + 0^2/1 + 2^2/2) = 0.8, below all three.
     estimate = variance_component_interval(np.array([[1.0, 3.0], [2.0, 2.0], [6.0, 4.0]]))
     assert estimate.degrees_of_freedom == 1.0
     assert_allclose(estimate.high - estimate.effect, stats.t.isf(0.025, 1) * math.sqrt(4 / 6))
