@@ -7,6 +7,7 @@ user has no relevant test item in a replicate. Formulas and sources: `docs/metho
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,7 @@ class Table:
         """Sum of squared deviations of the present values from `fitted`, which broadcasts to the table."""
         return float(np.square(np.where(self.present, self.values - fitted, 0.0)).sum())
 
+    @cached_property
     def fits(self) -> tuple[float, float, float, int]:
         """Mean squares within replicates, within users, of the additive fit, and d.o.f. of the last."""
         n, n_u, n_r = self.n_values, self.n_users, self.n_replicates
@@ -77,7 +79,7 @@ class Table:
         """See `variance_components`."""
         if not self.n_values:
             return VarianceComponents(math.nan, math.nan, math.nan)
-        within_replicates, within_users, residual, _ = self.fits()
+        within_replicates, within_users, residual, _ = self.fits
         return VarianceComponents(within_replicates - residual, within_users - residual, residual)
 
 
@@ -123,7 +125,7 @@ def parts_of(table: Table) -> Parts:
     share = max(shared, 0.0) / (n_r * (n_r - 1))
     if (table.per_user < 2).all():  # no user is seen twice: S^2 holds all there is
         return Parts(replicates, 0.0, float(n_r - 1))
-    within_replicates, _, residual, dof = table.fits()
+    within_replicates, _, residual, dof = table.fits
     if math.isnan(within_replicates):  # one user: nothing is known of the population of users
         return Parts(math.nan, math.nan, math.nan)
     if math.isnan(residual):  # users and residual cannot be told apart: count both as users

@@ -107,7 +107,8 @@ def _inverse_scales(dof: float) -> tuple[Floats, Floats]:
     both tails negligible, so that it converges faster than any power of the step.
     """
     cut = 36.0 / dof
-    nodes = _NODES + int(_NODES / dof)  # the fewer degrees of freedom the longer the left tail
+    # The fewer degrees of freedom the longer the left tail; with many, the density is a narrow bell.
+    nodes = _NODES + int(_NODES / dof) if dof < 30 else _NODES // 2
     x = np.linspace(-min(cut + 0.5, 2 * math.sqrt(cut)) if cut < 0.3 else -cut - 0.5, math.sqrt(cut), nodes)
     log_density = -dof * (np.exp(2 * x) / 2 - x - 0.5)
     weights = np.exp(log_density)
