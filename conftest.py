@@ -1,3 +1,4 @@
 """Loads the fixtures of the suite."""
 
-pytest_plugins = ("fixtures",)
+# Module by module: "fixtures" alone is the name of one of pytest's own plugins.
+pytest_plugins = ("fixtures.session", "fixtures.data", "fixtures.judgement")

@@ -38,7 +38,11 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("encoder", help="NAME or NAME:ARGUMENT, as `recclaims plugins` lists them")
     encode.add_argument("--data", default="ml-100k", metavar="NAME|PATH", help="dataset (default: ml-100k)")
     encode.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
-    add("plugins", _plugins, "list encoders, recommenders, datasets, claims and reporters, and where they come from")
+    add(
+        "plugins",
+        _plugins,
+        "list encoders, recommenders, datasets, claims and reporters, and where they come from",
+    )
     report = add("report", _report, "print the tables of a results.json as Markdown")
     report.add_argument("results", nargs="?", default="reports/latest/results.json", help="default: the latest run's")
     compare = add("compare", _compare, "compare two results.json files; exit code 1 where a case got worse")

@@ -59,6 +59,9 @@ class Registry:
         found: list[tuple[str, Any]] = []
         try:
             module = manager.get_plugin(plugin.name)
+            for impl in (caller for caller in manager.get_hookcallers(module) or () if caller.spec is None):
+                # A misspelt hook would otherwise be a plugin that silently adds nothing.
+                raise UnknownNameError.of("hook", impl.name, (f"recclaims_{kind}" for kind in KINDS))
             for kind in KINDS:
                 hook = getattr(manager.hook, f"recclaims_{kind}")
                 mine = (impl for impl in hook.get_hookimpls() if impl.plugin is module)

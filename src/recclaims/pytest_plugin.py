@@ -64,6 +64,7 @@ class TrainingClock:
         self._now = 0.0
 
     def __call__(self) -> float:
+        """Seconds of training so far."""
         return self._now
 
     def advance(self, seconds: float) -> None:
@@ -96,23 +97,57 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the contract."""
     group = parser.getgroup("recclaims", "claims of multimodal recommendation")
     add = group.addoption
-    add("--claims-data", action="append", metavar="NAME|PATH", help="dataset to run on, repeatable (default: ml-100k)")
-    add("--claims-profile", type=_profile, metavar="NAME", help="budget: smoke, quick or paper (default: quick)")
+    add(
+        "--claims-data",
+        action="append",
+        metavar="NAME|PATH",
+        help="dataset to run on, repeatable (default: ml-100k)",
+    )
+    add(
+        "--claims-profile",
+        type=_profile,
+        metavar="NAME",
+        help="budget: smoke, quick or paper (default: quick)",
+    )
     add("--claims-seeds", type=_positive, metavar="N", help="replicates: each its own split and seed")
-    add("--claims-store", metavar="DIR", default=".recclaims", help="where results are kept (default: .recclaims)")
+    add(
+        "--claims-store",
+        metavar="DIR",
+        default=".recclaims",
+        help="where results are kept (default: .recclaims)",
+    )
     add(
         "--claims-reuse",
         choices=[str(reuse) for reuse in Reuse],
         default="missing",
         help="missing: compute what is not stored (default); always: compute nothing; never: compute all again",
     )
-    add("--claims-report", metavar="DIR", default="reports/latest", help="where tables go (default: reports/latest)")
-    add("--claims-baseline", metavar="FILE", help="an earlier results.json: a case fails only where it got worse")
+    add(
+        "--claims-report",
+        metavar="DIR",
+        default="reports/latest",
+        help="where tables go (default: reports/latest)",
+    )
+    add(
+        "--claims-baseline",
+        metavar="FILE",
+        help="an earlier results.json: a case fails only where it got worse",
+    )
     add("--claims-update-baseline", action="store_true", help="write this run's results to --claims-baseline")
     add("--claims-device", metavar="DEVICE", default="auto", help="auto, cpu or cuda[:n] (default: auto)")
     add("--claims-executor", type=_executor, metavar="WHERE", default="local", help="local (default)")
-    add("--claims-mask", choices=[str(mask) for mask in Mask], default="train+valid", help="no candidates at test time")
-    add("--claims-workers", type=int, metavar="N", help="processes that train at once; 0: this one (default: cores)")
+    add(
+        "--claims-mask",
+        choices=[str(mask) for mask in Mask],
+        default="train+valid",
+        help="no candidates at test time",
+    )
+    add(
+        "--claims-workers",
+        type=int,
+        metavar="N",
+        help="processes that train at once; 0: this one (default: cores)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -121,7 +156,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION] = ClaimsSession()
     # In a clone the root conftest.py loads `fixtures`; in a wheel they are part of the package.
     if importlib.util.find_spec("recclaims.fixtures") is not None:
-        config.pluginmanager.import_plugin("recclaims.fixtures")
+        for module in ("session", "data", "judgement"):
+            config.pluginmanager.import_plugin(f"recclaims.fixtures.{module}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -136,8 +136,7 @@ class Store:
                 "recipe": json.loads(canonical(recipe)),
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "files": {
-                    name: {"sha256": _sha256(draft / name), "bytes": (draft / name).stat().st_size}
-                    for name in names
+                    name: {"sha256": _sha256(draft / name), "bytes": (draft / name).stat().st_size} for name in names
                 },
             }
             _write(draft, MANIFEST.removesuffix(".json"), manifest)

@@ -43,7 +43,9 @@ def test_vbpr(content):
     model = build(VBPR, builtin.VBPR, content, reg_weight=0.3)
     items = values(model.item_factors)
     if content:
-        joined = np.vstack([np.zeros((1, sum(m.shape[1] for m in content.values()))), np.hstack(list(content.values()))])
+        joined = np.vstack(
+            [np.zeros((1, sum(m.shape[1] for m in content.values()))), np.hstack(list(content.values()))]
+        )
         projected = joined @ values(model.projection.weight).T + values(model.projection.bias)
         items = np.hstack([items, projected])
     users = values(model.user_factors)

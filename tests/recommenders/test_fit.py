@@ -110,7 +110,7 @@ def test_a_model_that_cannot_be_imported_is_named():
 
 
 def test_a_diverging_loss_is_an_error_not_a_zero():
-    with pytest.raises(CellError, match="bpr: .*(loss is|NaN)"):
+    with pytest.raises(CellError, match=r"bpr: .*(loss is|NaN)"):
         recall(fitted(builtin.BPR, {**FAST, "learning_rate": 1e38}))
 
 

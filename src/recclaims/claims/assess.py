@@ -49,6 +49,7 @@ def assess(
     """
     judged: dict[Case, CaseResult] = {}
     families: dict[tuple[str, str], dict[Case, Comparison]] = defaultdict(dict)
+    flags: dict[Case, str] = {}
     for case in cases:
         failed = [failures[cell] for cell in case.cells(seeds) if cell in failures]
         if failed:
@@ -59,21 +60,23 @@ def assess(
         fault = features_fault(case)
         arms = [[results[cell] for cell in cells] for cells in (case.treatment_cells(seeds), case.control_cells(seeds))]
         comparison = compare(*arms, metric=case.claim.metric)
-        if not fault and not training_free(case):
-            fault = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(seeds)])
+        below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(seeds)])
         if not np.isfinite(comparison.estimate.effect):
-            fault = "no user has a relevant test item in every arm"
+            fault = "no user has a relevant test item in both arms"
+        if below and not training_free(case):
+            fault = fault or below
         if fault:
             judged[case] = CaseResult(case, Verdict.INADMISSIBLE, fault, comparison, n_seeds=seeds)
         else:
-            families[case.claim.id, case.dataset].update({case: comparison})
+            families[case.claim.id, case.dataset][case] = comparison
+            flags[case] = f"; {below}" if below else ""
     for family in families.values():
         adjusted = holm([comparison.estimate.p_value for comparison in family.values()])
         for (case, comparison), p in zip(family.items(), adjusted, strict=True):
             judgement = _judge(case, comparison, float(p))
             seconds = sum(results[cell].seconds for cell in case.treatment_cells(seeds) + case.control_cells(seeds))
             judged[case] = CaseResult(
-                case, judgement.verdict, judgement.reason, comparison, float(p), seconds, n_seeds=seeds
+                case, judgement.verdict, judgement.reason + flags[case], comparison, float(p), seconds, seeds
             )
     return judged
 

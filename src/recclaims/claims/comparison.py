@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,7 +39,9 @@ class Comparison:
 
 def mean_of(values: NDArray[np.float64]) -> float:
     """Mean over replicates of the mean over that replicate's users, for (n_users, n_replicates) with NaN."""
-    return float(np.nanmean(np.nanmean(values, axis=0)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice")  # nobody to average over: NaN says so
+        return float(np.nanmean(np.nanmean(values, axis=0)))
 
 
 def per_user(results: Sequence[CellResult], metric: str) -> NDArray[np.float64]:

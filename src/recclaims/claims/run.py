@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from recclaims.claims.assess import CaseResult, assess
-from recclaims.encoders.extraction import FeatureReport
+from recclaims.encoders.features import FeatureReport
 from recclaims.errors import NotAvailableError, RecclaimsError
 from recclaims.runner import local
 from recclaims.runner.pipeline import Pipeline
@@ -43,9 +43,7 @@ class Run:
         return [self.outcome.results[cell] for cell in cells if cell in self.outcome.results]
 
 
-def run(
-    cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progress], None] = lambda _: None
-) -> Run:
+def run(cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progress], None] = lambda _: None) -> Run:
     """Run cases to their verdicts.
 
     Raises:

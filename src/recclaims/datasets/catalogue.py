@@ -51,16 +51,21 @@ class Item:
                 return picture.convert("RGB")
         except FileNotFoundError:
             raise DatasetError(f"{self.image_path}: image of item '{self.item_id}' does not exist") from None
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except (
+            UnidentifiedImageError,
+            OSError,
+            SyntaxError,
+            ValueError,
+            Image.DecompressionBombError,
+        ) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DatasetError(
-                f"{self.image_path}: image of item '{self.item_id}' cannot be read: {reason}"
-            ) from None
+            raise DatasetError(f"{self.image_path}: image of item '{self.item_id}' cannot be read: {reason}") from None
 
     @property
     def text(self) -> str:
         """Title and description as one text, empty where the item has neither."""
-        return ". ".join(part.strip().rstrip(".") for part in (self.title, self.description) if part.strip())
+        title, description = self.title.strip(), self.description.strip()
+        return f"{title.rstrip('.')}. {description}" if title and description else title or description
 
     def has(self, modality: str) -> bool:
         """Say whether the item carries anything for `modality` (visual, textual or multimodal)."""

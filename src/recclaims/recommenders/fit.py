@@ -99,10 +99,20 @@ def fit(
     model_class = recommender()
     try:
         with quiet_recbole():
-            scorer, trainer = _train(model_class, recommender, settings, users, items, shape, valid, content, seed, device)
+            scorer, trainer = _train(
+                model_class, recommender, settings, users, items, shape, valid, content, seed, device
+            )
     except CellError as error:
         raise CellError(f"{recommender.name}: {error}") from error
-    except (ValueError, RuntimeError, ArithmeticError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except (
+        ValueError,
+        RuntimeError,
+        ArithmeticError,
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:
         raise CellError(f"{recommender.name}: {type(error).__name__}: {error}") from error
     seconds = time.perf_counter() - started
     if recommender.training_free:

@@ -79,9 +79,9 @@ class FREEDOM(ContentRecommender):
             keys = self._edge_log_weight + self._random.gumbel(size=len(self.users))
             kept = int((1 - self.dropout) * len(self.users))
             edges = np.argpartition(-keys, kept)[:kept]
-            self.train_graph = bipartite(
-                self.users[edges], self.items[edges], self.n_users, self.n_items, 1e-7
-            ).to(self.device)
+            self.train_graph = bipartite(self.users[edges], self.items[edges], self.n_users, self.n_items, 1e-7).to(
+                self.device
+            )
         return self
 
     def embeddings(self, graph: Propagator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -104,9 +104,7 @@ class FREEDOM(ContentRecommender):
         positive, negative = interaction[self.ITEM_ID], interaction[self.NEG_ITEM_ID]
         users, items = self.embeddings(self.train_graph)
         users = rows(users, interaction[self.USER_ID])
-        loss = bpr_loss(
-            (users * rows(items, positive)).sum(dim=1), (users * rows(items, negative)).sum(dim=1)
-        )
+        loss = bpr_loss((users * rows(items, positive)).sum(dim=1), (users * rows(items, negative)).sum(dim=1))
         if self.reg_weight > 0:
             for modality, projection in self.projections.items():
                 features = self.trained[modality] if modality in self.trained else self.features(modality)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ class PairBatches:
         self._hopeless = np.flatnonzero(n_seen >= len(self._candidates))
 
     def __len__(self) -> int:
-        return -(-len(self._users) // self._batch_size)
+        return math.ceil(len(self._users) / self._batch_size)
 
     def __iter__(self) -> Iterator[Interaction]:
         from recbole.data.interaction import Interaction

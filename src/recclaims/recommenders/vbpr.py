@@ -47,7 +47,10 @@ class VBPR(ContentRecommender):
         self._scored = None
         users = rows(self.user_factors, interaction[self.USER_ID])
         items = self.item_embeddings()
-        positive, negative = rows(items, interaction[self.ITEM_ID]), rows(items, interaction[self.NEG_ITEM_ID])
+        positive, negative = (
+            rows(items, interaction[self.ITEM_ID]),
+            rows(items, interaction[self.NEG_ITEM_ID]),
+        )
         difference = (users * (positive - negative)).sum(dim=1)
         ranking = -torch.log(1e-10 + torch.sigmoid(difference)).mean()
         return ranking + self.reg_weight * unsquared_norms(users, positive, negative)

@@ -49,7 +49,9 @@ def check_comparable(old: Mapping[str, Any], new: Mapping[str, Any], where: str)
     for d in new["datasets"]:
         here = d["users"], d["items"], d["interactions"]
         if sizes.get(d["dataset"], here) != here:
-            raise RecclaimsError(f"{where}: dataset '{d['dataset']}' is another one: {sizes[d['dataset']]}, here {here}")
+            raise RecclaimsError(
+                f"{where}: dataset '{d['dataset']}' is another one: {sizes[d['dataset']]}, here {here}"
+            )
 
 
 def compare_case(old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:

@@ -175,7 +175,8 @@ def write(document: Mapping[str, Any], run: Run, directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         write_atomically(
-            directory / "results.json", json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+            directory / "results.json",
+            json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n",
         )
         _write_per_user(run, directory / "per_user.parquet")
     except OSError as error:

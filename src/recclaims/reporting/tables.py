@@ -99,7 +99,16 @@ def card(dataset: Mapping[str, Any]) -> str:
 
 def encoder_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """One row per encoder and dataset: size, speed, and what was missing, empty or repeated."""
-    headers = ["encoder", "dataset", "items", "dimension", "items/s", "imputed", "zero rows", "duplicate rows"]
+    headers = [
+        "encoder",
+        "dataset",
+        "items",
+        "dimension",
+        "items/s",
+        "imputed",
+        "zero rows",
+        "duplicate rows",
+    ]
     rows = []
     for e in document["encoders"]:
         speed = "" if e["items_per_second"] is None else f"{e['items_per_second']:,.0f}"
@@ -117,6 +126,18 @@ def counts(document: Mapping[str, Any]) -> str:
 
 def plain(headers: Sequence[str], rows: Sequence[Sequence[str]], style: str = "simple") -> str:
     """Lay a table out with tabulate; numbers stay as they are written."""
-    numeric = {"treatment", "control", "real", "items", "dimension", "items/s", "imputed", "zero rows", "duplicate rows"}
+    numeric = {
+        "treatment",
+        "control",
+        "real",
+        "items",
+        "dimension",
+        "items/s",
+        "imputed",
+        "zero rows",
+        "duplicate rows",
+    }
     align = ["right" if header in numeric else "left" for header in headers]
-    return tabulate(rows, headers=list(headers), tablefmt=style, disable_numparse=True, colalign=align if rows else None)
+    return tabulate(
+        rows, headers=list(headers), tablefmt=style, disable_numparse=True, colalign=align if rows else None
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from importlib.metadata import version as library_version
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,8 @@ import numpy as np
 
 from recclaims.datasets.reference import open_source
 from recclaims.datasets.splits import Split, make_split, relevant
-from recclaims.encoders.extraction import FeatureReport, extract, report
-from recclaims.encoders.features import Features
+from recclaims.encoders.extraction import extract
+from recclaims.encoders.features import FeatureReport, Features
 from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.resolve import make_encoder
 from recclaims.errors import CellError, NotAvailableError
@@ -117,15 +118,16 @@ class Pipeline:
         items = self.dataset(reference).items
         with _deterministic(self.settings.device):
             features = extract(encoder, items, part=lambda part: self.features(reference, part.name))
-        facts = report(features)
         document = {
             "encoder": features.encoder,
             "modality": features.modality,
             "imputation": features.imputation,
             "seconds": features.seconds,
-            **{name: getattr(facts, name) for name in FeatureReport.__dataclass_fields__},
+            **asdict(FeatureReport.of(features)),
         }
-        return self.store.save("features", recipe, {"matrix": features.matrix, "facts": document})
+        return self.store.save(
+            "features", recipe, {"matrix": features.matrix, "filled": features.filled, "facts": document}
+        )
 
     def features(self, reference: str, encoder_name: str) -> Features:
         """The features of a dataset, their matrix mapped from disk."""
@@ -135,7 +137,7 @@ class Pipeline:
             encoder=facts["encoder"],
             modality=facts["modality"],
             matrix=artefact.array("matrix"),
-            imputed=facts["imputed"],
+            filled=artefact.array("filled"),
             imputation=facts["imputation"],
             seconds=facts["seconds"],
         )

@@ -1,0 +1,85 @@
+"""From columns of external ids to a Dataset in canonical order."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recclaims.datasets.catalogue import Item
+from recclaims.datasets.dataset import Dataset, Interactions
+from recclaims.errors import DatasetError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def assemble(name: str, items: Sequence[Item], table: pl.DataFrame, where: str, **facts: Any) -> Dataset:
+    """Number users and items, keep the latest of repeated pairs, sort by user and item.
+
+    Equal interactions give an equal dataset, in whatever order they came: splits and keys depend on it.
+
+    Args:
+        name: the dataset's name.
+        items: the catalogue.
+        table: columns user_id and item_id (text), and rating, timestamp and split where they exist.
+        where: the file, for messages.
+        facts: further attributes of Dataset.
+
+    Raises:
+        DatasetError: no interactions, or one with an item that the catalogue lacks (three are shown).
+    """
+    import polars as pl
+
+    if table.is_empty():
+        raise DatasetError(f"{where}: has no interactions")
+    number = {item.item_id: i for i, item in enumerate(items)}
+    catalogue = pl.DataFrame({"item_id": list(number), "item": np.arange(len(number), dtype=np.int32)})
+    table = table.with_row_index("row").join(catalogue, on="item_id", how="left", maintain_order="left")
+    unknown = table.filter(pl.col("item").is_null())
+    if not unknown.is_empty():
+        raise DatasetError(f"{where}: {_unknown_items(unknown, number)}")
+    user_ids = _sorted(table["user_id"].unique().to_list())
+    users = pl.DataFrame({"user_id": user_ids, "user": np.arange(len(user_ids), dtype=np.int32)})
+    table = table.join(users, on="user_id", how="left", maintain_order="left")
+    by_age = ["user", "item", *(["timestamp"] if "timestamp" in table.columns else []), "row"]
+    table = table.sort(by_age)
+    kept = table.unique(["user", "item"], keep="last", maintain_order=True)
+    split = kept["split"].cast(pl.Int8).to_numpy() if "split" in kept.columns else None
+    return Dataset(
+        name=name,
+        items=items,
+        user_ids=user_ids,
+        interactions=Interactions(
+            users=_column(kept, "user", np.int32),
+            items=_column(kept, "item", np.int32),
+            ratings=_column(kept, "rating", np.float32) if "rating" in kept.columns else None,
+            timestamps=_column(kept, "timestamp", np.float64) if "timestamp" in kept.columns else None,
+        ),
+        given_split=None if split is None else np.ascontiguousarray(split),
+        duplicates_dropped=len(table) - len(kept),
+        **facts,
+    )
+
+
+def _column(table: pl.DataFrame, name: str, dtype: type[np.generic]) -> NDArray[Any]:
+    return np.ascontiguousarray(table[name].to_numpy(), dtype=dtype)
+
+
+def _sorted(ids: list[str]) -> list[str]:
+    """By number where all ids are numbers, else as text."""
+    if all(text.isdecimal() for text in ids):
+        return sorted(ids, key=lambda text: (int(text), text))
+    return sorted(ids)
+
+
+def _unknown_items(unknown: pl.DataFrame, known: dict[str, int]) -> str:
+    first = unknown.unique("item_id", keep="first", maintain_order=True).head(3)
+    examples = []
+    for row, item_id in zip(first["row"], first["item_id"], strict=True):
+        near = difflib.get_close_matches(item_id, known, n=1)
+        examples.append(f"'{item_id}' (row {row + 1}{f', nearest {near[0]!r}' if near else ''})")
+    return f"{len(unknown):,} interactions have an item_id that the catalogue lacks: {', '.join(examples)}"

@@ -1,0 +1,166 @@
+"""A dataset from a folder: dataset.toml, items.jsonl, interactions or a given split, and images."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recclaims.datasets.assemble import assemble
+from recclaims.datasets.interactions_file import ENDINGS, find_table, read_table
+from recclaims.datasets.items_file import peek, read_items
+from recclaims.datasets.protocol import Protocol
+from recclaims.datasets.splits import NAMES, STRATEGIES
+from recclaims.errors import DatasetError, UnknownNameError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from recclaims.datasets.catalogue import Item
+    from recclaims.datasets.dataset import Dataset, DatasetSource
+    from recclaims.plugin_manager import Registry
+
+MANIFEST = "dataset.toml"
+KEYS = {
+    "name": str,
+    "base": str,
+    "items": str,
+    "interactions": str,
+    "relevance": (int, float),
+    "split": str,
+    "modalities": list,
+}
+
+
+class FolderDataset:
+    """A folder that holds a dataset, or content to lay over another dataset's interactions (`base`).
+
+    Args:
+        path: the folder.
+        registry: where `base` is looked up.
+        protocol: split and relevance, over those of dataset.toml.
+        suffix: what is added to the name, so that a dataset under another protocol has another one.
+
+    Raises:
+        DatasetError: the folder or its dataset.toml is not well-formed.
+    """
+
+    def __init__(self, path: Path, registry: Registry, protocol: Protocol, suffix: str = "") -> None:
+        self.path, self.registry = path, registry
+        self.manifest = _read_manifest(path)
+        self.name: str = self.manifest.get("name", path.resolve().name) + suffix
+        given = {key: self.manifest[key] for key in ("split", "relevance") if key in self.manifest}
+        self.protocol = Protocol(strategy=given.get("split"), relevance=given.get("relevance")).over(protocol)
+
+    @property
+    def items_path(self) -> Path:
+        """The catalogue's file."""
+        return self.path / self.manifest.get("items", "items.jsonl")
+
+    @cached_property
+    def modalities(self) -> frozenset[str]:
+        """As dataset.toml says, or as the first lines of the catalogue show."""
+        if "modalities" in self.manifest:
+            return frozenset(self.manifest["modalities"])
+        found = peek(self.items_path)
+        base = self._base()
+        return found | base.modalities if base else found
+
+    def load(self) -> Dataset:
+        """Read catalogue and interactions; see DatasetSource."""
+        items = read_items(self.items_path)
+        base = self._base()
+        if base:
+            return self._over(base, items)
+        table, where = self._interactions()
+        return self.protocol.applied_to(assemble(self.name, items, table, where))
+
+    def _base(self) -> DatasetSource | None:
+        from recclaims.datasets.reference import open_source
+
+        reference = self.manifest.get("base")
+        if reference is None:
+            return None
+        return open_source(reference, self.registry, f"{self.path / MANIFEST}: key 'base'")
+
+    def _over(self, source: DatasetSource, items: list[Item]) -> Dataset:
+        """The base's interactions with this folder's items; a base item that is not here keeps what it had."""
+        from dataclasses import replace
+
+        base = source.load()
+        mine = {item.item_id: item for item in items}
+        strangers = [item_id for item_id in mine if item_id not in {item.item_id for item in base.items}]
+        if strangers:
+            shown = ", ".join(f"'{item_id}'" for item_id in strangers[:3])
+            raise DatasetError(
+                f"{self.items_path}: {len(strangers):,} items are not in the base '{base.name}': {shown}"
+            )
+        laid = replace(base, name=self.name, items=[mine.get(item.item_id, item) for item in base.items])
+        return self.protocol.applied_to(laid)
+
+    def _interactions(self) -> tuple[pl.DataFrame, str]:
+        import polars as pl
+
+        named = self.manifest.get("interactions")
+        whole = self.path / named if named else find_table(self.path, "interactions")
+        if whole:
+            return read_table(whole), str(whole)
+        parts = {name: find_table(self.path, name) for name in NAMES}
+        if not any(parts.values()):
+            raise DatasetError(
+                f"{self.path}: has neither interactions.{{{','.join(ENDINGS)}}} nor train, valid and test tables, "
+                f"and {MANIFEST} names no base"
+            )
+        tables = []
+        for label, (name, path) in enumerate(parts.items()):
+            if path is None:
+                raise DatasetError(f"{self.path}: {name}.{{{','.join(ENDINGS)}}} is missing beside the other parts")
+            table = read_table(path)
+            if table.is_empty():
+                raise DatasetError(f"{path}: the {name} part of the split is empty")
+            tables.append(table.with_columns(pl.lit(label, dtype=pl.Int8).alias("split")))
+        try:
+            table = pl.concat(tables)
+        except pl.exceptions.PolarsError:
+            columns = "; ".join(
+                f"{path.name}: {', '.join(t.columns[:-1])}"
+                for path, t in zip(parts.values(), tables, strict=True)
+                if path
+            )
+            raise DatasetError(f"{self.path}: train, valid and test have unequal columns ({columns})") from None
+        overlap = table.filter(pl.struct("user_id", "item_id").is_duplicated())
+        if overlap["split"].n_unique() > 1:
+            user, item = overlap["user_id"][0], overlap["item_id"][0]
+            raise DatasetError(f"{self.path}: user '{user}' has item '{item}' in more than one part of the split")
+        return table, str(self.path)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: is not a folder")
+    if not path.is_file():
+        raise DatasetError(f"{folder}: has no {MANIFEST}; see docs/folder-dataset.md")
+    try:
+        manifest = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: not TOML: {error}") from None
+    _check(manifest, path)
+    for key in ("items", "interactions"):
+        if key in manifest and not (folder / manifest[key]).resolve().is_relative_to(folder.resolve()):
+            raise DatasetError(f"{path}: key '{key}': {manifest[key]!r} leads out of the folder")
+    return manifest
+
+
+def _check(manifest: dict[str, Any], path: Path) -> None:
+    for key, value in manifest.items():
+        if key not in KEYS:
+            raise UnknownNameError.of("key", key, KEYS, str(path))
+        if not isinstance(value, KEYS[key]) or isinstance(value, bool):
+            raise DatasetError(f"{path}: key '{key}' is {value!r}, of the wrong type")
+    if manifest.get("split", STRATEGIES[0]) not in STRATEGIES:
+        raise UnknownNameError.of("split", manifest["split"], STRATEGIES, str(path))
+    for modality in manifest.get("modalities", ()):
+        if modality not in ("visual", "textual", "attributes"):
+            raise UnknownNameError.of("modality", str(modality), ("visual", "textual", "attributes"), str(path))

@@ -1,0 +1,129 @@
+"""A catalogue from items.jsonl: one JSON object a line."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recclaims.datasets.catalogue import Item
+from recclaims.errors import DatasetError
+
+KEYS = ("item_id", "title", "description", "image", "attributes", "lvlm")
+#: How far `peek` reads: enough to meet an image or a text where there are any, and quick at any size.
+PEEK_LINES = 2000
+
+
+def read_items(path: Path) -> list[Item]:
+    """Read the catalogue.
+
+    Besides `item_id`, `title`, `description`, `image` (a path relative to the file, inside its folder),
+    `attributes` ({slot: [values]}) and `lvlm` ({model and prompt: raw answer}), any other field that is a list
+    of texts is an attribute slot (`"genres": ["Comedy"]`); further fields are left alone.
+
+    Raises:
+        DatasetError: names the file, the line and the key that is wrong.
+    """
+    items: list[Item] = []
+    lines: dict[str, int] = {}
+    for number, record in _records(path):
+        where = f"{path}:{number}"
+        item = _item(record, path.parent, where)
+        if item.item_id in lines:
+            raise DatasetError(f"{where}: item_id '{item.item_id}' stands in line {lines[item.item_id]} already")
+        lines[item.item_id] = number
+        items.append(item)
+    if not items:
+        raise DatasetError(f"{path}: has no items")
+    return items
+
+
+def peek(path: Path) -> frozenset[str]:
+    """What the first lines say the items carry, of visual, textual and attributes; errors are left to reading."""
+    found: set[str] = set()
+    try:
+        for number, record in _records(path):
+            found |= {"visual"} if record.get("image") else set()
+            found |= {"textual"} if record.get("title") or record.get("description") else set()
+            found |= {"attributes"} if _slots(record) else set()
+            if len(found) == 3 or number >= PEEK_LINES:
+                break
+    except DatasetError:
+        pass  # read_items will say so, when it is read
+    return frozenset(found)
+
+
+def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    record = json.loads(line)
+                except (ValueError, RecursionError) as error:
+                    raise DatasetError(f"{path}:{number}: not JSON: {error}") from None
+                if not isinstance(record, dict):
+                    raise DatasetError(f"{path}:{number}: not a JSON object, but a {type(record).__name__}")
+                yield number, record
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _item(record: Mapping[str, Any], folder: Path, where: str) -> Item:
+    for key in record:
+        near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
+        if key not in KEYS and near and near[0] not in record:
+            raise DatasetError(f"{where}: unknown key '{key}'; did you mean '{near[0]}'?")
+    item_id = record.get("item_id")
+    if isinstance(item_id, int) and not isinstance(item_id, bool):
+        item_id = str(item_id)
+    if not isinstance(item_id, str) or not item_id:
+        raise DatasetError(f"{where}: key 'item_id' is {'missing' if item_id is None else f'{item_id!r}, not a text'}")
+    texts = {}
+    for key in ("title", "description", "image"):
+        value = record.get(key)
+        if value is not None and not isinstance(value, str):
+            raise DatasetError(f"{where}: key '{key}' is {value!r}, not a text")
+        texts[key] = value or ""
+    answers = record.get("lvlm") or {}
+    if not isinstance(answers, dict) or not all(isinstance(answer, str) for answer in answers.values()):
+        raise DatasetError(f"{where}: key 'lvlm' is not an object of texts")
+    attributes = record.get("attributes")
+    if attributes is not None and not _is_slots(attributes):
+        raise DatasetError(f"{where}: key 'attributes' is {attributes!r}, not an object of lists of texts")
+    return Item(
+        item_id=item_id,
+        title=texts["title"],
+        description=texts["description"],
+        attributes=_slots(record),
+        answers=answers,
+        image_path=_inside(folder, texts["image"], where) if texts["image"] else None,
+    )
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _is_slots(value: object) -> bool:
+    return isinstance(value, dict) and all(_is_texts(entry) for entry in value.values())
+
+
+def _slots(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    named = record.get("attributes")
+    slots = dict(named) if _is_slots(named) else {}
+    slots |= {key: value for key, value in record.items() if key not in KEYS and _is_texts(value)}
+    return {slot: tuple(values) for slot, values in slots.items() if values}
+
+
+def _inside(folder: Path, name: str, where: str) -> Path:
+    """Resolve an image's path, links included; it must stay in the folder."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise DatasetError(f"{where}: key 'image': {name!r} leads out of the folder")
+    if not path.is_file():
+        raise DatasetError(f"{where}: key 'image': {name!r} does not exist in the folder")
+    return path

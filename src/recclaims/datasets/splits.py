@@ -1,0 +1,107 @@
+"""Splits: which interactions train, which choose, which score; one split per replicate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recclaims.datasets.dataset import Dataset
+from recclaims.errors import DatasetError
+
+TRAIN, VALID, TEST = 0, 1, 2
+NAMES = ("train", "valid", "test")
+STRATEGIES = ("random", "temporal")
+#: Share of a user's interactions that goes to validation, and again to test.
+HELD_OUT = 0.1
+#: Raised when the same seed would give another split.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Split:
+    """A partition of a dataset's interactions.
+
+    Attributes:
+        labels: int8 (n_interactions,), 0 train, 1 valid, 2 test.
+    """
+
+    labels: NDArray[np.int8]
+
+    @property
+    def train(self) -> NDArray[np.int64]:
+        """Indices of the train interactions."""
+        return np.flatnonzero(self.labels == TRAIN)
+
+    @property
+    def valid(self) -> NDArray[np.int64]:
+        """Indices of the validation interactions."""
+        return np.flatnonzero(self.labels == VALID)
+
+    @property
+    def test(self) -> NDArray[np.int64]:
+        """Indices of the test interactions."""
+        return np.flatnonzero(self.labels == TEST)
+
+    @staticmethod
+    def recipe(dataset: Dataset, seed: int) -> dict[str, Any]:
+        """What a split depends on besides the interactions; a given split depends on nothing else."""
+        if dataset.given_split is not None:
+            return {"strategy": "given"}
+        return {"strategy": dataset.strategy, "held_out": HELD_OUT, "seed": seed, "version": VERSION}
+
+
+def make_split(dataset: Dataset, seed: int) -> Split:
+    """Split every user's interactions 80/10/10, at random or in the order of time.
+
+    Of a user's n interactions, max(1, round(0.1 n)) (halves up) go to test and as many to validation; with
+    fewer than three, all train. "temporal" holds out each user's latest, test after validation; equal
+    timestamps are ordered by the seed, so that replicates differ in nothing else.
+
+    Args:
+        dataset: what to split; a split that came with the data is returned as it is, whatever the seed.
+        seed: the replicate.
+
+    Raises:
+        DatasetError: a part would be empty, or a temporal split lacks timestamps.
+    """
+    if dataset.given_split is not None:
+        labels = dataset.given_split
+    else:
+        labels = _draw(dataset, np.random.default_rng([seed, 0x511]))
+    for label, name in enumerate(NAMES):
+        if not (labels == label).any():
+            raise DatasetError(
+                f"dataset '{dataset.name}': the {name} part of the split is empty "
+                f"({len(dataset.interactions):,} interactions of {len(dataset.user_ids):,} users)"
+            )
+    return Split(labels)
+
+
+def _draw(dataset: Dataset, random: np.random.Generator) -> NDArray[np.int8]:
+    interactions = dataset.interactions
+    users, n = interactions.users, len(interactions)
+    keys = [random.random(n), users]
+    if dataset.strategy == "temporal":
+        if interactions.timestamps is None:
+            raise DatasetError(f"dataset '{dataset.name}': a temporal split needs a timestamp column")
+        keys.insert(1, interactions.timestamps)
+    order = np.lexsort(keys)
+    counts = np.bincount(users, minlength=len(dataset.user_ids))
+    from_end = np.empty(n, dtype=np.int64)
+    from_end[order] = np.repeat(np.cumsum(counts), counts) - np.arange(n) - 1
+    held = np.where(counts >= 3, np.maximum(1, np.floor(HELD_OUT * counts + 0.5)), 0).astype(np.int64)[users]
+    labels = np.full(n, TRAIN, dtype=np.int8)
+    labels[from_end < 2 * held] = VALID
+    labels[from_end < held] = TEST
+    return labels
+
+
+def relevant(dataset: Dataset, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of these interactions count as relevant when scoring: bool, the shape of `index`."""
+    ratings = dataset.interactions.ratings
+    if dataset.relevance is None or ratings is None:
+        return np.ones(len(index), dtype=bool)
+    return np.asarray(ratings[index] >= dataset.relevance)

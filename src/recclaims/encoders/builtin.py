@@ -1,0 +1,16 @@
+"""The encoders that come with recclaims, registered through the hook that everybody uses."""
+
+from __future__ import annotations
+
+from recclaims.encoders.attributes import Attributes
+from recclaims.encoders.efficientnet import EfficientNetLite0
+from recclaims.encoders.fusion import LateFusion
+from recclaims.encoders.resnet import ResNet50
+from recclaims.encoders.sentence import SentenceEncoder
+from recclaims.hookspecs import hookimpl
+
+
+@hookimpl
+def recclaims_encoders() -> list[type]:
+    """See hookspecs."""
+    return [EfficientNetLite0, ResNet50, SentenceEncoder, Attributes, LateFusion]

@@ -1,0 +1,59 @@
+"""From the name of an encoder, `NAME` or `NAME:ARGUMENT`, to the encoder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from recclaims.encoders.protocol import MODALITIES, Encoder
+from recclaims.errors import FeatureError, RecclaimsError
+
+if TYPE_CHECKING:
+    from recclaims.plugin_manager import Registry
+
+_NEEDS = {
+    "visual": frozenset({"visual"}),
+    "textual": frozenset({"textual"}),
+    "multimodal": frozenset({"visual", "textual"}),
+}
+
+
+def make_encoder(name: str, registry: Registry) -> Encoder:
+    """Make the encoder that `name` refers to; no weights are loaded.
+
+    Args:
+        name: as in `sbert` or `sbert:all-mpnet-base-v2`; what follows the colon is given to the factory.
+        registry: what is installed.
+
+    Raises:
+        UnknownNameError: no encoder goes by that name.
+        FeatureError: the factory failed, or what it made is no encoder; the message says what it lacks.
+    """
+    base, colon, argument = name.partition(":")
+    factory = registry.find("encoders", base)
+    try:
+        encoder: Any = factory(argument) if colon else factory()
+    except RecclaimsError:
+        raise
+    except Exception as error:  # a plugin's code
+        raise FeatureError(f"encoder '{name}' cannot be made: {type(error).__name__}: {error}") from error
+    for attribute in ("name", "modality", "version"):
+        if not isinstance(getattr(encoder, attribute, None), str):
+            raise FeatureError(f"encoder '{name}': its {attribute} is not a text")
+    if encoder.modality not in MODALITIES:
+        known = ", ".join(MODALITIES)
+        raise FeatureError(f"encoder '{name}': its modality is '{encoder.modality}'; known: {known}")
+    if not callable(getattr(encoder, "encode", None)):
+        raise FeatureError(f"encoder '{name}' has no method encode(items)")
+    made: Encoder = encoder
+    return made
+
+
+def requirements(factory: Any) -> frozenset[str]:
+    """What a dataset must have for this encoder: a subset of visual, textual and attributes.
+
+    An encoder says so by the attribute `requires`; without it, its modality does.
+    """
+    requires = getattr(factory, "requires", None)
+    if requires is not None:
+        return frozenset(requires)
+    return _NEEDS.get(getattr(factory, "modality", ""), frozenset({"textual"}))

