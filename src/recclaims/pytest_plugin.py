@@ -251,9 +251,7 @@ def _device(wanted: str) -> str:
     return wanted
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
-) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     """Show the tables, and say in words what the exit code means."""
     session = config.stash[SESSION]
     if session.document is None or session.run is None:
