@@ -121,9 +121,7 @@ def main() -> None:
                 estimate = crossed_bootstrap_interval(table, n_resamples=RESAMPLES, seed=simulation)
                 rejected["crossed_bootstrap"] += not estimate.low <= 0 <= estimate.high
         cells = [percent(rejected[name], runs[name]) if runs[name] else "-" for name in names]
-        print(
-            f"| {model} | {n_users} | {n_replicates} | {share:.2f} | " + " | ".join(cells) + " |", flush=True
-        )
+        print(f"| {model} | {n_users} | {n_replicates} | {share:.2f} | " + " | ".join(cells) + " |", flush=True)
         for name in names:
             worst[name] = max(worst[name], rejected[name] / max(runs[name], 1))
         for name in closed:

@@ -112,8 +112,7 @@ def test_variance_of_a_ragged_table_equals_its_definition():
     n_r = table.shape[1]
     pairs = [(r, s) for r in range(n_r) for s in range(n_r) if r != s]
     shared = [
-        sum(present[u, r] and present[u, s] for u in range(len(table)))
-        / (present[:, r].sum() * present[:, s].sum())
+        sum(present[u, r] and present[u, s] for u in range(len(table))) / (present[:, r].sum() * present[:, s].sum())
         for r, s in pairs
     ]
     parts = parts_of(Table(table))

@@ -145,9 +145,7 @@ def test_a_p_value_that_is_not_a_number_supports_nothing():
     assert judge(estimate(0.03, 0.05), math.nan, 1.0, margin=0.02).verdict is Verdict.INCONCLUSIVE
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"margin": -0.1}, {"margin": math.nan}, {"margin": 0.02, "direction": "up"}]
-)
+@pytest.mark.parametrize("wrong", [{"margin": -0.1}, {"margin": math.nan}, {"margin": 0.02, "direction": "up"}])
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=r"margin|direction"):
         judge(estimate(0.03, 0.05), 0.01, 1.0, **wrong)

@@ -55,9 +55,7 @@ class Estimate:
     density: float = 1.0
 
 
-def _estimate(
-    table: Table, low: float, high: float, p_value: float, *, method: str, dof: float = math.nan
-) -> Estimate:
+def _estimate(table: Table, low: float, high: float, p_value: float, *, method: str, dof: float = math.nan) -> Estimate:
     """Put an interval given relative to the effect into an Estimate."""
     if not table.n_values:
         low = high = p_value = dof = math.nan
@@ -153,9 +151,7 @@ def behrens_fisher_interval(differences: ArrayLike, level: float = 0.95) -> Esti
         return _t_interval(table, total, dof, level, "behrens_fisher")
     reference = _BehrensFisher(parts.replicates, n_r - 1, parts.users, n_u - 1)
     half = reference.isf(1 - level)
-    return _estimate(
-        table, -half, half, reference.sf(abs(table.effect)), method="behrens_fisher", dof=parts.dof
-    )
+    return _estimate(table, -half, half, reference.sf(abs(table.effect)), method="behrens_fisher", dof=parts.dof)
 
 
 def crossed_bootstrap_interval(
