@@ -1,9 +1,12 @@
+import itertools
+
 import pytest
 
 from recclaims.errors import UnknownNameError
 from recclaims.hookspecs import hookimpl
 from recclaims.plugin_manager import load
 
+COUNT = itertools.count()
 GOOD = """
 import recclaims
 class Good:
@@ -21,8 +24,8 @@ def install(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("RECCLAIMS_PLUGINS", raising=False)
 
-    def write(name, code, module=None):
-        module = module or f"plugin_{name}"
+    def write(name, code):
+        module = f"plugin_{name}_{next(COUNT)}"  # a name of its own, as Python keeps imported modules
         (tmp_path / f"{module}.py").write_text(code)
         info = tmp_path / f"{name}-1.2.dist-info"
         info.mkdir()

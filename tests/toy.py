@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-N_USERS, N_ITEMS, PER_USER = 60, 48, 12
+N_USERS, N_ITEMS, PER_USER = 150, 48, 12
 COLOURS = ("red", "green", "blue", "black")
 
 

@@ -40,6 +40,7 @@ class ClaimsSession:
         document: the run as results.json holds it.
         baseline: the document that --claims-baseline names.
         broken: plugins that did not load.
+        error: why the cases could not be made.
     """
 
     n_cases: int = 0
@@ -48,6 +49,7 @@ class ClaimsSession:
     document: dict[str, Any] | None = None
     baseline: dict[str, Any] | None = None
     broken: list[Plugin] = field(default_factory=list)
+    error: RecclaimsError | None = None
 
 
 SESSION = pytest.StashKey[ClaimsSession]()
@@ -168,9 +170,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     config = metafunc.config
     try:
         claim: Claim = registry().find("claims", marker.args[0])
+    except RecclaimsError as error:
+        raise pytest.UsageError(str(error)) from error
+    try:
         found = list(_cases(config, claim))
     except RecclaimsError as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+        # Raised when collection is over: here pytest would show a traceback for every module.
+        config.stash[SESSION].error = config.stash[SESSION].error or error
+        found = []
     config.addinivalue_line("markers", f"{claim.id}: {claim.statement}")
     marks = [getattr(pytest.mark, claim.id), pytest.mark.benchmark(group=claim.id, timer=CLOCK)]
     metafunc.parametrize("case", [pytest.param(case, id=case.id, marks=marks) for case in found])
@@ -185,6 +192,13 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
         fed = {case.treatment for case in found}
         session.left_out[source.name] = [name for name in registry().encoders if name not in fed]
         yield from found
+
+
+def pytest_collection_modifyitems(config: pytest.Config) -> None:
+    """End the session with one line where the cases could not be made."""
+    error = config.stash[SESSION].error
+    if error is not None:
+        raise pytest.UsageError(str(error))
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
@@ -237,7 +251,7 @@ def _device(wanted: str) -> str:
     return wanted
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     """Show the tables, and say in words what the exit code means."""
     session = config.stash[SESSION]
     if session.document is None or session.run is None:
@@ -245,6 +259,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     from recclaims.reporting.terminal import summary
 
     terminalreporter.section("recclaims", "=")
-    for line in summary(session.document, session.run, session.baseline is not None):
+    for line in summary(session.document, session.run, exitstatus, session.baseline is not None):
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"Written to {config.getoption('claims_report')}.")

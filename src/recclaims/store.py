@@ -59,7 +59,8 @@ class Artefact:
 
     def array(self, name: str) -> NDArray[Any]:
         """Map the array `name` into memory, read-only."""
-        return np.load(self.path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        array: NDArray[Any] = np.load(self.path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        return array
 
     def json(self, name: str) -> Any:
         """Read the JSON document `name`."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import optimize, special, stats
+import scipy
 
 from recclaims.claims.components import Floats, Table, VarianceComponents, parts_of, ratio
 
@@ -83,8 +83,8 @@ def _t_interval(table: Table, variance: float, dof: float, level: float, method:
     if math.isnan(variance):
         return _estimate(table, -math.inf, math.inf, 1.0, method=method)
     error = math.sqrt(variance)
-    half = float(stats.t.isf((1 - level) / 2, dof)) * error
-    p = 2 * float(stats.t.sf(abs(table.effect) / error, dof)) if error > 0 else float(table.effect == 0)
+    half = float(scipy.stats.t.isf((1 - level) / 2, dof)) * error
+    p = 2 * float(scipy.stats.t.sf(abs(table.effect) / error, dof)) if error > 0 else float(table.effect == 0)
     return _estimate(table, -half, half, p, method=method, dof=dof)
 
 
@@ -122,17 +122,17 @@ class _BehrensFisher:
         self.deviations = np.sqrt(v1 * scales1[:, None] + v2 * scales2)
         self.weights = weights1[:, None] * weights2
         self.guess = math.sqrt(v1 + v2)
-        self.widest = float(stats.t.isf(1e-9, min(d1, d2)))
+        self.widest = float(scipy.stats.t.isf(1e-9, min(d1, d2)))
 
     def sf(self, x: float) -> float:
         """P(|.| > x): given both chi-squares the sum is normal."""
-        return min(float((self.weights * special.erfc(x / (math.sqrt(2.0) * self.deviations))).sum()), 1.0)
+        return min(float((self.weights * scipy.special.erfc(x / (math.sqrt(2.0) * self.deviations))).sum()), 1.0)
 
     def isf(self, p: float) -> float:
         def excess(log_x: float) -> float:
             return math.log(max(self.sf(self.guess * math.exp(log_x)), 1e-300) / p)
 
-        return self.guess * math.exp(float(optimize.brentq(excess, -20.0, math.log(self.widest), xtol=1e-9)))
+        return self.guess * math.exp(float(scipy.optimize.brentq(excess, -20.0, math.log(self.widest), xtol=1e-9)))
 
 
 def behrens_fisher_interval(differences: ArrayLike, level: float = 0.95) -> Estimate:

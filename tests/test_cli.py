@@ -1,0 +1,73 @@
+import copy
+import json
+
+import pytest
+
+from recclaims.cli import main
+
+from .reporting.test_reports import case, document
+from .toy import write_toy
+
+
+@pytest.fixture
+def files(tmp_path):
+    old = document(case(), case(case="other"))
+    new = copy.deepcopy(old)
+    new["claims"][1] |= {"verdict": "no_difference", "reason": "inside the margin"}
+    for name, content in (("old", old), ("new", new)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    return [str(tmp_path / f"{name}.json") for name in ("old", "new")]
+
+
+def test_compare_finds_what_was_made_worse(files, capsys):
+    assert main(["compare", *files]) == 1
+    output = capsys.readouterr().out
+    assert "verdict was supported, is no_difference (inside the margin)" in output
+    assert "2 cases compared, 1 changed, 1 worse." in output
+
+
+def test_compare_of_equal_runs_finds_nothing(files, capsys):
+    assert main(["compare", files[0], files[0]]) == 0
+    assert capsys.readouterr().out == "2 cases compared, 0 changed, 0 worse.\n"
+
+
+def test_report_prints_the_page(files, capsys):
+    assert main(["report", files[0]]) == 0
+    assert capsys.readouterr().out.startswith("# Verdicts\n")
+
+
+def test_plugins_lists_what_is_there(capsys):
+    main(["plugins"])
+    output = capsys.readouterr().out
+    assert "freedom" in output
+    assert "sbert" in output
+
+
+def test_encode_keeps_features_and_says_what_they_are(tmp_path, capsys):
+    data = write_toy(tmp_path / "data")
+    arguments = ["encode", "attributes", "--data", str(data), "--store", str(tmp_path / "store")]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.startswith("attributes: 48 x 4, 0 imputed, 0 zero and 44 duplicate rows")
+    assert list((tmp_path / "store" / "features").rglob("matrix.npy"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["encode", "sbrt"], "recclaims: unknown encoder 'sbrt'; did you mean 'sbert'?"),
+        (["encode", "sbert", "--data", "ml-100"], "unknown dataset 'ml-100'; did you mean 'ml-100k'?"),
+        (["report", "nowhere.json"], "recclaims: nowhere.json: No such file or directory"),
+    ],
+)
+def test_a_refusal_is_one_line_and_exit_code_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_doctor_says_what_is_missing(capsys):
+    main(["doctor"])
+    output = capsys.readouterr().out
+    assert "torch" in output
+    assert "encoder sbert" in output
