@@ -1,6 +1,6 @@
 """Measure how often each interval calls a null effect significant: the table of docs/methods.md.
 
-python docs/coverage.py [--simulations 1000] [--bootstraps 250] [--seed 1]
+python docs/coverage.py [--simulations 2000] [--bootstraps 300] [--seed 1]
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def percent(rejections: int, simulations: int) -> str:
 def main() -> None:
     """Print the table as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--simulations", type=int, default=1000)
-    parser.add_argument("--bootstraps", type=int, default=250)
+    parser.add_argument("--simulations", type=int, default=2000)
+    parser.add_argument("--bootstraps", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     started = time.time()
