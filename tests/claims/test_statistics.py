@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
+from scipy.integrate import quad
 
 from recclaims.claims.components import Table, VarianceComponents, parts_of, variance_components
 from recclaims.claims.intervals import (
@@ -150,6 +151,18 @@ def test_behrens_fisher_of_one_part_is_a_t_distribution(dof):
         assert_allclose(reference.sf(x), 2 * stats.t.sf(x, dof), rtol=1e-5)
 
 
+def test_behrens_fisher_of_the_worked_table_equals_a_convolution():
+    """Replicates 2/2 = 1 with 1 d.o.f., users 9.5/3 with 2: P(|T1 + sqrt(9.5/3) T2| > x), integrated over T2."""
+    estimate = behrens_fisher_interval(WORKED)
+    scale = math.sqrt(9.5 / 3)
+
+    def beyond(x: float) -> float:
+        return 2 * quad(lambda y: stats.t.pdf(y, 2) * stats.t.sf(x - scale * y, 1), -np.inf, np.inf)[0]
+
+    assert_allclose(beyond(estimate.high - 4), 0.05, rtol=1e-5)
+    assert_allclose(estimate.p_value, beyond(4.0), rtol=1e-5)
+
+
 def test_behrens_fisher_is_no_narrower_than_satterthwaite_here():
     narrow, wide = variance_component_interval(ragged()), behrens_fisher_interval(ragged())
     assert wide.high - wide.low > narrow.high - narrow.low
@@ -174,6 +187,11 @@ def test_bootstrap_draws_users_and_replicates_apart():
     expected = a / n_u + b / n_r + residual / (n_u * n_r)
     estimate = crossed_bootstrap_interval(table, level=0.6827)
     assert_allclose((estimate.high - estimate.low) / 2, math.sqrt(expected), rtol=0.08)
+
+
+def test_bootstrap_p_value_is_never_zero():
+    # Every one of 999 resamples is above 0: 2 (0 + 1) / (999 + 1).
+    assert crossed_bootstrap_interval(ragged() + 100, n_resamples=999).p_value == 0.002
 
 
 def test_bootstrap_is_seeded_and_blocks_do_not_change_it(monkeypatch):
