@@ -12,6 +12,8 @@ TEMPLATE = """
 import numpy as np
 import recclaims
 
+COLOURS = ("red", "green", "blue", "black")
+
 class Initial:
     name, modality, version = "initial", "textual", "1"
 
@@ -22,7 +24,7 @@ class Initial:
 def recclaims_encoders():
     return [Initial]
 """
-GOOD = "return np.array([[item.title.startswith(c) for c in 'rgb'] for item in items], dtype=np.float32)"
+GOOD = "return np.array([[item.title.startswith(c) for c in COLOURS] for item in items], dtype=np.float32)"
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def test_no_pickled_code_is_run(tmp_path, pictures):
             return (print, ("code from a weights file was run",))
 
     path = tmp_path / "bomb.pth"
-    path.write_bytes(pickle.dumps({"weight": Bomb()}))
+    path.write_bytes(pickle.dumps({"weight": Bomb()}, protocol=2))
     with pytest.raises(pickle.UnpicklingError):
         ResNet50(str(path)).encode(pictures[:1])
 

@@ -24,7 +24,7 @@ class Features:
         matrix: float32 (n_items, d), finite, row i for item i of the catalogue.
         filled: bool (n_items,), the rows that were imputed because their item lacks the modality.
         imputation: the policy that filled them ("mean").
-        seconds: wall-clock time of encoding, without loading weights.
+        seconds: wall-clock time of encoding, loading the weights included.
     """
 
     encoder: str
