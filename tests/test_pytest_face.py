@@ -260,3 +260,23 @@ def test_collection_is_free_of_torch(session):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "freedom-sbert-permuted-ml-100k" in done.stdout
     assert "heavy: set()" in done.stdout
+
+
+def test_an_unreadable_image_is_named_and_the_other_cases_are_judged(session, tmp_path):
+    data = write_toy(tmp_path / "data")
+    records = [json.loads(line) for line in (data / "items.jsonl").read_text().splitlines()]
+    for record in records:
+        record["image"] = "broken.png"
+    (data / "broken.png").write_bytes(b"not an image")
+    (data / "items.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    report = tmp_path / "report"
+    select = "content-knn-efficientnet-lite0-permuted or content-knn-attributes-permuted"
+    output = session("-k", select, "--claims-report", str(report), data=data, code=1)
+    verdicts = {
+        c["treatment"]: (c["verdict"], c["reason"]) for c in json.loads((report / "results.json").read_text())["claims"]
+    }
+    assert verdicts["attributes"][0] == "supported"
+    verdict, reason = verdicts["efficientnet-lite0"]
+    assert verdict == "inadmissible"
+    assert re.search(r"broken\.png: image of item 'i0' cannot be read", reason)
+    assert "Traceback" not in output

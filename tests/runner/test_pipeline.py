@@ -1,0 +1,212 @@
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recclaims.errors import NotAvailableError
+from recclaims.evaluation.ranking import METRICS
+from recclaims.plugin_manager import load
+from recclaims.recommenders.spec import Recommender
+from recclaims.runner import local
+from recclaims.runner.cell import Cell
+from recclaims.runner.pipeline import Pipeline
+from recclaims.runner.settings import Mask, Profile, Reuse, Settings
+from recclaims.store import Store, key_of
+
+from ..toy import N_USERS, write_toy
+
+TINY = {"epochs": 2, "embedding_size": 4, "train_batch_size": 256}
+PROFILE = Profile("tiny", 1, {"vbpr": TINY, "bpr": TINY, "freedom": TINY})
+SETTINGS = Settings(PROFILE, seeds=1)
+
+
+@pytest.fixture
+def data(tmp_path):
+    return str(write_toy(tmp_path / "data"))
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    return Pipeline(SETTINGS, load(), Store(tmp_path / "store"))
+
+
+def with_settings(pipeline, **changes):
+    return Pipeline(dataclasses.replace(pipeline.settings, **changes), pipeline.registry, pipeline.store)
+
+
+def test_a_cell_is_trained_once_and_then_found(pipeline, data):
+    cell = Cell(data, "vbpr", "attributes")
+    assert pipeline.find(cell) is None
+    trained = pipeline.train(cell)
+    assert trained.epochs == 2
+    assert trained.seconds > 0
+    assert trained.peak_mb > 10
+    found = pipeline.find(cell)
+    assert found.key == trained.key
+    assert set(found.per_user) == set(METRICS)
+    for metric in METRICS:
+        np.testing.assert_array_equal(found.per_user[metric], trained.per_user[metric])
+        assert found.per_user[metric].shape == (N_USERS,)
+
+
+VARIANTS = {
+    "seed": lambda p, c: p.cell_recipe(dataclasses.replace(c, seed=1)),
+    "features": lambda p, c: p.cell_recipe(dataclasses.replace(c, features="sbert")),
+    "control": lambda p, c: p.cell_recipe(dataclasses.replace(c, control="permuted")),
+    "another control": lambda p, c: p.cell_recipe(dataclasses.replace(c, control="gaussian")),
+    "twin": lambda p, c: p.cell_recipe(dataclasses.replace(c, features=None, twin="twin")),
+    "recommender": lambda p, c: p.cell_recipe(dataclasses.replace(c, recommender="freedom")),
+    "split": lambda p, c: p.cell_recipe(dataclasses.replace(c, dataset=c.dataset + "?split=temporal")),
+    "relevance": lambda p, c: p.cell_recipe(dataclasses.replace(c, dataset=c.dataset + "?relevance=3")),
+    "mask": lambda p, c: with_settings(p, mask=Mask.TRAIN).cell_recipe(c),
+    "device": lambda p, c: with_settings(p, device="cuda").cell_recipe(c),
+    "hyper-parameters": lambda p, c: with_settings(
+        p, profile=Profile("tiny", 1, {"vbpr": {**TINY, "epochs": 3}})
+    ).cell_recipe(c),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+def test_whatever_changes_a_result_changes_its_key(pipeline, data, variant):
+    cell = Cell(data, "vbpr", "attributes")
+    assert key_of("cells", variant(pipeline, cell)) != key_of("cells", pipeline.cell_recipe(cell))
+
+
+def test_versions_of_encoder_recommender_and_libraries_are_in_the_key(pipeline, data, monkeypatch):
+    cell = Cell(data, "vbpr", "attributes")
+    before = key_of("cells", pipeline.cell_recipe(cell))
+    monkeypatch.setattr("recclaims.encoders.attributes.Attributes.version", "2")
+    assert key_of("cells", pipeline.cell_recipe(cell)) != before
+    monkeypatch.undo()
+    monkeypatch.setattr("recclaims.runner.pipeline.library_version", lambda name: "0")
+    assert key_of("cells", pipeline.cell_recipe(cell)) != before
+
+
+def test_what_does_not_matter_is_not_in_the_key(pipeline, data):
+    cell = Cell(data, "vbpr", "attributes")
+    other = with_settings(pipeline, workers=7, seeds=9, reuse=Reuse.NEVER)
+    other.settings.profile.parameters["bpr"]  # other recommenders' hyper-parameters are there and do not count
+    assert other.cell_recipe(cell) == pipeline.cell_recipe(cell)
+
+
+def test_another_text_or_image_is_another_key_but_the_split_stays(pipeline, data):
+    cell = Cell(data, "vbpr", "attributes")
+    before = pipeline.cell_recipe(cell)
+    path = Path(data) / "items.jsonl"
+    path.write_text(path.read_text().replace("red thing", "crimson thing", 1))
+    after = Pipeline(SETTINGS, pipeline.registry, pipeline.store).cell_recipe(cell)
+    assert after["features"] != before["features"]
+    assert after["split"] == before["split"]
+
+
+def test_the_split_is_kept(pipeline, data):
+    drawn = pipeline.split(data, 0)
+    again = Pipeline(SETTINGS, pipeline.registry, pipeline.store).split(data, 0)
+    np.testing.assert_array_equal(drawn.labels, again.labels)
+    assert list((pipeline.store.root / "splits").rglob("labels.npy"))
+
+
+def test_nothing_reads_the_test_part_before_scoring(pipeline, data, monkeypatch):
+    """Training with other test interactions gives the same recommender: the same validation score and epoch."""
+    cell = Cell(data, "vbpr", "attributes")
+    one = pipeline.train(cell)
+    split = pipeline.split(data, 0)
+    labels = split.labels.copy()
+    dropped = split.test[::2]
+    dataset = pipeline.dataset(data)
+    keep = np.setdiff1d(np.arange(len(labels)), dropped)
+    columns = {name: column[keep] for name, column in dataset.interactions.columns()}
+    less = dataclasses.replace(
+        dataset, interactions=type(dataset.interactions)(**columns), given_split=labels[keep].astype(np.int8)
+    )
+    other = Pipeline(SETTINGS, pipeline.registry, pipeline.store)
+    other._datasets[data] = less
+    two = other.train(cell)
+    assert two.key != one.key
+    assert two.valid_score == one.valid_score
+
+
+def test_masks_differ_in_what_can_be_recommended(pipeline, data):
+    cell = Cell(data, "bpr")
+    known = pipeline.train(cell)
+    seen = with_settings(pipeline, mask=Mask.TRAIN).train(cell)
+    assert known.valid_score == seen.valid_score
+    # Validation items take places away from test items, never the other way.
+    difference = known.per_user["recall@20"] - seen.per_user["recall@20"]
+    assert np.nanmin(difference) >= 0
+    assert np.nanmax(difference) > 0
+
+
+def test_a_failing_cell_does_not_stop_the_others(pipeline, data):
+    pipeline.registry.recommenders["ghost"] = Recommender("ghost", "1", "no.such:Model")
+    pipeline.registry.origin["recommenders", "ghost"] = "test"
+    good, bad = Cell(data, "bpr"), Cell(data, "ghost", "attributes")
+    outcome = local.run(pipeline, [bad, good])
+    assert set(outcome.results) == {good}
+    assert "cannot import no.such:Model" in outcome.failures[bad].reason
+    assert not outcome.failures[bad].missing
+
+
+def test_an_unforeseen_error_is_one_line_with_its_place(pipeline, data, monkeypatch):
+    monkeypatch.setattr(Pipeline, "_train", lambda self, cell, recipe: 1 // 0)
+    outcome = local.run(pipeline, [Cell(data, "bpr")])
+    (failure,) = outcome.failures.values()
+    assert failure.reason.startswith("ZeroDivisionError: ")
+    assert "test_pipeline.py:" in failure.reason
+
+
+def test_absent_weights_are_no_fault(pipeline, data, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.delenv("RECCLAIMS_ALLOW_DOWNLOADS", raising=False)
+    with pytest.raises(NotAvailableError):
+        pipeline.encode(data, "sbert:all-mpnet-base-v2")
+    cell = Cell(data, "vbpr", "sbert:all-mpnet-base-v2")
+    failure = local.run(pipeline, [cell]).failures[cell]
+    assert failure.missing
+    assert "all-mpnet-base-v2" in failure.reason
+
+
+def test_progress_is_told(pipeline, data):
+    told = []
+    local.run(pipeline, [Cell(data, "bpr"), Cell(data, "vbpr", "attributes")], told.append)
+    assert {p.stage for p in told} == {"encoders", "cells"}
+    assert sum(p.advance for p in told if p.stage == "cells") == 2
+    assert all(p.total == 2 for p in told if p.stage == "cells")
+
+
+SCRIPT = """
+import sys
+from tests.runner.test_pipeline import *
+pipeline = Pipeline(SETTINGS, load(), Store(Path(sys.argv[1])))
+cells = [Cell(sys.argv[2], "vbpr", "attributes", seed=seed) for seed in range(40)]
+print("ready", flush=True)
+local.run(pipeline, cells)
+"""
+
+
+def test_a_killed_run_goes_on_where_it_stopped(pipeline, data, tmp_path):
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(pipeline.store.root), data]
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    cells = pipeline.store.root / "cells"
+    deadline = time.monotonic() + 120
+    while len(list(cells.glob("*/*/manifest.json"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    wanted = [Cell(data, "vbpr", "attributes", seed=seed) for seed in range(6)]
+    finished = sum(pipeline.find(cell) is not None for cell in wanted)
+    assert finished >= 3
+    outcome = local.run(pipeline, wanted)
+    assert (outcome.reused, outcome.computed) == (finished, len(wanted) - finished)
+    undisturbed = Pipeline(SETTINGS, pipeline.registry, Store(tmp_path / "other"))
+    for cell, result in local.run(undisturbed, wanted).results.items():
+        np.testing.assert_array_equal(result.per_user["recall@20"], outcome.results[cell].per_user["recall@20"])
