@@ -11,7 +11,7 @@ import pytest
 from recclaims.errors import CellError, RecclaimsError
 from recclaims.evaluation.ranking import ItemLists, evaluate
 from recclaims.recommenders import builtin
-from recclaims.recommenders.fit import fit
+from recclaims.recommenders.fit import TrainingData, fit
 from recclaims.recommenders.spec import Recommender
 
 from .blocks import N_ITEMS, N_USERS, checkerboard, parity_features
@@ -26,7 +26,7 @@ def fitted(recommender, parameters=FAST, content=None, seed=0, twin=False):
     users, items, held = checkerboard()
     content = {} if twin or not recommender.content else {"textual": parity_features() if content is None else content}
     known = {"k": 15} if recommender.name == "content-knn" else {} if recommender.training_free else parameters
-    return fit(recommender, known, users, items, (N_USERS, N_ITEMS), held, content, seed)
+    return fit(recommender, known, TrainingData(users, items, N_USERS, N_ITEMS, held, content), seed)
 
 
 def recall(result):
@@ -44,7 +44,7 @@ def test_popularity_counts_every_interaction():
     users, items, held = checkerboard()
     extra = np.arange(N_USERS)
     users, items = np.concatenate([users, extra]), np.concatenate([items, np.where(extra % 2 == 1, 4, 6)])
-    result = fit(builtin.MOSTPOP, {}, users, items, (N_USERS, N_ITEMS), held, {}, 0)
+    result = fit(builtin.MOSTPOP, {}, TrainingData(users, items, N_USERS, N_ITEMS, held, {}), 0)
     scores = result.score(np.array([0]))[0].numpy()
     counts = np.bincount(items, minlength=N_ITEMS)
     np.testing.assert_array_equal(np.argsort(np.argsort(scores)), np.argsort(np.argsort(counts / counts.max())))
@@ -86,19 +86,17 @@ def test_content_knn_has_no_twin():
         fitted(builtin.CONTENT_KNN, twin=True)
 
 
-@pytest.mark.parametrize("recommender", CONTENT, ids=lambda r: r.name)
-def test_permuting_the_items_permutes_the_scores(recommender):
-    """Holds exactly where nothing is drawn: initial weights and samples belong to item numbers."""
+def test_permuting_the_items_permutes_the_scores():
+    """For the recommender that draws nothing; where weights are drawn, they belong to item numbers."""
     users, items, held = checkerboard()
     order = np.random.default_rng(3).permutation(N_ITEMS)
-    parameters = dict(FAST, epochs=1) if not recommender.training_free else {}
-    if not recommender.training_free:
-        pytest.skip("training draws by item number")
     content = parity_features()
-    plain = fit(recommender, parameters, users, items, (N_USERS, N_ITEMS), held, {"textual": content}, 0)
     moved = np.empty_like(content)
     moved[order] = content
-    other = fit(recommender, parameters, users, order[items], (N_USERS, N_ITEMS), held, {"textual": moved}, 0)
+    plain, other = (
+        fit(builtin.CONTENT_KNN, {}, TrainingData(users, numbers, N_USERS, N_ITEMS, held, {"textual": matrix}), 0)
+        for numbers, matrix in ((items, content), (order[items], moved))
+    )
     everyone = np.arange(N_USERS)
     np.testing.assert_allclose(plain.score(everyone), other.score(everyone)[:, order], atol=1e-6)
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 import torch
-from torch import nn
 
 from recclaims.recommenders.content import ContentRecommender
 from recclaims.recommenders.recbole_bridge import TrainDataset
@@ -31,7 +30,6 @@ class ContentKNN(ContentRecommender):
         shape = (self.n_users, self.n_items)
         self.histories = sp.csr_matrix((np.ones(len(users), np.float32), (users, items)), shape=shape)
         self.similarity = self._similarity(content, config["k"], config["shrink"])
-        self.fake_loss = nn.Parameter(torch.zeros(1))  # RecBole's optimiser refuses a model without parameters
 
     def _similarity(self, content: torch.Tensor, k: int, shrink: float, block: int = 1024) -> sp.csr_matrix:
         norms = content.norm(dim=1)
@@ -50,7 +48,7 @@ class ContentKNN(ContentRecommender):
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """Zero: nothing is trained."""
-        return self.fake_loss.sum() * 0
+        return torch.zeros(())
 
     def item_scores(self, users: torch.Tensor) -> torch.Tensor:
         """See ContentRecommender."""

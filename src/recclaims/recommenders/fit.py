@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -60,26 +61,34 @@ class Fitted:
     valid_score: float
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """What a recommender may see: the train part, the items that choose, and content.
+
+    Attributes:
+        users, items: the train pairs, shape (n,) each, external numbers from 0.
+        n_users, n_items: sizes of the dataset.
+        valid: the items of the validation part, per user; early stopping maximises recall@20 on them.
+        content: feature matrices float32 (n_items, d) by modality; empty for a feature-free twin.
+    """
+
+    users: NDArray[np.integer[Any]]
+    items: NDArray[np.integer[Any]]
+    n_users: int
+    n_items: int
+    valid: ItemLists
+    content: Mapping[str, NDArray[np.float32]]
+
+
 def fit(
-    recommender: Recommender,
-    parameters: Mapping[str, Any],
-    users: NDArray[np.integer[Any]],
-    items: NDArray[np.integer[Any]],
-    shape: tuple[int, int],
-    valid: ItemLists,
-    content: Mapping[str, NDArray[np.float32]],
-    seed: int,
-    device: str = "cpu",
+    recommender: Recommender, parameters: Mapping[str, Any], data: TrainingData, seed: int, device: str = "cpu"
 ) -> Fitted:
     """Train a recommender; deterministic from `seed` on one thread.
 
     Args:
         recommender: which.
         parameters: hyper-parameters, over those of the recommender and TRAINING.
-        users, items: the train pairs, shape (n,) each, external numbers from 0.
-        shape: number of users and of items.
-        valid: the items of the validation part, per user; early stopping maximises recall@20 on them.
-        content: feature matrices float32 (n_items, d) by modality; empty for a feature-free twin.
+        data: what it is trained on.
         seed: seed of initialisation, shuffling, sampling and pruning.
         device: where to train.
 
@@ -89,62 +98,55 @@ def fit(
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - RecBole's own models draw from the global state
     torch.manual_seed(seed)
-    settings = {**TRAINING, **recommender.parameters, **parameters}
-    if recommender.training_free:
-        settings.update(epochs=1, eval_step=0)
-    for modality, matrix in content.items():
+    for modality, matrix in data.content.items():
         if not np.isfinite(matrix).all():
             raise CellError(f"{recommender.name}: {modality} features contain NaN or inf")
-    model_class = recommender()  # imported before the clock starts: training time is what is recorded
-    started = time.perf_counter()
+    # Imported before the clock starts, as training time is what is recorded: the model, and what torch's
+    # optimisers import on their first step.
+    model_class = recommender()
+    if not recommender.training_free:
+        importlib.import_module("torch._dynamo")
     try:
         with quiet_recbole():
-            scorer, trainer = _train(
-                model_class, recommender, settings, users, items, shape, valid, content, seed, device
+            return _fit(
+                model_class, recommender, {**TRAINING, **recommender.parameters, **parameters}, data, seed, device
             )
     except CellError as error:
         raise CellError(f"{recommender.name}: {error}") from error
-    except (
-        ValueError,
-        RuntimeError,
-        ArithmeticError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-    ) as error:
+    except Exception as error:  # RecBole's or a third party's model
         raise CellError(f"{recommender.name}: {type(error).__name__}: {error}") from error
-    seconds = time.perf_counter() - started
-    if recommender.training_free:
-        return Fitted(scorer, 0, 0, seconds, float("nan"))
-    return Fitted(scorer, trainer.epochs_run, trainer.best_epoch, seconds, float(trainer.best_valid_score))
 
 
-def _train(
+def _fit(
     model_class: type | str,
     recommender: Recommender,
     settings: Mapping[str, Any],
-    users: NDArray[np.integer[Any]],
-    items: NDArray[np.integer[Any]],
-    shape: tuple[int, int],
-    valid: ItemLists,
-    content: Mapping[str, NDArray[np.float32]],
+    data: TrainingData,
     seed: int,
     device: str,
-) -> tuple[Scorer, CellTrainer]:
+) -> Fitted:
+    started = time.perf_counter()
     config = make_config(model_class, settings, seed, device)
-    matrices = tuple((modality, pad(matrix).to(device)) for modality, matrix in content.items())
-    dataset = TrainDataset(config, users, items, *shape, content=matrices)
+    matrices = tuple((modality, pad(matrix).to(device)) for modality, matrix in data.content.items())
+    dataset = TrainDataset(config, data.users, data.items, data.n_users, data.n_items, content=matrices)
     model = config.model_class(config, dataset).to(torch.device(device))
     scorer = _scorer(model, device)
-    seen = ItemLists.of(users, items, shape[0])
-    trainer = CellTrainer(
-        config, model, lambda: float(np.nanmean(evaluate(scorer, valid, seen, cutoffs=(20,))[PRIMARY]))
-    )
-    train_users, train_items = history(dataset)
-    candidates = np.unique(train_items) if recommender.negatives == "train" else None
-    trainer.run(PairBatches(train_users, train_items, shape[1], settings["train_batch_size"], seed, candidates))
-    return scorer, trainer
+    users, items = history(dataset)
+    candidates = np.unique(items) if recommender.negatives == "train" else None
+    batches = PairBatches(users, items, data.n_items, settings["train_batch_size"], seed, candidates)
+    if recommender.training_free:
+        for batch in batches:
+            model.calculate_loss(batch.to(torch.device(device)))  # where such models count, as MostPop does
+        return Fitted(scorer, 0, 0, time.perf_counter() - started, float("nan"))
+    seen = ItemLists.of(data.users, data.items, data.n_users)
+
+    def validate() -> float:
+        return float(np.nanmean(evaluate(scorer, data.valid, seen, cutoffs=(20,))[PRIMARY]))
+
+    trainer = CellTrainer(config, model, validate)
+    trainer.run(batches)
+    seconds = time.perf_counter() - started
+    return Fitted(scorer, trainer.epochs_run, trainer.best_epoch, seconds, float(trainer.best_valid_score))
 
 
 def _scorer(model: Any, device: str) -> Scorer:

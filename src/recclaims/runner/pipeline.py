@@ -195,7 +195,7 @@ class Pipeline:
 
     def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
         from recclaims.evaluation.ranking import evaluate
-        from recclaims.recommenders.fit import fit
+        from recclaims.recommenders.fit import TrainingData, fit
 
         reset_peak()
         dataset, split = self.dataset(cell.dataset), self.split(cell.dataset, cell.seed)
@@ -215,18 +215,9 @@ class Pipeline:
             if cell.control:
                 matrix = CONTROLS[cell.control].apply(matrix, cell.seed)
             content = {features.modality: matrix}
+        data = TrainingData(users[split.train], items[split.train], *shape, valid=scored(split.valid), content=content)
         with _deterministic(self.settings.device):
-            fitted = fit(
-                self.recommender(cell),
-                self.parameters(cell),
-                users[split.train],
-                items[split.train],
-                shape,
-                scored(split.valid),
-                content,
-                cell.seed,
-                self.settings.device,
-            )
+            fitted = fit(self.recommender(cell), self.parameters(cell), data, cell.seed, self.settings.device)
             known = split.train
             if self.settings.mask is Mask.TRAIN_VALID:
                 known = np.concatenate([split.train, split.valid])
