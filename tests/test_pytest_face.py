@@ -22,8 +22,8 @@ class Session:
         self.data = write_toy(place / "data")
         self.report = place / "report"
 
-    def __call__(self, *arguments, code=None, data=None, env=None):
-        command = [sys.executable, "-m", "pytest", "suite", "-p", "no:cacheprovider"]
+    def __call__(self, *arguments, code=None, data=None, env=None, path="suite"):
+        command = [sys.executable, "-m", "pytest", path, "-p", "no:cacheprovider"]
         command += [
             "--claims-data",
             str(data or self.data),
@@ -182,6 +182,11 @@ def test_benchmark_records_each_cells_training_time(session, first, tmp_path):
     assert benchmark["stats"]["max"] == pytest.approx(max(seconds), rel=1e-6)
     assert benchmark["extra_info"]["verdict"] == "supported"
     assert "recall@20" in benchmark["extra_info"]["cells"][0]["metrics"]
+
+
+def test_a_case_has_its_data(session):
+    output = session("-k", "vbpr-attributes", path="tests/inner/case_data.py", code=0)
+    assert "2 passed" in output
 
 
 def test_markers_and_keywords_select(session):
