@@ -189,6 +189,13 @@ def test_a_case_has_its_data(session):
     assert "2 passed" in output
 
 
+def test_encoders_can_be_chosen_with_arguments(session):
+    encoder = "late_fusion:attributes+sbert"
+    collected = session("--collect-only", "-q", "--claims-encoder", encoder, "-m", "content", code=0)
+    assert f"[freedom-{encoder}-twin-toy]" in collected
+    assert "sbert-twin" not in collected.replace(encoder, "")
+
+
 def test_markers_and_keywords_select(session):
     collected = session("--collect-only", "-q", "-m", "content", "-k", "freedom", code=0)
     assert "test_content.py::test_content_beats_the_feature_free_twin[freedom-attributes-twin-toy]" in collected
@@ -197,6 +204,8 @@ def test_markers_and_keywords_select(session):
 
 BAD = {
     ("--claims-data", "ml-100"): "unknown dataset 'ml-100'; did you mean 'ml-100k'?",
+    ("--claims-encoder", "sbrt"): "--claims-encoder: unknown encoder 'sbrt'; did you mean 'sbert'?",
+    ("--claims-encoder", "late_fusion:sbert+atributes"): "unknown encoder 'atributes'; did you mean 'attributes'?",
     ("--claims-profile", "quik"): "unknown profile 'quik'; did you mean 'quick'?",
     ("--claims-seeds", "0"): "'0' is not a whole number of 1 or more",
     ("--claims-device", "cudda"): "unknown device 'cudda'; did you mean 'cuda'?",

@@ -105,6 +105,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME|PATH",
         help="dataset to run on, repeatable (default: ml-100k)",
     )
+    add("--claims-encoder", action="append", metavar="NAME[:ARGUMENT]", help="encoder, repeatable (default: all)")
     add(
         "--claims-profile",
         type=_profile,
@@ -122,7 +123,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--claims-reuse",
         choices=[str(reuse) for reuse in Reuse],
         default="missing",
-        help="missing: compute what is not stored (default); always: compute nothing; never: compute all again",
+        help="missing: compute what is not stored (default); always: compute nothing; never: train all again",
     )
     add(
         "--claims-report",
@@ -188,9 +189,10 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
     session.broken = registry().broken
     for reference in dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS):
         source = open_source(reference, registry())
-        found = list(cases(claim, reference, source, registry()))
+        wanted = config.getoption("claims_encoder") or list(registry().encoders)
+        found = list(cases(claim, reference, source, registry(), wanted))
         fed = {case.treatment for case in found}
-        session.left_out[source.name] = [name for name in registry().encoders if name not in fed]
+        session.left_out[source.name] = [name for name in wanted if name not in fed]
         yield from found
 
 

@@ -139,7 +139,7 @@ class Part(Lengths):
 
 
 def fusion(*parts):
-    fused = LateFusion("x+y")
+    fused = LateFusion()
     fused.__dict__["parts"] = parts
     return fused
 

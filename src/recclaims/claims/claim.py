@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recclaims.encoders.noise import CONTROLS
-from recclaims.encoders.resolve import requirements
+from recclaims.encoders.resolve import requirements_of
 from recclaims.evaluation.ranking import PRIMARY
 from recclaims.runner.cell import Cell
 
@@ -93,20 +93,26 @@ class Case:
         return self.treatment_cells(seeds) + self.control_cells(seeds) + self.popularity_cells(seeds)
 
 
-def cases(claim: Claim, reference: str, source: DatasetSource, registry: Registry) -> Iterator[Case]:
+def cases(
+    claim: Claim, reference: str, source: DatasetSource, registry: Registry, encoders: Sequence[str] = ()
+) -> Iterator[Case]:
     """Yield a claim's cases on a dataset: every content recommender and every encoder that the dataset can feed.
 
     Args:
         claim: the claim.
         reference: the dataset as it was asked for; `source` is what it refers to.
         registry: what is installed; a new encoder or recommender joins here without another line.
+        encoders: the encoders to use, arguments included (`sbert:all-mpnet-base-v2`); empty: all.
+
+    Raises:
+        UnknownNameError, FeatureError: `encoders` names none, or one that cannot be made.
     """
+    names = encoders or tuple(registry.encoders)
+    fed = [name for name in names if requirements_of(name, registry, "--claims-encoder") <= source.modalities]
     for recommender in registry.recommenders.values():
         if not recommender.content:
             continue
-        for name, factory in registry.encoders.items():
-            if not requirements(factory) <= source.modalities:
-                continue
+        for name in fed:
             for control in claim.controls:
                 if control in CONTROLS or control in recommender.twins:
                     yield Case(claim, reference, source.name, recommender.name, name, control)

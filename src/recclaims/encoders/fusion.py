@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.encoders.extraction import extract
-from recclaims.encoders.resolve import make_encoder
+from recclaims.encoders.resolve import make_encoder, requirements
 from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
@@ -29,11 +29,13 @@ class LateFusion:
     """
 
     name, modality = "late_fusion", "multimodal"
+    requires: frozenset[str] = frozenset({"visual", "textual"})
 
     def __init__(self, parts: str = "") -> None:
+        self._names = (parts or DEFAULT).split("+")
         if parts:
             self.name = f"late_fusion:{parts}"
-        self._names = (parts or DEFAULT).split("+")
+            self.requires = frozenset().union(*(requirements(part) for part in self.parts))
 
     @cached_property
     def parts(self) -> tuple[Encoder, ...]:

@@ -48,12 +48,24 @@ def make_encoder(name: str, registry: Registry) -> Encoder:
     return made
 
 
-def requirements(factory: Any) -> frozenset[str]:
+def requirements(encoder: Any) -> frozenset[str]:
     """What a dataset must have for this encoder: a subset of visual, textual and attributes.
 
-    An encoder says so by the attribute `requires`; without it, its modality does.
+    An encoder, or the class that makes it, says so by the attribute `requires`; without it, its modality does.
     """
-    requires = getattr(factory, "requires", None)
+    requires = getattr(encoder, "requires", None)
     if requires is not None:
         return frozenset(requires)
-    return _NEEDS.get(getattr(factory, "modality", ""), frozenset({"textual"}))
+    return _NEEDS.get(getattr(encoder, "modality", ""), frozenset({"textual"}))
+
+
+def requirements_of(name: str, registry: Registry, where: str = "") -> frozenset[str]:
+    """As `requirements`, of the encoder that `name` refers to.
+
+    Raises:
+        UnknownNameError, FeatureError: see make_encoder; `where` is put before an unknown name.
+    """
+    base, colon, _ = name.partition(":")
+    factory = registry.find("encoders", base, where)
+    # With an argument, what is needed may depend on it, as for a fusion of other parts.
+    return requirements(make_encoder(name, registry) if colon else factory)

@@ -22,7 +22,7 @@ class Reuse(StrEnum):
     ALWAYS = "always"
     """Use what is there and compute nothing: a case that lacks a result is not run."""
     NEVER = "never"
-    """Compute everything again and replace what is there."""
+    """Train every cell again and replace what is there; features and splits are kept."""
 
 
 class Mask(StrEnum):
