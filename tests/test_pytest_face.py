@@ -229,7 +229,7 @@ def test_bad_options_are_one_clear_line(session, arguments, message, tmp_path):
 def test_a_broken_dataset_is_one_clear_line_and_loses_nothing(session, first, tmp_path):
     data = write_toy(tmp_path / "data")
     with (data / "interactions.csv").open("a") as file:
-        file.write("u1,i999\n")
+        file.write("u1,i999,5,0\n")
     before = session.results
     output = session("-k", "content-knn-attributes-permuted", data=data, code=4)
     assert (

@@ -22,10 +22,10 @@ def write_toy(folder, name="toy", seed=0, **manifest):
         for item, colour in enumerate(colours):
             record = {"item_id": f"i{item}", "title": f"{COLOURS[colour]} thing", "colour": [COLOURS[colour]]}
             file.write(json.dumps(record) + "\n")
-    rows = ["user_id,item_id"]
+    rows = ["user_id,item_id,rating,timestamp"]
     for user in range(N_USERS):
         weight = np.where(colours == user % len(COLOURS), 30.0, 1.0)
         chosen = random.choice(N_ITEMS, PER_USER, replace=False, p=weight / weight.sum())
-        rows += [f"u{user},i{item}" for item in sorted(chosen)]
+        rows += [f"u{user},i{item},{item % 5 + 1},{1_000 * user + item}" for item in sorted(chosen)]
     (folder / "interactions.csv").write_text("\n".join(rows) + "\n")
     return folder

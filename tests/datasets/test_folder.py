@@ -132,6 +132,7 @@ def test_content_over_a_base(tmp_path, registry):
 
 def test_the_reference_changes_the_protocol_and_the_name(folder, registry):
     (folder / "dataset.toml").write_text('name = "toy"\nrelevance = 3\nsplit = "temporal"\n')
+    write_table(folder / "interactions.tsv", ["u1 a 5 1", "u1 b 2 2"], "user_id item_id rating timestamp")
     data = load(folder, registry)
     assert (data.name, data.relevance, data.strategy) == ("toy", 3, "temporal")
     data = load(folder, registry, "?relevance=none&split=random")
@@ -169,6 +170,11 @@ ITEM_FAULTS = {
         '{"item_id": "a", "image": "/etc/hostname"}',
         "items.jsonl:1: key 'image': '/etc/hostname' leads out of the folder",
     ),
+    "zero byte": ('{"item_id": "a", "image": "a\\u0000b"}', "items.jsonl:1: key 'image': 'a\\x00b' is no file name"),
+    "long name": (
+        '{"item_id": "a", "image": "' + "x" * 5000 + '"}',
+        "items.jsonl:1: key 'image': '" + "x" * 40 + "' is no file name",
+    ),
     "empty": ("", "items.jsonl: has no items"),
     "too deep": ("[" * 200_000, "items.jsonl:1: not JSON"),
 }
@@ -198,6 +204,11 @@ TABLE_FAULTS = {
         "user_id item_id timestamp\nu1 a inf",
         "interactions.tsv: row 1: timestamp is 'inf', not a number",
     ),
+    "misspelt column": (
+        "user_id item_id ratings\nu1 a 5",
+        "interactions.tsv: unknown column 'ratings'; did you mean 'rating'?",
+    ),
+    "column twice": ("user_id item_id rating rating\nu1 a 5 4", "interactions.tsv: column 'rating' is there twice"),
     "empty id": ("user_id item_id\nu1 a\n\tb", "interactions.tsv: row 2: user_id is empty"),
     "no rows": ("user_id item_id", "interactions.tsv: has no interactions"),
     "empty": ("", "interactions.tsv: is empty; its first line names the columns user_id, item_id"),
@@ -211,6 +222,7 @@ def test_faults_of_interactions(folder, registry, content, message):
 
 
 MANIFEST_FAULTS = {
+    "taken name": ("name = 'ml-100k'", "dataset.toml: key 'name': 'ml-100k' is the name of a registered dataset"),
     "unknown key": ("nam = 'x'", "dataset.toml: unknown key 'nam'; did you mean 'name'?"),
     "not TOML": ("name = ", "dataset.toml: not TOML"),
     "wrong type": ("name = 3", "dataset.toml: key 'name' is 3, of the wrong type"),
@@ -252,6 +264,31 @@ def test_a_link_that_leads_out_is_refused(folder, registry, tmp_path_factory):
     (folder / "images" / "link.png").symlink_to(outside)
     write_items(folder, [{"item_id": "a", "image": "images/link.png"}])
     assert "leads out of the folder" in one_line(folder, registry)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        ("relevance = 4", "relevance is 4, but there is no rating column"),
+        ("split = 'temporal'", "a temporal split needs a timestamp column"),
+    ],
+)
+def test_a_protocol_that_the_data_cannot_follow(folder, registry, manifest, message):
+    (folder / "dataset.toml").write_text(manifest)
+    with pytest.raises(DatasetError, match=message):
+        load(folder, registry)
+
+
+def test_a_table_that_leads_out_is_refused(folder, registry, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "interactions.tsv"
+    (folder / "interactions.tsv").rename(outside)
+    (folder / "interactions.tsv").symlink_to(outside)
+    assert "interactions.tsv: leads out of the folder" in one_line(folder, registry)
+
+
+def test_two_kinds_of_interactions_are_one_too_many(folder, registry):
+    write_table(folder / "train.tsv", ["u1 a"])
+    assert "has both interactions.tsv and train.tsv" in one_line(folder, registry)
 
 
 def test_an_incomplete_split_names_the_missing_part(folder, registry):

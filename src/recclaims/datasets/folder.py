@@ -50,6 +50,8 @@ class FolderDataset:
         self.path, self.registry = path, registry
         self.manifest = _read_manifest(path)
         self.name: str = self.manifest.get("name", path.resolve().name) + suffix
+        if self.name in registry.datasets:
+            raise DatasetError(f"{path / MANIFEST}: key 'name': '{self.name}' is the name of a registered dataset")
         given = {key: self.manifest[key] for key in ("split", "relevance") if key in self.manifest}
         self.protocol = Protocol(strategy=given.get("split"), relevance=given.get("relevance")).over(protocol)
 
@@ -105,9 +107,12 @@ class FolderDataset:
 
         named = self.manifest.get("interactions")
         whole = self.path / named if named else find_table(self.path, "interactions")
-        if whole:
-            return read_table(whole), str(whole)
         parts = {name: find_table(self.path, name) for name in NAMES}
+        if whole:
+            extra = next((path for path in parts.values() if path), None)
+            if extra:
+                raise DatasetError(f"{self.path}: has both {whole.name} and {extra.name}; which of them is the data?")
+            return read_table(whole), str(whole)
         if not any(parts.values()):
             raise DatasetError(
                 f"{self.path}: has neither interactions.{{{','.join(ENDINGS)}}} nor train, valid and test tables, "

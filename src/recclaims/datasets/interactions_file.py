@@ -17,8 +17,11 @@ NUMBERS = ("rating", "timestamp")
 
 
 def find_table(folder: Path, stem: str) -> Path | None:
-    """The first of `stem.tsv`, `stem.csv` and `stem.parquet` that the folder has."""
-    return next((path for ending in ENDINGS if (path := folder / f"{stem}.{ending}").is_file()), None)
+    """The first of `stem.tsv`, `stem.csv` and `stem.parquet` that the folder has; a link must stay inside."""
+    path = next((path for ending in ENDINGS if (path := folder / f"{stem}.{ending}").is_file()), None)
+    if path is not None and not path.resolve().is_relative_to(folder.resolve()):
+        raise DatasetError(f"{path}: leads out of the folder")
+    return path
 
 
 def read_table(path: Path) -> pl.DataFrame:
@@ -47,6 +50,7 @@ def read_table(path: Path) -> pl.DataFrame:
             near = difflib.get_close_matches(column, table.columns, n=1)
             hint = f"; '{near[0]}' is nearest" if near else ""
             raise DatasetError(f"{path}: column '{column}' is missing{hint}; it has {', '.join(table.columns)}")
+    _check_header(table.columns, path)
     table = table.select(*NEEDED, *(column for column in NUMBERS if column in table.columns))
     table = table.with_columns(pl.col(NEEDED).cast(pl.String))
     for column in NEEDED:
@@ -57,6 +61,17 @@ def read_table(path: Path) -> pl.DataFrame:
         if column in table.columns:
             table = table.with_columns(_numbers(table[column], path))
     return table
+
+
+def _check_header(columns: list[str], path: Path) -> None:
+    """Refuse what would otherwise be left out in silence: a misspelt rating or time, a column that is there twice."""
+    for column in columns:
+        original = column.partition("_duplicated_")[0]
+        if original != column and original in columns:
+            raise DatasetError(f"{path}: column '{original}' is there twice")
+        near = difflib.get_close_matches(column, NUMBERS, n=1, cutoff=0.8)
+        if column not in NUMBERS and near and near[0] not in columns:
+            raise DatasetError(f"{path}: unknown column '{column}'; did you mean '{near[0]}'?")
 
 
 def _numbers(column: pl.Series, path: Path) -> pl.Series:

@@ -122,8 +122,12 @@ def _slots(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 def _inside(folder: Path, name: str, where: str) -> Path:
     """Resolve an image's path, links included; it must stay in the folder."""
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+    except (OSError, ValueError) as error:  # a name that is too long, or has a zero byte
+        raise DatasetError(f"{where}: key 'image': {name[:40]!r} is no file name: {error}") from None
+    if not inside:
         raise DatasetError(f"{where}: key 'image': {name!r} leads out of the folder")
-    if not path.is_file():
+    if not there:
         raise DatasetError(f"{where}: key 'image': {name!r} does not exist in the folder")
     return path

@@ -53,6 +53,15 @@ class Protocol:
         )
 
     def applied_to(self, dataset: Dataset) -> Dataset:
-        """The dataset under this protocol."""
+        """The dataset under this protocol.
+
+        Raises:
+            DatasetError: it has no ratings to hold against a threshold, or no times to split by.
+        """
         relevance = None if self.every else self.relevance if self.relevance is not None else dataset.relevance
-        return replace(dataset, strategy=self.strategy or dataset.strategy, relevance=relevance)
+        strategy = self.strategy or dataset.strategy
+        if relevance is not None and dataset.interactions.ratings is None:
+            raise DatasetError(f"dataset '{dataset.name}': relevance is {relevance:g}, but there is no rating column")
+        if strategy == "temporal" and dataset.interactions.timestamps is None and dataset.given_split is None:
+            raise DatasetError(f"dataset '{dataset.name}': a temporal split needs a timestamp column")
+        return replace(dataset, strategy=strategy, relevance=relevance)

@@ -63,10 +63,12 @@ class SentenceEncoder:
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
         """Return float32 (n, d); equal texts are encoded once."""
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging as transformers_logging
 
         # Reports of a load that went well would stand between pytest's lines.
         for library in ("sentence_transformers", "transformers", "huggingface_hub"):
             logging.getLogger(library).setLevel(logging.ERROR)
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         local = self._local()
         model = SentenceTransformer(
             local or self.model, device="cpu", local_files_only=local is not None, trust_remote_code=False

@@ -124,20 +124,21 @@ def counts(document: Mapping[str, Any]) -> str:
     return ", ".join(f"{verdicts.count(v)} {SHORT[v].lower()}" for v in SHORT if v in verdicts)
 
 
+_NUMERIC = {"treatment", "control", "real", "items", "dimension", "items/s", "imputed", "zero rows", "duplicate rows"}
+#: Where a reason goes on in the next line: a terminal is not a page.
+_REASON_WIDTH = 60
+
+
 def plain(headers: Sequence[str], rows: Sequence[Sequence[str]], style: str = "simple") -> str:
-    """Lay a table out with tabulate; numbers stay as they are written."""
-    numeric = {
-        "treatment",
-        "control",
-        "real",
-        "items",
-        "dimension",
-        "items/s",
-        "imputed",
-        "zero rows",
-        "duplicate rows",
-    }
-    align = ["right" if header in numeric else "left" for header in headers]
+    """Lay a table out with tabulate; numbers stay as they are written, and on a terminal long reasons are wrapped."""
+    if not rows:
+        return tabulate([], headers=list(headers), tablefmt=style)
+    wrapped = [_REASON_WIDTH if header == "reason" and style == "simple" else None for header in headers]
     return tabulate(
-        rows, headers=list(headers), tablefmt=style, disable_numparse=True, colalign=align if rows else None
+        rows,
+        headers=list(headers),
+        tablefmt=style,
+        disable_numparse=True,
+        colalign=["right" if header in _NUMERIC else "left" for header in headers],
+        maxcolwidths=wrapped,
     )
