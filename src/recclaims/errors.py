@@ -30,6 +30,11 @@ class UnknownNameError(RecclaimsError):
         return cls(f"{prefix}unknown {kind} '{name}'; {hint}known: {', '.join(known) or 'none'}")
 
 
+def one_line(error: BaseException) -> str:
+    """Type and message of somebody else's error, in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 class DatasetError(RecclaimsError):
     """A dataset that cannot be read as it stands: names the file, the line and the key."""
 

@@ -12,7 +12,7 @@ from typing import Any
 import pluggy
 
 from recclaims import hookspecs
-from recclaims.errors import UnknownNameError
+from recclaims.errors import UnknownNameError, one_line
 
 #: Built-ins register through the same hooks as everybody else.
 BUILTINS = tuple(
@@ -73,7 +73,7 @@ class Registry:
                     owner = self.origin[kind, factory.name]
                     raise ValueError(f"{kind.removesuffix('s')} '{factory.name}' is already defined by {owner}")
         except Exception as error:  # a third party's code: anything can happen, and must not stop the others
-            plugin = Plugin(plugin.name, plugin.distribution, f"{type(error).__name__}: {error}")
+            plugin = Plugin(plugin.name, plugin.distribution, one_line(error))
             found = []
         for kind, factory in found:
             getattr(self, kind)[factory.name] = factory
@@ -103,8 +103,7 @@ def load(builtins: tuple[str, ...] = BUILTINS, group: str = "recclaims") -> Regi
         try:
             manager.register(entry.load(), entry.name)
         except Exception as error:  # see Registry.add
-            reason = f"{type(error).__name__}: {error}"
-            registry.plugins.append(Plugin(entry.name, distribution, reason))
+            registry.plugins.append(Plugin(entry.name, distribution, one_line(error)))
         else:
             registry.add(manager, Plugin(entry.name, distribution))
     return registry

@@ -186,7 +186,35 @@ def broken(**changes):
     return type("Broken", (), {**namespace, **changes})
 
 
+class Named:
+    """A factory with an argument that does not rename itself."""
+
+    name, modality, version = "named", "textual", "1"
+
+    def __init__(self, argument="none"):
+        self.argument = argument
+
+    def encode(self, items):
+        raise NotImplementedError
+
+
+def test_two_arguments_never_share_a_name():
+    mine = Registry(encoders={"named": Named})
+    assert [make_encoder(f"named:{a}", mine).name for a in "ab"] == ["named:a", "named:b"]
+    assert make_encoder("named", mine).name == Named.name == "named"
+    with pytest.raises(FeatureError, match="encoder 'named:': nothing follows the colon"):
+        make_encoder("named:", mine)
+
+
+def test_covers_that_fails_is_named():
+    encoder = Lengths()
+    encoder.covers = lambda item: 1 / 0
+    with pytest.raises(FeatureError, match="encoder 'lengths' failed: ZeroDivisionError"):
+        extract(encoder, ITEMS)
+
+
 BROKEN = {
+    "two lines": (broken(__init__=lambda self: int("a\nb")), "cannot be made: ValueError: invalid literal"),
     "no version": (broken(version=None), "encoder 'broken': its version is not a text"),
     "modality": (broken(modality="audio"), "its modality is 'audio'; known: visual, textual, multimodal"),
     "encode": (broken(encode=3), "has no method encode(items)"),
@@ -199,9 +227,12 @@ def test_what_is_no_encoder_is_named(factory, message):
     with pytest.raises(RecclaimsError) as caught:
         make_encoder("broken", Registry(encoders={"broken": factory}))
     assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_requirements_follow_from_the_modality_or_are_said():
     assert requirements(broken()) == {"textual"}
     assert requirements(broken(modality="multimodal")) == {"visual", "textual"}
     assert requirements(Attributes) == {"attributes"}
+    assert requirements(broken(requires="visual")) == {"visual"}
+    assert requirements(broken(modality="visul")) == set()  # joins, so that making it can say what is wrong

@@ -98,6 +98,22 @@ def test_a_model_that_is_not_here_is_named_with_how_to_get_it(monkeypatch, tmp_p
     assert SentenceEncoder("all-mpnet-base-v2").unavailable() is None
 
 
+def test_a_model_folder_is_known_by_its_content(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"one")
+    before = SentenceEncoder(str(tmp_path)).version
+    assert SentenceEncoder(str(tmp_path)).version == before
+    (tmp_path / "model.safetensors").write_bytes(b"two")
+    assert SentenceEncoder(str(tmp_path)).version != before
+
+
+def test_a_cached_model_is_known_by_its_revision(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    reference = tmp_path / "models--org--model" / "refs" / "main"
+    reference.parent.mkdir(parents=True)
+    reference.write_text("0123456789abcdef")
+    assert SentenceEncoder("org/model").version == "org/model@0123456789ab"
+
+
 @pytest.fixture(scope="module")
 def resnet_weights(tmp_path_factory):
     from torchvision.models import resnet50

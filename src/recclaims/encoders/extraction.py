@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from recclaims.datasets.catalogue import Item
 from recclaims.encoders.features import Features
 from recclaims.encoders.protocol import Encoder
-from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError
+from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError, one_line
 
 #: What fills the row of an item that lacks the modality, from the rows of those that have it.
 IMPUTATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
@@ -56,7 +56,7 @@ def extract(
         total = seconds + sum(features.seconds for features in found)
         return Features(encoder.name, encoder.modality, matrix, filled, imputation, total)
     covers: Callable[[Item], bool] = getattr(encoder, "covers", lambda item: item.has(encoder.modality))
-    covered = np.array([bool(covers(item)) for item in items])
+    covered = np.array(_timed(encoder, lambda these: [bool(covers(item)) for item in these], items)[0], dtype=bool)
     sent = [item for item, is_covered in zip(items, covered, strict=True) if is_covered]
     if not sent:
         raise FeatureError(f"encoder '{encoder.name}': none of {len(items):,} items has anything {encoder.modality}")
@@ -77,8 +77,7 @@ def _timed(encoder: Encoder, function: Callable[..., object], argument: object) 
     except RecclaimsError:
         raise
     except Exception as error:  # a plugin's code
-        reason = " ".join(str(error).split())
-        raise FeatureError(f"encoder '{encoder.name}' failed: {type(error).__name__}: {reason}") from error
+        raise FeatureError(f"encoder '{encoder.name}' failed: {one_line(error)}") from error
     return answer, time.perf_counter() - started
 
 

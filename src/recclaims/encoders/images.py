@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import torch
 
 SIZE = 224
-#: Larger batches are slower on a CPU, where they leave the cache; see docs/performance.md.
-BATCH = 8
+#: One by one: on a CPU larger batches leave the cache (160 posters, one thread: 30 images a second, 18 in eights).
+BATCH = 1
 
 
 def pixels(item: Item) -> NDArray[np.float32]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recclaims.encoders.protocol import MODALITIES, Encoder
-from recclaims.errors import FeatureError, RecclaimsError
+from recclaims.errors import FeatureError, RecclaimsError, one_line
 
 if TYPE_CHECKING:
     from recclaims.plugin_manager import Registry
@@ -30,12 +30,16 @@ def make_encoder(name: str, registry: Registry) -> Encoder:
     """
     base, colon, argument = name.partition(":")
     factory = registry.find("encoders", base)
+    if colon and not argument:
+        raise FeatureError(f"encoder '{name}': nothing follows the colon")
     try:
         encoder: Any = factory(argument) if colon else factory()
+        # Its full name, so that two arguments never share a row, or a key in the store.
+        encoder.name = name
     except RecclaimsError:
         raise
     except Exception as error:  # a plugin's code
-        raise FeatureError(f"encoder '{name}' cannot be made: {type(error).__name__}: {error}") from error
+        raise FeatureError(f"encoder '{name}' cannot be made: {one_line(error)}") from error
     for attribute in ("name", "modality", "version"):
         if not isinstance(getattr(encoder, attribute, None), str):
             raise FeatureError(f"encoder '{name}': its {attribute} is not a text")
@@ -55,8 +59,9 @@ def requirements(encoder: Any) -> frozenset[str]:
     """
     requires = getattr(encoder, "requires", None)
     if requires is not None:
-        return frozenset(requires)
-    return _NEEDS.get(getattr(encoder, "modality", ""), frozenset({"textual"}))
+        return frozenset({requires} if isinstance(requires, str) else requires)
+    # An unknown modality needs nothing here: the encoder then joins, and making it says what is wrong.
+    return _NEEDS.get(getattr(encoder, "modality", ""), frozenset())
 
 
 def requirements_of(name: str, registry: Registry, where: str = "") -> frozenset[str]:

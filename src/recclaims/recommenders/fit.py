@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recclaims.errors import CellError
+from recclaims.errors import CellError, one_line
 from recclaims.evaluation.ranking import PRIMARY, ItemLists, evaluate
 from recclaims.recommenders.recbole_bridge import (
     USER,
@@ -114,7 +114,7 @@ def fit(
     except CellError as error:
         raise CellError(f"{recommender.name}: {error}") from error
     except Exception as error:  # RecBole's or a third party's model
-        raise CellError(f"{recommender.name}: {type(error).__name__}: {error}") from error
+        raise CellError(f"{recommender.name}: {one_line(error)}") from error
 
 
 def _fit(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from recclaims.errors import NotAvailableError, RecclaimsError
+from recclaims.errors import NotAvailableError, RecclaimsError, one_line
 from recclaims.plugin_manager import registry
 from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.pipeline import Pipeline
@@ -126,7 +126,7 @@ def _failure(error: BaseException) -> Failure:
         return Failure(str(error), missing=isinstance(error, NotAvailableError))
     # Not one of ours: the last frame says more than the message alone.
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return Failure(f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})")
+    return Failure(f"{one_line(error)} ({Path(frame.filename).name}:{frame.lineno})")
 
 
 def _perform(pipeline: Pipeline, task: Task) -> Answer:
