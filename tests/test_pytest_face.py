@@ -208,6 +208,7 @@ BAD = {
     ("--claims-encoder", "late_fusion:sbert+atributes"): "unknown encoder 'atributes'; did you mean 'attributes'?",
     ("--claims-profile", "quik"): "unknown profile 'quik'; did you mean 'quick'?",
     ("--claims-seeds", "0"): "'0' is not a whole number of 1 or more",
+    ("--claims-workers", "-1"): "'-1' is not a whole number of 0 or more",
     ("--claims-device", "cudda"): "unknown device 'cudda'; did you mean 'cuda'?",
     ("--claims-executor", "dusk"): "'dusk'",
     ("--claims-mask", "tran"): "invalid choice: 'tran'",

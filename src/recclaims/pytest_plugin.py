@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,10 +83,13 @@ def _profile(name: str) -> str:
     return name
 
 
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 1 or more")
-    return int(text)
+def _at_least(least: int) -> Callable[[str], int]:
+    def whole_number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of {least} or more")
+        return int(text)
+
+    return whole_number
 
 
 def _executor(text: str) -> str:
@@ -112,7 +115,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="budget: smoke, quick or paper (default: quick)",
     )
-    add("--claims-seeds", type=_positive, metavar="N", help="replicates: each its own split and seed")
+    add("--claims-seeds", type=_at_least(1), metavar="N", help="replicates: each its own split and seed")
     add(
         "--claims-store",
         metavar="DIR",
@@ -147,7 +150,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add(
         "--claims-workers",
-        type=int,
+        type=_at_least(0),
         metavar="N",
         help="processes that train at once; 0: this one (default: cores)",
     )

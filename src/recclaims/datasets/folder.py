@@ -85,7 +85,10 @@ class FolderDataset:
         reference = self.manifest.get("base")
         if reference is None:
             return None
-        return open_source(reference, self.registry, f"{self.path / MANIFEST}: key 'base'")
+        # A registered dataset, not a folder: a chain of folders could lead back to this one.
+        where = f"{self.path / MANIFEST}: key 'base'"
+        self.registry.find("datasets", reference.partition("?")[0], where)
+        return open_source(reference, self.registry, where)
 
     def _over(self, source: DatasetSource, items: list[Item]) -> Dataset:
         """The base's interactions with this folder's items; a base item that is not here keeps what it had."""
