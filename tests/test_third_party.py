@@ -104,3 +104,21 @@ def test_the_plugin_in_the_repository_works(tmp_path):
     session("-k", "content-knn-char-ngrams", env=environment)
     assert {case["verdict"] for case in session.results["claims"]} == {"supported"}
     assert sys.version_info >= (3, 11)
+
+
+CLAIM = """
+import recclaims
+
+@recclaims.hookimpl
+def recclaims_claims():
+    statement = "Real features beat permuted ones."
+    return [recclaims.Claim("strict", 1, statement, "a test", controls=("permuted",), margin=0.1)]
+"""
+
+
+def test_a_claim_of_a_plugin_is_judged(run):
+    output, session = run("pass\n" + CLAIM, "-m", "strict", "-k", "content-knn-attributes", code=0)
+    assert "test_plugin_claims.py ." in output
+    (case,) = session.results["claims"]
+    assert (case["claim"], case["control"], case["verdict"], case["margin"]) == ("strict", "permuted", "supported", 0.1)
+    assert "strict: Real features beat permuted ones." in output

@@ -43,7 +43,6 @@ class ClaimsSession:
         error: why the cases could not be made.
     """
 
-    n_cases: int = 0
     left_out: dict[str, list[str]] = field(default_factory=dict)
     run: Run | None = None
     document: dict[str, Any] | None = None
@@ -171,20 +170,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("claim")
     if marker is None or "case" not in metafunc.fixturenames:
         return
-    config = metafunc.config
+    parameters = []
     try:
-        claim: Claim = registry().find("claims", marker.args[0])
-    except RecclaimsError as error:
-        raise pytest.UsageError(str(error)) from error
-    try:
-        found = list(_cases(config, claim))
+        for claim in _claims(*marker.args):
+            metafunc.config.addinivalue_line("markers", f"{claim.id}: {claim.statement}")
+            marks = [getattr(pytest.mark, claim.id), pytest.mark.benchmark(group=claim.id, timer=CLOCK)]
+            parameters += [pytest.param(case, id=case.id, marks=marks) for case in _cases(metafunc.config, claim)]
     except RecclaimsError as error:
         # Raised when collection is over: here pytest would show a traceback for every module.
-        config.stash[SESSION].error = config.stash[SESSION].error or error
-        found = []
-    config.addinivalue_line("markers", f"{claim.id}: {claim.statement}")
-    marks = [getattr(pytest.mark, claim.id), pytest.mark.benchmark(group=claim.id, timer=CLOCK)]
-    metafunc.parametrize("case", [pytest.param(case, id=case.id, marks=marks) for case in found])
+        session = metafunc.config.stash[SESSION]
+        session.error = session.error or error
+    metafunc.parametrize("case", parameters)
+
+
+def _claims(*names: str) -> list[Claim]:
+    """The claims of these names; without a name, those of plugins, which have no module of their own."""
+    found = registry()
+    if names:
+        return [found.find("claims", name) for name in names]
+    return [claim for name, claim in found.claims.items() if found.origin["claims", name] != "recclaims"]
 
 
 def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
@@ -199,20 +203,28 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
         yield from found
 
 
-def pytest_collection_modifyitems(config: pytest.Config) -> None:
-    """End the session with one line where the cases could not be made."""
+def case_of(item: pytest.Item) -> Case | None:
+    """The case that a test judges; None where it judges none."""
+    case = getattr(getattr(item, "callspec", None), "params", {}).get("case")
+    return case if isinstance(case, Case) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """End the session with one line where the cases could not be made; leave out tests that got none.
+
+    pytest would report a test with an empty parameter set as skipped; a claim without a case is no test.
+    """
     error = config.stash[SESSION].error
     if error is not None:
         raise pytest.UsageError(str(error))
+    items[:] = [item for item in items if item.get_closest_marker("claim") is None or case_of(item)]
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Say what is about to be run."""
     session = config.stash[SESSION]
-    selected = [item for item in items if "case" in getattr(getattr(item, "callspec", None), "params", {})]
-    if not selected:
+    if not any(map(case_of, items)):
         return []
-    session.n_cases = len(selected)
     lines = [f"recclaims: plugin {p.name} ({p.distribution}) is left out: {p.error}" for p in session.broken]
     for dataset, encoders in session.left_out.items():
         if encoders:
