@@ -22,6 +22,7 @@ def case(**changes):
 def document(*cases):
     return {
         "schema": 1, "profile": "quick", "seeds": 3, "mask": "train+valid", "claims": list(cases), "encoders": [],
+        "environment": {"cpu": "x", "device": "cpu", "versions": {"torch": "2"}},
         "datasets": [{
             "dataset": "toy", "users": 9, "items": 5, "interactions": 30, "density": 0.66, "items_with_image": 0,
             "items_with_text": 5, "items_with_both": 0, "items_with_attributes": 0, "split": "random",
@@ -85,6 +86,17 @@ def test_what_is_worse(before, after, worse):
         assert change.worse is None
     else:
         assert change.worse.startswith(worse)
+
+
+def test_on_another_machine_a_supported_case_may_be_open_while_its_effect_is_in_the_interval():
+    old, new = document(case()), document(case(verdict="inconclusive", effect=0.0151, reason="why"))
+    assert compare(old, new, "old")[0].worse
+    new["environment"] = {**new["environment"], "cpu": "y"}
+    assert compare(old, new, "old")[0].worse is None
+    new["claims"][0]["effect"] = 0.0149
+    assert compare(old, new, "old")[0].worse
+    new["claims"][0] |= {"effect": 0.02, "verdict": "no_difference"}
+    assert compare(old, new, "old")[0].worse
 
 
 def test_compare_finds_a_lost_case_and_nothing_in_equal_runs():

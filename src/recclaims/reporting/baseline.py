@@ -54,11 +54,28 @@ def check_comparable(old: Mapping[str, Any], new: Mapping[str, Any], where: str)
             )
 
 
-def compare_case(old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
-    """Say whether a case got worse: its verdict, or its effect below the baseline's own interval."""
+def same_bits(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether two runs can be expected to agree to the bit: equal processor, device and numerical libraries."""
+    there, here = old["environment"], new["environment"]
+    libraries = ("numpy", "scipy", "torch", "recbole")
+    return all(there[key] == here[key] for key in ("cpu", "device")) and all(
+        there["versions"].get(name) == here["versions"].get(name) for name in libraries
+    )
+
+
+def compare_case(old: Mapping[str, Any], new: Mapping[str, Any], exact: bool = True) -> Change:
+    """Say whether a case got worse: its verdict, or its effect below the baseline's own interval.
+
+    Args:
+        old, new: the case in either document.
+        exact: whether the runs agree to the bit where nothing changed (see same_bits). Where they do not, a
+            supported case may be inconclusive by rounding alone; its effect then decides.
+    """
     worse = None
     low, effect = old["ci"][0], new["effect"]
-    if ORDER.index(new["verdict"]) < ORDER.index(old["verdict"]):
+    if not exact and (old["verdict"], new["verdict"]) == ("supported", "inconclusive") and effect >= low:
+        pass
+    elif ORDER.index(new["verdict"]) < ORDER.index(old["verdict"]):
         worse = f"verdict was {old['verdict']}, is {new['verdict']} ({new['reason']})"
     elif low is not None and effect is not None and effect < low:
         worse = f"effect fell to {effect:+.4f}, below the baseline's interval (from {low:+.4f})"
@@ -79,5 +96,5 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> list[
         if current is None:
             changes.append(Change(case["case"], case["claim"], case["verdict"], "absent", "the case is gone"))
         else:
-            changes.append(compare_case(case, current))
+            changes.append(compare_case(case, current, same_bits(old, new)))
     return changes
