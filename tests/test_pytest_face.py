@@ -258,6 +258,21 @@ def test_a_baseline_fails_only_what_got_worse(session, first, tmp_path):
     assert "worse than the baseline: effect fell to" in output
 
 
+def test_a_case_that_cannot_be_run_any_more_is_worse_than_the_baseline(session, first, tmp_path):
+    path = tmp_path / "baseline.json"
+    select = ("-k", "content-knn-attributes", "--claims-baseline", str(path))
+    session(*select, "--claims-update-baseline", code=0)
+    output = session(*select, "--claims-reuse", "always", "--claims-store", str(tmp_path / "empty"), code=1)
+    assert "worse than the baseline: verdict was supported, is not_run" in output
+    assert "2 failed" in output
+
+
+def test_two_datasets_of_one_name_are_refused(session, tmp_path):
+    other = write_toy(tmp_path / "other", seed=1)
+    output = session("--claims-data", str(other), "--collect-only", code=4)
+    assert "are both called 'toy'; give one of them another name in its dataset.toml" in output
+
+
 def test_a_baseline_of_another_profile_is_refused(session, first, tmp_path):
     path = tmp_path / "baseline.json"
     select = ("-k", "content-knn-attributes", "--claims-baseline", str(path))

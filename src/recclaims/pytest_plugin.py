@@ -13,7 +13,7 @@ import pytest
 
 from recclaims.claims.claim import Case, Claim, cases
 from recclaims.datasets.reference import open_source
-from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import Plugin, registry
 from recclaims.runner.settings import (
     Mask,
@@ -35,6 +35,7 @@ class ClaimsSession:
     """What one pytest session knows of its claims.
 
     Attributes:
+        names: by a dataset's name, the reference that asked for it.
         left_out: by dataset, encoders that it cannot feed.
         run: what came out, once the first case has asked for it.
         document: the run as results.json holds it.
@@ -43,6 +44,7 @@ class ClaimsSession:
         error: why the cases could not be made.
     """
 
+    names: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     run: Run | None = None
     document: dict[str, Any] | None = None
@@ -196,6 +198,12 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
     session.broken = registry().broken
     for reference in dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS):
         source = open_source(reference, registry())
+        other = session.names.setdefault(source.name, reference)
+        if other != reference:
+            raise DatasetError(
+                f"--claims-data: {other} and {reference} are both called '{source.name}'; "
+                "give one of them another name in its dataset.toml"
+            )
         wanted = config.getoption("claims_encoder") or list(registry().encoders)
         found = list(cases(claim, reference, source, registry(), wanted))
         fed = {case.treatment for case in found}
