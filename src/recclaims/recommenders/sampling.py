@@ -20,7 +20,7 @@ class PairBatches:
     """Iterates over one epoch's batches; a new iteration is a new epoch.
 
     A whole epoch is shuffled and its negatives are drawn at once, in numpy: RecBole's loader does the same
-    pair by pair in Python (see docs/performance.md). A negative is uniform over the candidates and drawn
+    pair by pair in Python. A negative is uniform over the candidates and drawn
     again while it is among the user's train items, as in RecBole and MMRec.
 
     Args:

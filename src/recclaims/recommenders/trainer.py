@@ -34,7 +34,7 @@ class CellTrainer(Trainer):  # type: ignore[misc]
         self.epochs_run = 0
 
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
-        # fused=True: one pass over the parameters (see docs/performance.md).
+        # fused=True: one pass over the parameters instead of several.
         return torch.optim.Adam(
             self.model.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
         )
