@@ -225,7 +225,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     error = config.stash[SESSION].error
     if error is not None:
         raise pytest.UsageError(str(error))
-    items[:] = [item for item in items if item.get_closest_marker("claim") is None or case_of(item)]
+    empty = [item for item in items if item.get_closest_marker("claim") and case_of(item) is None]
+    if empty:
+        config.hook.pytest_deselected(items=empty)
+        items[:] = [item for item in items if item not in empty]
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
