@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from recclaims.claims.assess import CaseResult, assess
 from recclaims.encoders.features import FeatureReport
-from recclaims.errors import NotAvailableError, RecclaimsError
+from recclaims.errors import RecclaimsError
 from recclaims.runner import local
 from recclaims.runner.pipeline import Pipeline
 
@@ -78,7 +78,7 @@ def _fault(pipeline: Pipeline, case: Case) -> str | None:
 def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] | None:
     try:
         facts = pipeline.encode(reference, encoder).json("facts")
-    except (RecclaimsError, NotAvailableError):
+    except RecclaimsError:
         return None  # the case says why
     seconds = facts.pop("seconds")
     encoded = facts["items"] - facts["imputed"]

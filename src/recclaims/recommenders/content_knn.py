@@ -41,8 +41,8 @@ class ContentKNN(ContentRecommender):
             scale = norms[start : start + block, None] * norms + shrink
             best = torch.topk(torch.where(scale > 0, product / scale.clamp_min(1e-12), 0.0), k, dim=1)
             rows.append(np.repeat(np.arange(start, start + len(part)) + 1, k))
-            columns.append(best.indices.numpy().ravel() + 1)
-            values.append(best.values.numpy().ravel())
+            columns.append(best.indices.cpu().numpy().ravel() + 1)
+            values.append(best.values.cpu().numpy().ravel())
         entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
         return sp.csr_matrix(entries, shape=(self.n_items, self.n_items))
 

@@ -64,10 +64,10 @@ class FREEDOM(ContentRecommender):
             if len(self.modalities) > 1:
                 weight = visual_weight if modality == "visual" else (1 - visual_weight) / (len(self.modalities) - 1)
             # Row 0 is padding: no neighbour and nobody's neighbour.
-            neighbours = nearest(self.features(modality)[1:], k)[0].numpy() + 1
-            rows = np.repeat(np.arange(1, self.n_items), neighbours.shape[1])
-            values = np.full(len(rows), weight / neighbours.shape[1], dtype=np.float32)
-            graph = graph + sp.csr_matrix((values, (rows, neighbours.ravel())), shape=graph.shape)
+            neighbours = nearest(self.features(modality)[1:], k)[0].cpu().numpy() + 1
+            sources = np.repeat(np.arange(1, self.n_items), neighbours.shape[1])
+            values = np.full(len(sources), weight / neighbours.shape[1], dtype=np.float32)
+            graph = graph + sp.csr_matrix((values, (sources, neighbours.ravel())), shape=graph.shape)
         return Propagator.of(graph).to(self.device)
 
     def train(self, mode: bool = True) -> FREEDOM:
