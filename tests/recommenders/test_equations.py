@@ -1,4 +1,4 @@
-"""VBPR and FREEDOM against dense, slow versions written from the equations in their docstrings."""
+"""Every recommender on content, in each flavour, against dense.py: scores, loss, and one step of its gradient."""
 
 import numpy as np
 import pytest
@@ -8,118 +8,135 @@ from recclaims.recommenders import builtin
 from recclaims.recommenders.fit import TRAINING
 from recclaims.recommenders.freedom import FREEDOM
 from recclaims.recommenders.recbole_bridge import TrainDataset, interaction_of, make_config, pad
-from recclaims.recommenders.vbpr import VBPR
+
+from . import dense
 
 N_USERS, N_ITEMS = 6, 8
 RANDOM = np.random.default_rng(0)
 USERS = np.repeat(np.arange(N_USERS), 3)
 ITEMS = np.concatenate([RANDOM.permutation(N_ITEMS)[:3] for _ in range(N_USERS)])
+EDGES = [(u + 1, i + 1) for u, i in zip(USERS, ITEMS, strict=True)]
 VISUAL, TEXTUAL = (RANDOM.normal(size=(N_ITEMS, d)).astype(np.float32) for d in (5, 4))
+CONTENT = {"none": {}, "visual": {"visual": VISUAL}, "both": {"visual": VISUAL, "textual": TEXTUAL}}
 BATCH = {"user_id": [1, 2, 2, 6], "item_id": [1, 3, 4, 8], "neg_item_id": [2, 2, 5, 1]}
+SMALL = {"embedding_size": 4, "knn_k": 3, "edge_dropout": 0.0, "dropout": 0.0, "train_batch_size": 5}
 
 
-def build(model, recommender, content, **changes):
+def settings_of(recommender, **changes):
+    return {**TRAINING, **recommender.parameters, **SMALL, "reg_weight": 0.3, **changes}
+
+
+def build(recommender, content, **changes):
     torch.manual_seed(0)
-    settings = {**TRAINING, **recommender.parameters, "embedding_size": 4, "knn_k": 3, **changes}
-    config = make_config(model, settings, 0, "cpu")
-    content = tuple((name, pad(matrix)) for name, matrix in content.items())
-    return model(config, TrainDataset(config, USERS, ITEMS, N_USERS, N_ITEMS, content))
+    model = recommender()
+    config = make_config(model, settings_of(recommender, **changes), 0, "cpu")
+    matrices = tuple((name, pad(matrix)) for name, matrix in content.items())
+    return model(config, TrainDataset(config, USERS, ITEMS, N_USERS, N_ITEMS, matrices))
 
 
-def values(parameter):
-    return parameter.detach().numpy().astype(np.float64)
-
-
-def log_sigmoid(x):
-    return -np.log1p(np.exp(-x))
+def dense_of(recommender, content, **changes):
+    settings = settings_of(recommender, **changes)
+    family = recommender.name.removesuffix("-elliot")
+    if family == "vbpr":
+        return dense.VBPR(content, settings, recommender.flavour)
+    if family == "freedom":
+        return dense.FREEDOM(content, settings, EDGES, N_USERS, N_ITEMS)
+    if family == "lattice":
+        return dense.LATTICE(content, settings, EDGES, N_USERS, N_ITEMS, recommender.flavour)
+    return dense.BM3(content, settings, EDGES, N_USERS, N_ITEMS)
 
 
 def scores_of(model):
+    model.eval()
     return model.item_scores(torch.arange(1, N_USERS + 1)).detach().numpy()[:, 1:]
 
 
-@pytest.mark.parametrize("content", [{"visual": VISUAL}, {"textual": TEXTUAL, "visual": VISUAL}, {}], ids=len)
-def test_vbpr(content):
-    model = build(VBPR, builtin.VBPR, content, reg_weight=0.3)
-    items = values(model.item_factors)
-    if content:
-        joined = np.vstack(
-            [np.zeros((1, sum(m.shape[1] for m in content.values()))), np.hstack(list(content.values()))]
-        )
-        projected = joined @ values(model.projection.weight).T + values(model.projection.bias)
-        items = np.hstack([items, projected])
-    users = values(model.user_factors)
-    np.testing.assert_allclose(scores_of(model), (users @ items.T)[1:, 1:], atol=1e-5)
-    u, i, j = (np.array(column) for column in BATCH.values())
-    difference = (users[u] * (items[i] - items[j])).sum(axis=1)
-    norms = sum(np.sqrt((m**2).sum()) for m in (users[u], items[i], items[j])) / len(u)
-    expected = -np.log(1e-10 + 1 / (1 + np.exp(-difference))).mean() + 0.3 * norms
-    assert model.calculate_loss(interaction_of(BATCH)).item() == pytest.approx(expected, abs=1e-5)
+def parameters_of(model):
+    return {name: value.detach().numpy().astype(np.float64) for name, value in model.named_parameters()}
 
 
-def dense_neighbours(matrix, k):
-    unit = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
-    graph = np.zeros((N_ITEMS + 1, N_ITEMS + 1))
-    for row, similarity in enumerate(unit @ unit.T):
-        graph[row + 1, np.argsort(-similarity)[:k] + 1] = 1 / k
-    return graph
+def dense_scores(reference, model):
+    users, items = reference.embeddings(parameters_of(model))
+    return (users @ items.T)[1:, 1:]
 
 
-def dense_freedom(model, item_graph, edges):
-    size = N_USERS + 1 + N_ITEMS + 1
-    graph = np.zeros((size, size))
-    for user, item in edges:
-        graph[user, N_USERS + 1 + item] = graph[N_USERS + 1 + item, user] = 1
-    degree = graph.sum(axis=1) + 1e-7
-    graph /= np.sqrt(degree[:, None] * degree)
-    start = np.vstack([values(model.user_embedding), values(model.item_embedding)])
-    mean = (start + graph @ start + graph @ graph @ start) / 3
-    users, items = mean[: N_USERS + 1], mean[N_USERS + 1 :]
-    return users, items + item_graph @ values(model.item_embedding)
+TRAINED = [
+    builtin.VBPR,
+    builtin.VBPR_ELLIOT,
+    builtin.FREEDOM,
+    builtin.FREEDOM_ELLIOT,
+    builtin.LATTICE,
+    builtin.LATTICE_ELLIOT,
+    builtin.BM3,
+]
+FROZEN_TOO = [
+    (r, trained) for r in TRAINED for trained in ((True, False) if "train_features" in r.parameters else (None,))
+]
 
 
-ALL_EDGES = [(u + 1, i + 1) for u, i in zip(USERS, ITEMS, strict=True)]
+@pytest.mark.parametrize("content", CONTENT.values(), ids=CONTENT)
+@pytest.mark.parametrize(("recommender", "trained"), FROZEN_TOO, ids=lambda value: getattr(value, "name", str(value)))
+def test_scores_loss_and_one_step(recommender, trained, content):
+    changes = {} if trained is None else {"train_features": trained}
+    model = build(recommender, content, **changes)
+    reference = dense_of(recommender, content, **changes)
+    np.testing.assert_allclose(scores_of(model), dense_scores(reference, model), atol=1e-5)
+    before = parameters_of(model)
+    batch = tuple(np.array(column) for column in BATCH.values())
+    model.train()
+    loss = model.calculate_loss(interaction_of(BATCH))
+    assert loss.item() == pytest.approx(reference.loss(before, *batch), abs=1e-5)
+    loss.backward()
+    torch.optim.SGD(model.parameters(), lr=0.5).step()
+    slopes = dense.gradient(reference, before, batch)
+    assert any(np.abs(slope).max() > 1e-3 for slope in slopes.values())
+    for name, after in parameters_of(model).items():
+        np.testing.assert_allclose(after, before[name] - 0.5 * slopes[name], atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(scores_of(model), dense_scores(reference, model), atol=1e-5)
 
 
-@pytest.mark.parametrize("trained", [True, False], ids=["trained", "frozen"])
-@pytest.mark.parametrize("n_modalities", [0, 1, 2])
-def test_freedom(n_modalities, trained):
-    content = dict([("visual", VISUAL), ("textual", TEXTUAL)][:n_modalities])
-    model = build(FREEDOM, builtin.FREEDOM, content, reg_weight=0.7, edge_dropout=0.0, train_features=trained)
-    weights = {0: [], 1: [1.0], 2: [0.1, 0.9]}[n_modalities]
-    graph = sum(
-        (w * dense_neighbours(m, 3) for w, m in zip(weights, content.values(), strict=True)),
-        np.zeros((N_ITEMS + 1, N_ITEMS + 1)),
-    )
-    users, items = dense_freedom(model, graph, ALL_EDGES)
-    np.testing.assert_allclose(scores_of(model), (users @ items.T)[1:, 1:], atol=1e-5)
-    u, i, j = (np.array(column) for column in BATCH.values())
-    expected = -log_sigmoid((users[u] * (items[i] - items[j])).sum(axis=1)).mean()
-    for modality, matrix in content.items():
-        projection = model.projections[modality]
-        padded = np.vstack([np.zeros((1, matrix.shape[1])), matrix])
-        projected = padded @ values(projection.weight).T + values(projection.bias)
-        expected += 0.7 * -log_sigmoid((users[u] * (projected[i] - projected[j])).sum(axis=1)).mean()
-    assert model.calculate_loss(interaction_of(BATCH)).item() == pytest.approx(expected, abs=1e-5)
+@pytest.mark.parametrize("recommender", [r for r in TRAINED if "twin-identity" in r.twins], ids=lambda r: r.name)
+def test_the_identity_twin_links_every_item_to_itself(recommender):
+    changes = recommender.twins["twin-identity"]
+    model, reference = build(recommender, {}, **changes), dense_of(recommender, {}, **changes)
+    np.testing.assert_allclose(scores_of(model), dense_scores(reference, model), atol=1e-5)
+    assert not np.allclose(scores_of(model), scores_of(build(recommender, {})))
 
 
-def test_freedoms_identity_twin_adds_the_item_itself():
-    model = build(FREEDOM, builtin.FREEDOM, {}, item_graph="identity", edge_dropout=0.0)
-    users, items = dense_freedom(model, np.eye(N_ITEMS + 1), ALL_EDGES)
-    np.testing.assert_allclose(scores_of(model), (users @ items.T)[1:, 1:], atol=1e-5)
+@pytest.mark.parametrize("recommender", TRAINED, ids=lambda r: r.name)
+def test_a_twin_equals_the_model_with_its_content_silenced(recommender):
+    twin, full = build(recommender, {}), build(recommender, {"visual": VISUAL})
+    ours = dict(full.named_parameters())
+    with torch.no_grad():
+        for name, value in twin.named_parameters():
+            ours[name][..., : value.shape[-1]] = value
+        if "vbpr" in recommender.name:
+            ours["user_factors"][:, 4:] = 0
+        elif "lattice" in recommender.name:
+            full.item_edges = lambda: full.original[0].scaled(0.0)
+        elif "freedom" in recommender.name:
+            full.item_graph = None
+    np.testing.assert_allclose(scores_of(twin), scores_of(full), atol=1e-6)
+
+
+def test_one_modality_weighs_one_in_mmrec_and_a_tenth_in_elliot():
+    graphs = [
+        build(r, {"visual": VISUAL}).item_graph.matrix.to_dense() for r in (builtin.FREEDOM, builtin.FREEDOM_ELLIOT)
+    ]
+    assert graphs[0].sum().item() == pytest.approx(N_ITEMS)
+    torch.testing.assert_close(graphs[1], 0.1 * graphs[0])
 
 
 def test_freedom_draws_other_edges_each_epoch_and_scores_on_all():
-    model = build(FREEDOM, builtin.FREEDOM, {"visual": VISUAL}, edge_dropout=0.5)
+    model = build(builtin.FREEDOM, {"visual": VISUAL}, edge_dropout=0.5)
     drawn = []
     for _ in range(4):
         model.train()
         drawn.append(model.train_graph.matrix.to_dense().numpy() > 0)
         assert drawn[-1].sum() == 2 * int(0.5 * len(USERS))
     assert any((drawn[0] != other).any() for other in drawn[1:])
-    model.eval()
-    users, items = dense_freedom(model, dense_neighbours(VISUAL, 3), ALL_EDGES)
-    np.testing.assert_allclose(scores_of(model), (users @ items.T)[1:, 1:], atol=1e-5)
+    reference = dense_of(builtin.FREEDOM, {"visual": VISUAL})
+    np.testing.assert_allclose(scores_of(model), dense_scores(reference, model), atol=1e-5)
 
 
 def test_freedom_keeps_rare_edges_rather_than_popular_ones():
@@ -139,24 +156,43 @@ def test_freedom_keeps_rare_edges_rather_than_popular_ones():
     assert np.mean(popular) < 20
 
 
-@pytest.mark.parametrize(("model", "recommender"), [(VBPR, builtin.VBPR), (FREEDOM, builtin.FREEDOM)])
-def test_a_twin_equals_the_model_with_its_content_silenced(model, recommender):
-    twin = build(model, recommender, {}, edge_dropout=0.0)
-    full = build(model, recommender, {"visual": VISUAL}, edge_dropout=0.0)
-    with torch.no_grad():
-        if model is VBPR:
-            full.projection.weight.zero_()
-            full.item_factors.copy_(twin.item_factors)
-            full.user_factors[:, :4] = twin.user_factors
-        else:
-            full.item_graph = None
-            full.user_embedding.copy_(twin.user_embedding)
-            full.item_embedding.copy_(twin.item_embedding)
-    np.testing.assert_allclose(scores_of(twin), scores_of(full), atol=1e-6)
+def test_lattice_learns_its_graph_once_an_epoch():
+    model = build(builtin.LATTICE, {"visual": VISUAL})
+    gradients = []
+    for _ in range(2):
+        model.train()
+        for _ in range(2):
+            model.zero_grad()
+            model.calculate_loss(interaction_of(BATCH)).backward()
+            gradients.append(model.projections["visual"].weight.grad is not None)
+    assert gradients == [True, False, True, False]
 
 
-def test_the_padding_item_is_nobodys_neighbour():
-    model = build(FREEDOM, builtin.FREEDOM, {"visual": VISUAL})
-    graph = model.item_graph.matrix.to_dense().numpy()
+def test_bm3_drops_out_of_the_targets_only():
+    model = build(builtin.BM3, {"visual": VISUAL}, dropout=0.5)
+    first, second = (model.calculate_loss(interaction_of(BATCH)).item() for _ in range(2))
+    assert first != second
+    np.testing.assert_allclose(scores_of(model), scores_of(model))
+
+
+def test_bm3_needs_no_negatives():
+    model = build(builtin.BM3, {"visual": VISUAL})
+    other = {**BATCH, "neg_item_id": [5, 6, 7, 3]}
+    assert model.calculate_loss(interaction_of(BATCH)).item() == model.calculate_loss(interaction_of(other)).item()
+
+
+@pytest.mark.parametrize("recommender", [builtin.FREEDOM, builtin.LATTICE], ids=lambda r: r.name)
+def test_the_padding_item_is_nobodys_neighbour(recommender):
+    model = build(recommender, {"visual": VISUAL})
+    graph = (
+        model.item_graph.matrix.to_dense() if recommender is builtin.FREEDOM else model.item_edges().matrix(N_ITEMS + 1)
+    )
+    graph = np.asarray(graph.todense() if hasattr(graph, "todense") else graph)
     assert (graph[0] == 0).all()
     assert (graph[:, 0] == 0).all()
+    assert (graph[1:] > 0).any(axis=1).all()
+
+
+def test_a_catalogue_of_zeros_has_no_lattice_graph():
+    with pytest.raises(ValueError, match="all zero"):
+        build(builtin.LATTICE, {"visual": np.zeros_like(VISUAL)})

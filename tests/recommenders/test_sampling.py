@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from recclaims.recommenders.sampling import PairBatches
+from recclaims.errors import UnknownNameError
+from recclaims.recommenders.sampling import SAMPLERS, PairBatches, make_batches
 
 USERS = np.array([1, 1, 2, 2, 2, 3], dtype=np.int64)
 ITEMS = np.array([1, 2, 1, 3, 4, 5], dtype=np.int64)
@@ -60,3 +61,39 @@ def test_epochs_differ_and_the_seed_repeats_them():
 def test_length_is_the_number_of_batches(n):
     loader = PairBatches(USERS, ITEMS, 6, n, seed=0)
     assert len(loader) == len(list(loader))
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_every_sampler_draws_pairs_of_train_and_unseen_negatives(sampler):
+    seen = set(zip(USERS, ITEMS, strict=True))
+    batches = make_batches(sampler, USERS, ITEMS, 6, 4, 0)
+    for _ in range(20):
+        users, items, negatives = epoch(batches)
+        assert len(users) == len(USERS)
+        assert set(zip(users, items, strict=True)) <= seen
+        assert not set(zip(users, negatives, strict=True)) & seen
+
+
+def test_users_weigh_equally_where_users_are_drawn():
+    users = np.concatenate([np.full(90, 1), np.full(10, 2)])
+    items = np.concatenate([np.arange(1, 91), np.arange(1, 11)])
+    drawn = [
+        np.concatenate([epoch(make_batches(s, users, items, 100, 50, 0))[0] for _ in range(1)])
+        for s in ("train", "users")
+    ]
+    assert (drawn[0] == 2).sum() == 10
+    assert 35 <= (drawn[1] == 2).sum() <= 65
+    positives = epoch(make_batches("users", users, items, 100, 50, 0))[1]
+    assert len(set(positives)) > 30
+
+
+def test_no_user_is_twice_in_a_batch_of_distinct_users():
+    batches = list(make_batches("distinct-users", USERS, ITEMS, 6, 4, 0))
+    assert [len(b) for b in batches] == [3, 3]
+    for batch in batches:
+        assert len(set(batch["user_id"].tolist())) == len(batch)
+
+
+def test_an_unknown_sampler_is_named():
+    with pytest.raises(UnknownNameError, match=r"sampler 'usres'.*users"):
+        make_batches("usres", USERS, ITEMS, 6, 4, 0)

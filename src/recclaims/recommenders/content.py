@@ -1,4 +1,4 @@
-"""What recommenders on content have in common: their content, and the losses of MMRec's family."""
+"""What recommenders on content have in common: how they read features, and how they score."""
 
 from __future__ import annotations
 
@@ -51,16 +51,6 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
         return scores.gather(1, interaction[self.ITEM_ID].unsqueeze(1)).squeeze(1)
 
 
-def bpr_loss(positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
-    """Bayesian personalised ranking, -mean log sigma(s+ - s-) (Rendle et al., UAI 2009)."""
-    return -functional.logsigmoid(positive - negative).mean()
-
-
 def rows(matrix: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     """matrix[ids], (b, d), by the operation whose gradient is the faster one for repeated ids."""
     return functional.embedding(ids, matrix)
-
-
-def unsquared_norms(*embeddings: torch.Tensor) -> torch.Tensor:
-    """MMRec's embedding regulariser: the sum of the matrices' Frobenius norms, not squared, per batch row."""
-    return torch.stack([e.norm(p=2) for e in embeddings]).sum() / embeddings[-1].shape[0]

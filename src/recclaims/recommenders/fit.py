@@ -23,7 +23,7 @@ from recclaims.recommenders.recbole_bridge import (
     pad,
     quiet_recbole,
 )
-from recclaims.recommenders.sampling import PairBatches, history
+from recclaims.recommenders.sampling import history, make_batches
 from recclaims.recommenders.spec import Recommender
 from recclaims.recommenders.trainer import CellTrainer
 
@@ -35,6 +35,8 @@ TRAINING = {
     "eval_step": 5,
     "stopping_step": 5,
     "weight_decay": 0.0,
+    "learning_rate_decay": [1.0, 1.0],
+    "stock": False,
 }
 
 
@@ -51,7 +53,7 @@ class Fitted:
         epochs: epochs trained.
         best_epoch: the epoch whose weights are used, chosen on validation; 0 where nothing is trained.
         seconds: wall-clock time of building the model and training it.
-        valid_score: the best validation score, NaN where nothing is trained.
+        valid_score: the best validation score.
     """
 
     score: Scorer
@@ -132,17 +134,17 @@ def _fit(
     model = config.model_class(config, dataset).to(torch.device(device))
     scorer = _scorer(model, device)
     users, items = history(dataset)
-    candidates = np.unique(items) if recommender.negatives == "train" else None
-    batches = PairBatches(users, items, data.n_items, settings["train_batch_size"], seed, candidates)
-    if recommender.training_free:
-        for batch in batches:
-            model.calculate_loss(batch.to(torch.device(device)))  # where such models count, as MostPop does
-        return Fitted(scorer, 0, 0, time.perf_counter() - started, float("nan"))
+    batches = make_batches(recommender.sampler, users, items, data.n_items, settings["train_batch_size"], seed)
     seen = ItemLists.of(data.users, data.items, data.n_users)
 
     def validate() -> float:
         return float(np.nanmean(evaluate(scorer, data.valid, seen, cutoffs=(20,))[PRIMARY]))
 
+    if recommender.training_free:
+        for batch in batches:
+            model.calculate_loss(batch.to(torch.device(device)))  # where such models count, as MostPop does
+        seconds = time.perf_counter() - started
+        return Fitted(scorer, 0, 0, seconds, validate())
     trainer = CellTrainer(config, model, validate)
     trainer.run(batches)
     seconds = time.perf_counter() - started

@@ -20,22 +20,37 @@ class Recommender:
         model: `package.module:Class`, a RecBole GeneralRecommender, or the name of one of RecBole's own
             models ("BPR"). Imported only when a cell is trained.
         content: whether it reads features.
+        reads: "any" features, or only "sets": rows of 0 and 1, as attributes and keywords give them.
         training_free: nothing is trained; a content probe of this kind may rank below popularity.
         flavour: which family of implementations its equations follow, where families differ.
         parameters: hyper-parameters by RecBole's names; profiles override them.
-        negatives: "catalogue" (RecBole) or "train" (MMRec: only items that occur in train are sampled).
-        twins: named feature-free variants: what to change besides taking the features away.
+        sampler: how training batches are drawn, a name in `sampling.SAMPLERS`.
+        feature_free: whether something is left of it without features; it then has twins.
     """
 
     name: str
     version: str
     model: str
     content: bool = True
+    reads: str = "any"
     training_free: bool = False
     flavour: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    negatives: str = "catalogue"
-    twins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sampler: str = "catalogue"
+    feature_free: bool = True
+
+    @property
+    def twins(self) -> dict[str, dict[str, Any]]:
+        """Feature-free twins by name, each with the hyper-parameters it changes.
+
+        A twin is the recommender itself, given no features: whatever reads them is left out (for an item
+        graph A: A = 0). One with an item graph has a second twin whose graph links every item to itself (A = I),
+        which keeps what the graph does to an item's own embedding.
+        """
+        if not (self.content and self.feature_free):
+            return {}
+        identity = {"twin-identity": {"item_graph": "identity"}} if "item_graph" in self.parameters else {}
+        return {"twin": {}, **identity}
 
     def __call__(self) -> type | str:
         """Import and return the model class, or the name that RecBole resolves itself.

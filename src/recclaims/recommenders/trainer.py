@@ -32,11 +32,14 @@ class CellTrainer(Trainer):  # type: ignore[misc]
         self.best_state: dict[str, torch.Tensor] | None = None
         self.best_epoch = 0
         self.epochs_run = 0
+        # Factor a per b epochs, [a, b], as MMRec's and Elliot's schedules: rate * a^(epoch / b).
+        self.decay: tuple[float, float] = tuple(config["learning_rate_decay"] or (1.0, 1.0))
 
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
-        # fused=True: one pass over the parameters instead of several.
+        # fused: one pass over the parameters instead of several. `stock` keeps RecBole's way.
+        fused = None if self.config["stock"] else True
         return torch.optim.Adam(
-            self.model.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=True
+            self.model.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay, fused=fused
         )
 
     def _train_epoch(
@@ -44,6 +47,9 @@ class CellTrainer(Trainer):  # type: ignore[misc]
     ) -> float:
         # RecBole's epoch without its gradient scaler, which warns of its age each time it is made.
         self.model.train()
+        factor, epochs = self.decay
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate * factor ** (epoch_idx / epochs)
         total = torch.zeros((), device=self.device)
         for batch in train_data:
             self.optimizer.zero_grad()

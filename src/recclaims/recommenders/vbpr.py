@@ -1,8 +1,15 @@
-"""VBPR (He and McAuley, AAAI 2016) as MMRec implements it (flavour `mmrec`).
+"""VBPR (He and McAuley, AAAI 2016) as MMRec and as Elliot's external models implement it.
 
-With x(i) the item's features, all modalities side by side:
+With x(i) the item's features, all modalities side by side, B pairs in a batch, and per user u, items i (had), j (not):
+
+flavour mmrec
     e_i  = [v_i ; W x(i) + b]           s_ui = <p_u, e_i>
-    loss = -mean log(1e-10 + sigma(s_ui - s_uj)) + reg * (||P_u|| + ||E_i|| + ||E_j||) / batch
+    loss = -mean log(1e-10 + sigma(s_ui - s_uj)) + reg * (||P_u|| + ||E_i|| + ||E_j||) / B      not squared
+flavour elliot
+    e_i  = [v_i ; g_i],  g_i = (W x(i) + b) / ||W x(i) + b||: its length says nothing, whatever the features' scale
+    loss = mean softplus(-(s_ui - s_uj)) + reg / 2 * (||P_u||^2 + ||E_i||^2 + ||E_j||^2) / B
+    The user's half of P that meets g starts from N(0, 1), not from Xavier's narrow one, as in that code.
+
 The features are not trained. The feature-free twin has e_i = v_i: matrix factorisation with the same loss.
 """
 
@@ -12,47 +19,59 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
-from recclaims.recommenders.content import ContentRecommender, rows, unsquared_norms
+from recclaims.recommenders.content import ContentRecommender, rows
+from recclaims.recommenders.losses import bpr_gamma, bpr_softplus, half_squares, unsquared_norms
 from recclaims.recommenders.recbole_bridge import TrainDataset
 
 
 class VBPR(ContentRecommender):
-    """Matrix factorisation whose item factors are extended by projected features."""
+    """Matrix factorisation whose item factors are extended by projected features (flavour mmrec)."""
 
     def __init__(self, config: Any, dataset: TrainDataset) -> None:
         super().__init__(config, dataset)
         factors = config["embedding_size"]
         self.reg_weight = config["reg_weight"]
         self.item_factors = nn.Parameter(nn.init.xavier_uniform_(torch.empty(self.n_items, factors)))
-        width = factors
         if self.modalities:
             joined = torch.cat([self.features(modality) for modality in self.modalities], dim=1)
             self.register_buffer("joined", joined, persistent=False)
-            self.projection = nn.Linear(joined.shape[1], factors)
-            nn.init.xavier_normal_(self.projection.weight)
-            nn.init.zeros_(self.projection.bias)
-            width += factors
-        self.user_factors = nn.Parameter(nn.init.xavier_uniform_(torch.empty(self.n_users, width)))
+            self.projection = self._projection(joined.shape[1], factors)
+        self.user_factors = nn.Parameter(self._user_factors(factors))
         self._scored: torch.Tensor | None = None
+
+    def _projection(self, width: int, factors: int) -> nn.Linear:
+        projection = nn.Linear(width, factors)
+        nn.init.xavier_normal_(projection.weight)
+        nn.init.zeros_(projection.bias)
+        return projection
+
+    def _user_factors(self, factors: int) -> torch.Tensor:
+        width = 2 * factors if self.modalities else factors
+        return nn.init.xavier_uniform_(torch.empty(self.n_users, width))
+
+    def content_factors(self) -> torch.Tensor:
+        """What the features make of every item, float32 (n_items + 1, factors)."""
+        projected: torch.Tensor = self.projection(self.joined)
+        return projected
 
     def item_embeddings(self) -> torch.Tensor:
         """All items' e_i, float32 (n_items + 1, factors or 2 factors)."""
         if not self.modalities:
             return self.item_factors
-        return torch.cat([self.item_factors, self.projection(self.joined)], dim=1)
+        return torch.cat([self.item_factors, self.content_factors()], dim=1)
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The loss of one batch of (user, item, negative item)."""
         self._scored = None
         users = rows(self.user_factors, interaction[self.USER_ID])
         items = self.item_embeddings()
-        positive, negative = (
-            rows(items, interaction[self.ITEM_ID]),
-            rows(items, interaction[self.NEG_ITEM_ID]),
-        )
-        difference = (users * (positive - negative)).sum(dim=1)
-        ranking = -torch.log(1e-10 + torch.sigmoid(difference)).mean()
+        positive, negative = rows(items, interaction[self.ITEM_ID]), rows(items, interaction[self.NEG_ITEM_ID])
+        return self._loss(users, positive, negative)
+
+    def _loss(self, users: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
+        ranking = bpr_gamma((users * (positive - negative)).sum(dim=1))
         loss: torch.Tensor = ranking + self.reg_weight * unsquared_norms(users, positive, negative)
         return loss
 
@@ -61,3 +80,23 @@ class VBPR(ContentRecommender):
         if self._scored is None:
             self._scored = self.item_embeddings().detach()
         return self.user_factors[users] @ self._scored.T
+
+
+class ElliotVBPR(VBPR):
+    """The same with projected features of length 1 and squared norms (flavour elliot)."""
+
+    def _projection(self, width: int, factors: int) -> nn.Linear:
+        return nn.Linear(width, factors)
+
+    def _user_factors(self, factors: int) -> torch.Tensor:
+        own = nn.init.xavier_uniform_(torch.empty(self.n_users, factors))
+        return torch.cat([own, torch.randn(self.n_users, factors)], dim=1) if self.modalities else own
+
+    def content_factors(self) -> torch.Tensor:
+        """See VBPR; every row has length 1."""
+        return functional.normalize(super().content_factors(), dim=1)
+
+    def _loss(self, users: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
+        ranking = bpr_softplus((users * (positive - negative)).sum(dim=1))
+        loss: torch.Tensor = ranking + self.reg_weight * half_squares(users, positive, negative) / len(users)
+        return loss

@@ -1,0 +1,82 @@
+"""BM3 (Zhou et al., WWW 2023) as MMRec implements it (flavour `mmrec`).
+
+    E     = mean of [P; V] and n propagations over the symmetric user-item graph;     item = E_item + V
+    q(x)  = W x + b, one predictor for all;      t(x) = dropout(x) without a gradient
+    c(a, b) = 1 - mean over the batch of cos(a, b)
+    loss  = c(q(u), t(i)) + c(q(i), t(u)) + reg * (||E_users|| + ||E_items||) / n_items
+            + cl * sum_m [c(q(F_m), t(i)) + c(q(F_m), t(F_m))],      F_m = W_m f_m + b_m of the batch's items
+    s_ui  = <q(u), q(i)>
+
+There are no negatives. Features act through the auxiliary loss alone: scoring never reads them. With
+`train_features` the f_m are trained, as in MMRec. The feature-free twin has no auxiliary loss.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from recclaims.recommenders.content import rows
+from recclaims.recommenders.graph_recommender import GraphRecommender
+from recclaims.recommenders.losses import unsquared_norms
+from recclaims.recommenders.propagation import bipartite, mean_of_layers
+from recclaims.recommenders.recbole_bridge import TrainDataset
+
+
+class BM3(GraphRecommender):
+    """Bootstrapped latent representations: users and items predict each other's dropped-out embeddings."""
+
+    def __init__(self, config: Any, dataset: TrainDataset) -> None:
+        super().__init__(config, dataset)
+        size = config["embedding_size"]
+        self.n_layers: int = config["n_layers"]
+        self.reg_weight: float = config["reg_weight"]
+        self.cl_weight: float = config["cl_weight"]
+        self.dropout: float = config["dropout"]
+        graph = bipartite(self.users, self.items, self.n_users, self.n_items, 1e-7)
+        self.graph = self.propagator(graph, symmetric=True)
+        self.predictor = nn.Linear(size, size)
+        self._random = np.random.default_rng([config["seed"], 0xB33])
+        for layer in (self.predictor, *self.projections.children()):
+            nn.init.xavier_normal_(layer.get_parameter("weight"))
+
+    def embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Users' and items' embeddings before the predictor, (n_users + 1, s) and (n_items + 1, s)."""
+        mean = mean_of_layers(self.graph, torch.cat([self.user_embedding, self.item_embedding]), self.n_layers)
+        users, items = torch.split(mean, [self.n_users, self.n_items])
+        return users, items + self.item_embedding
+
+    def calculate_loss(self, interaction: Any) -> torch.Tensor:
+        """The loss of one batch of (user, item); its negatives are not read."""
+        ids = interaction[self.ITEM_ID]
+        all_users, all_items = self.embeddings()
+        users, items = rows(all_users, interaction[self.USER_ID]), rows(all_items, ids)
+        target_items = self._target(items)
+        loss = _apart(self.predictor(users), target_items) + _apart(self.predictor(items), self._target(users))
+        # The padding rows are no user and no item.
+        loss = loss + self.reg_weight * unsquared_norms(all_users[1:], all_items[1:])
+        for modality in self.modalities:
+            projected = self.projected(modality, ids)
+            predicted = self.predictor(projected)
+            loss = loss + self.cl_weight * (
+                _apart(predicted, target_items) + _apart(predicted, self._target(projected))
+            )
+        return loss
+
+    def _target(self, embeddings: torch.Tensor) -> torch.Tensor:
+        # Masks from numpy: torch's dropout draws them one by one on a CPU, several times slower.
+        kept = self._random.random(embeddings.shape, dtype=np.float32) >= self.dropout
+        return embeddings.detach() * (torch.from_numpy(kept).to(embeddings.device) / (1 - self.dropout))
+
+    def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """See GraphRecommender."""
+        users, items = self.embeddings()
+        return self.predictor(users), self.predictor(items)
+
+
+def _apart(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    return 1 - functional.cosine_similarity(a, b, dim=-1).mean()

@@ -1,0 +1,84 @@
+"""What FREEDOM, LATTICE and BM3 share: id embeddings, projected features, and scores by a dot product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import scipy.sparse as sp
+import torch
+from torch import nn
+from torch.nn import functional
+
+from recclaims.recommenders.content import ContentRecommender, rows
+from recclaims.recommenders.propagation import Propagator
+from recclaims.recommenders.recbole_bridge import TrainDataset
+from recclaims.recommenders.sampling import history
+
+
+class GraphRecommender(ContentRecommender):
+    """A recommender that propagates id embeddings over the user-item graph.
+
+    Attributes:
+        users, items: the train pairs, internal ids, int64 (n,).
+        user_embedding, item_embedding: P and V, float32 (n_users + 1, size) and (n_items + 1, size).
+        projections: by modality, the layer F_m = W_m f_m + b_m.
+        trained: by modality, features that are trained as well (`train_features`, as MMRec does).
+    """
+
+    def __init__(self, config: Any, dataset: TrainDataset) -> None:
+        super().__init__(config, dataset)
+        size = config["embedding_size"]
+        self.stock = bool(config["stock"])
+        self.users, self.items = history(dataset)
+        self.user_embedding = nn.Parameter(nn.init.xavier_uniform_(torch.empty(self.n_users, size)))
+        self.item_embedding = nn.Parameter(nn.init.xavier_uniform_(torch.empty(self.n_items, size)))
+        self.projections = nn.ModuleDict()
+        self.trained = nn.ParameterDict()
+        for modality in self.modalities:
+            matrix = self.features(modality)
+            self.projections[modality] = nn.Linear(matrix.shape[1], size)
+            if config["train_features"]:
+                self.trained[modality] = nn.Parameter(matrix.clone())
+        self._scored: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def propagator(self, graph: sp.csr_matrix, *, symmetric: bool = False) -> Propagator:
+        """A matrix to multiply embeddings with, on the model's device."""
+        make = Propagator.stock if self.stock else Propagator.symmetric if symmetric else Propagator.of
+        return make(graph).to(self.device)
+
+    def weight(self, modality: str) -> torch.Tensor:
+        """W_m, float32 (size, d)."""
+        weight: torch.Tensor = self.projections.get_submodule(modality).get_parameter("weight")
+        return weight
+
+    def projected(self, modality: str, ids: torch.Tensor | None = None) -> torch.Tensor:
+        """F_m of all items, float32 (n_items + 1, size), or of `ids`, (b, size)."""
+        features = self.current_features(modality)
+        bias = self.projections.get_submodule(modality).get_parameter("bias")
+        if ids is None:
+            return functional.linear(features, self.weight(modality), bias)
+        # Whichever is fewer rows is projected: all items once, or those asked for.
+        if len(features) <= len(ids):
+            return rows(functional.linear(features, self.weight(modality), bias), ids)
+        return functional.linear(rows(features, ids), self.weight(modality), bias)
+
+    def current_features(self, modality: str) -> torch.Tensor:
+        """The features as they are now: trained ones where they are trained."""
+        return self.trained[modality] if modality in self.trained else self.features(modality)
+
+    def train(self, mode: bool = True) -> GraphRecommender:
+        """Switch mode; what was kept for scoring is out of date."""
+        super().train(mode)
+        self._scored = None
+        return self
+
+    def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Users' and items' embeddings whose dot product is the score, (n_users + 1, s) and (n_items + 1, s)."""
+        raise NotImplementedError
+
+    def item_scores(self, users: torch.Tensor) -> torch.Tensor:
+        """See ContentRecommender; the embeddings are computed once for all users."""
+        if self._scored is None:
+            with torch.no_grad():
+                self._scored = self.final_embeddings()
+        return self._scored[0][users] @ self._scored[1].T

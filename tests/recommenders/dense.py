@@ -1,0 +1,211 @@
+"""The recommenders once more in dense float64 NumPy, written from the equations in their docstrings.
+
+Every function takes the parameters by name, as `model.named_parameters()` gives them; users and items have a
+padding row 0. Slow, and right by eye.
+"""
+
+import numpy as np
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def log_sigmoid(x):
+    return -np.log1p(np.exp(-x))
+
+
+def unit(matrix):
+    return matrix / np.linalg.norm(matrix, axis=-1, keepdims=True)
+
+
+def padded(matrix):
+    return np.vstack([np.zeros((1, matrix.shape[1])), matrix]).astype(np.float64)
+
+
+def dot(a, b):
+    return (a * b).sum(axis=-1)
+
+
+def half_squares(*matrices):
+    return sum((m**2).sum() for m in matrices) / 2
+
+
+def norms(*matrices):
+    return sum(np.sqrt((m**2).sum()) for m in matrices) / len(matrices[-1])
+
+
+def adjacency(edges, n_users, n_items):
+    """Users first, then items, padding nodes included."""
+    graph = np.zeros((n_users + n_items + 2,) * 2)
+    for user, item in edges:
+        graph[user, n_users + 1 + item] = graph[n_users + 1 + item, user] = 1
+    return graph
+
+
+def symmetric(graph, epsilon):
+    degree = graph.sum(axis=1) + epsilon
+    return graph / np.sqrt(degree[:, None] * degree)
+
+
+def propagate(graph, p, n_layers, after=lambda x: x):
+    layers = [np.vstack([p["user_embedding"], p["item_embedding"]])]
+    for _ in range(n_layers):
+        layers.append(after(graph @ layers[-1]))
+    mean = sum(layers) / len(layers)
+    return mean[: len(p["user_embedding"])], mean[len(p["user_embedding"]) :]
+
+
+def top(matrix, k):
+    """Cosine similarities of the rows but the padding one, the k largest of each row kept."""
+    rows = unit(matrix[1:])
+    similarity = rows @ rows.T
+    kept = np.zeros((len(matrix), len(matrix)))
+    for row, values in enumerate(similarity):
+        best = np.argsort(-values, kind="stable")[:k]
+        kept[row + 1, best + 1] = values[best]
+    return kept
+
+
+def features(p, content, modality):
+    return p.get(f"trained.{modality}", padded(content[modality]))
+
+
+def projected(p, content, modality):
+    weight, bias = p[f"projections.{modality}.weight"], p[f"projections.{modality}.bias"]
+    return features(p, content, modality) @ weight.T + bias
+
+
+class VBPR:
+    def __init__(self, content, settings, flavour):
+        self.content, self.reg, self.flavour = content, settings["reg_weight"], flavour
+
+    def embeddings(self, p):
+        items = p["item_factors"]
+        if self.content:
+            x = padded(np.hstack(list(self.content.values())))
+            g = x @ p["projection.weight"].T + p["projection.bias"]
+            items = np.hstack([items, unit(g) if self.flavour == "elliot" else g])
+        return p["user_factors"], items
+
+    def loss(self, p, u, i, j):
+        users, items = self.embeddings(p)
+        difference = dot(users[u], items[i]) - dot(users[u], items[j])
+        if self.flavour == "elliot":
+            return np.log1p(np.exp(-difference)).mean() + self.reg * half_squares(users[u], items[i], items[j]) / len(u)
+        return -np.log(1e-10 + sigmoid(difference)).mean() + self.reg * norms(users[u], items[i], items[j])
+
+
+class FREEDOM:
+    def __init__(self, content, settings, edges, n_users, n_items):
+        self.content, self.settings = content, settings
+        self.graph = symmetric(adjacency(edges, n_users, n_items), 1e-7)
+        self.item_graph = np.zeros((n_items + 1, n_items + 1))
+        if settings["item_graph"] == "identity":
+            self.item_graph = np.eye(n_items + 1)
+        weights = {1: [settings["single_weight"]], 2: [0.1, 0.9]}.get(len(content), [])
+        for weight, matrix in zip(weights, content.values(), strict=True):
+            self.item_graph = (
+                self.item_graph + weight * (top(padded(matrix), settings["knn_k"]) != 0) / settings["knn_k"]
+            )
+
+    def embeddings(self, p):
+        users, items = propagate(self.graph, p, 2)
+        return users, items + self.item_graph @ p["item_embedding"]
+
+    def loss(self, p, u, i, j):
+        users, items = self.embeddings(p)
+        loss = -log_sigmoid(dot(users[u], items[i] - items[j])).mean()
+        for modality in self.content:
+            f = projected(p, self.content, modality)
+            loss += self.settings["reg_weight"] * -log_sigmoid(dot(users[u], f[i] - f[j])).mean()
+        return loss
+
+
+class LATTICE:
+    def __init__(self, content, settings, edges, n_users, n_items, flavour):
+        self.content, self.settings, self.elliot = content, settings, flavour == "elliot"
+        graph = adjacency(edges, n_users, n_items) + np.eye(n_users + n_items + 2)
+        inverse = np.diag(1 / graph.sum(axis=1))
+        self.graph = inverse @ graph @ inverse if self.elliot else inverse @ graph
+
+    def laplacian(self, graph):
+        if self.elliot:
+            graph = graph.copy()
+            graph[np.arange(1, len(graph)), np.arange(1, len(graph))] = 1
+        degree = graph.sum(axis=1)
+        root = np.array([1 / np.sqrt(d) if d > 0 else 0.0 for d in degree])
+        return root[:, None] * graph * root
+
+    def embeddings(self, p):
+        users, items = propagate(self.graph, p, 2, unit if self.elliot else lambda x: x)
+        if self.settings["item_graph"] == "identity":
+            return users, items + unit(p["item_embedding"])
+        if not self.content:
+            return users, items
+        w = np.exp(p["theta"]) / np.exp(p["theta"]).sum()
+        k, kept = self.settings["knn_k"], self.settings["lambda_coeff"]
+        learned, original = 0, 0
+        for weight, (modality, matrix) in zip(w, self.content.items(), strict=True):
+            learned = learned + weight * top(projected(p, self.content, modality), k)
+            original = original + weight * self.laplacian(top(padded(matrix), k))
+        h = ((1 - kept) * self.laplacian(learned) + kept * original) @ p["item_embedding"]
+        h[1:] = unit(h[1:])
+        return users, items + h
+
+    def loss(self, p, u, i, j):
+        users, items = self.embeddings(p)
+        size = len(u) if self.elliot else self.settings["train_batch_size"]
+        ranking = -log_sigmoid(dot(users[u], items[i] - items[j])).mean()
+        return ranking + self.settings["reg_weight"] * half_squares(users[u], items[i], items[j]) / size
+
+
+class BM3:
+    """Without dropout, whose masks are drawn; targets have no gradient, so they are given as numbers."""
+
+    def __init__(self, content, settings, edges, n_users, n_items):
+        self.content, self.settings = content, settings
+        self.graph = symmetric(adjacency(edges, n_users, n_items), 1e-7)
+        self.at = None
+
+    def before(self, p):
+        users, items = propagate(self.graph, p, self.settings["n_layers"])
+        return users, items + p["item_embedding"]
+
+    def predict(self, p, x):
+        return x @ p["predictor.weight"].T + p["predictor.bias"]
+
+    def embeddings(self, p):
+        return tuple(self.predict(p, x) for x in self.before(p))
+
+    def loss(self, p, u, i, j):
+        at = self.at or p
+        target_users, target_items = self.before(at)
+
+        def apart(a, b):
+            return 1 - dot(unit(a), unit(b)).mean()
+
+        users, items = self.before(p)
+        loss = apart(self.predict(p, users[u]), target_items[i]) + apart(self.predict(p, items[i]), target_users[u])
+        loss += self.settings["reg_weight"] * norms(users[1:], items[1:])
+        for modality in self.content:
+            online = self.predict(p, projected(p, self.content, modality)[i])
+            target = projected(at, self.content, modality)[i]
+            loss += self.settings["cl_weight"] * (apart(online, target_items[i]) + apart(online, target))
+        return loss
+
+
+def gradient(model, p, batch, step=1e-6):
+    """The gradient of the loss by central differences, by parameter."""
+    model.at = {name: value.copy() for name, value in p.items()}
+    slopes = {}
+    for name, value in p.items():
+        slopes[name] = np.zeros_like(value)
+        for place in np.ndindex(value.shape):
+            kept = value[place]
+            value[place] = kept + step
+            above = model.loss(p, *batch)
+            value[place] = kept - step
+            slopes[name][place] = (above - model.loss(p, *batch)) / (2 * step)
+            value[place] = kept
+    return slopes
