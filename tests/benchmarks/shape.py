@@ -1,0 +1,84 @@
+"""Interactions of the size of Amazon Baby (MMRec's version), and stock RecBole on them."""
+
+import functools
+import warnings
+
+import numpy as np
+
+from recclaims.evaluation.ranking import ItemLists
+
+N_USERS, N_ITEMS, N_PAIRS = 19_445, 7_050, 160_792
+BATCH = 2048
+
+
+@functools.cache
+def interactions(n_users=N_USERS, n_items=N_ITEMS, n_pairs=N_PAIRS, seed=0):
+    """Distinct pairs with a long tail on both sides: users and items, int64 (n_pairs,) each, and held-out lists."""
+    random = np.random.default_rng(seed)
+    weights = [1 / np.arange(10, n + 10) ** 0.7 for n in (n_users, n_items)]
+    codes = np.empty(0, dtype=np.int64)
+    while len(codes) < n_pairs:
+        users, items = (random.choice(len(w), 2 * n_pairs, p=w / w.sum()) for w in weights)
+        codes = np.unique(np.concatenate([codes, users * n_items + items]))
+    users, items = np.divmod(random.permutation(codes)[:n_pairs], n_items)
+    held = random.integers(0, n_items, n_users)
+    return users, items, ItemLists.of(np.arange(n_users), held, n_users)
+
+
+def features(dimension, n_items=N_ITEMS, seed=0):
+    return np.random.default_rng(seed).standard_normal((n_items, dimension), dtype=np.float32)
+
+
+def build(recommender, content=(), **changes):
+    """A model of a recommender, with its batches and a trainer: what `fit` makes."""
+    import torch
+
+    from recclaims.recommenders.fit import TRAINING
+    from recclaims.recommenders.recbole_bridge import TrainDataset, make_config, pad, quiet_recbole
+    from recclaims.recommenders.sampling import make_batches
+    from recclaims.recommenders.trainer import CellTrainer
+
+    users, items, _ = interactions()
+    model_class = recommender()
+    settings = {**TRAINING, **recommender.parameters, "train_batch_size": BATCH, **changes}
+    with quiet_recbole():
+        torch.manual_seed(0)
+        config = make_config(model_class, settings, 0, "cpu")
+        matrices = tuple((name, pad(matrix)) for name, matrix in content)
+        dataset = TrainDataset(config, users, items, N_USERS, N_ITEMS, matrices)
+        model = config.model_class(config, dataset)
+        batches = make_batches(recommender.sampler, users + 1, items + 1, N_ITEMS, BATCH, 0)
+        trainer = CellTrainer(config, model, lambda: 0.0)
+    return model, batches, trainer
+
+
+def epoch_of(recommender, content=(), **changes):
+    """A function that trains one epoch of this library."""
+    _, batches, trainer = build(recommender, content, **changes)
+    return lambda: trainer._train_epoch(batches, 0)
+
+
+def stock_epoch_of(recommender, content=(), **changes):
+    """A function that trains one epoch with RecBole 1.2.1's own loader, sampler and trainer."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from recbole.data.dataloader import TrainDataLoader
+        from recbole.sampler import Sampler
+        from recbole.trainer import Trainer
+
+        model, _, trainer = build(recommender, content, stock=True, **changes)
+        config, dataset = trainer.config, None
+        from recclaims.recommenders.recbole_bridge import TrainDataset
+
+        users, items, _ = interactions()
+        dataset = TrainDataset(config, users, items, N_USERS, N_ITEMS)
+        sampler = Sampler("train", dataset, "uniform").set_phase("train")
+        loader = TrainDataLoader(config, dataset, sampler, shuffle=True)
+        stock = Trainer(config, model)
+
+    def epoch():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return stock._train_epoch(loader, 0)
+
+    return epoch
