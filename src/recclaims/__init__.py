@@ -3,7 +3,8 @@
 This module is the whole public surface; importing it loads neither torch nor RecBole.
 """
 
-from recclaims.claims.claim import Case, Claim
+from recclaims.claims.case import Case
+from recclaims.claims.claim import Claim
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.dataset import Dataset, Interactions
 from recclaims.encoders.features import Features

@@ -54,7 +54,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _encode(options: argparse.Namespace) -> int:
     from recclaims.runner.pipeline import Pipeline
-    from recclaims.runner.settings import Profile, Settings
+    from recclaims.runner.profile import Profile
+    from recclaims.runner.settings import Settings
     from recclaims.store import Store
 
     settings = Settings(Profile.named("quick"), seeds=1)

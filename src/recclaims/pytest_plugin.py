@@ -11,21 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recclaims.claims.claim import Case, Claim, cases
+from recclaims.claims.case import Case, cases
+from recclaims.claims.claim import Claim
 from recclaims.datasets.reference import open_source
+from recclaims.encoders.resolve import facts_of
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import Plugin, registry
-from recclaims.runner.settings import (
-    Mask,
-    Profile,
-    Reuse,
-    Settings,
-    default_workers,
-    profile_names,
-)
+from recclaims.runner.profile import Profile, profile_names
+from recclaims.runner.settings import Mask, Reuse, Settings, default_workers
 
 if TYPE_CHECKING:
     from recclaims.claims.run import Run
+    from recclaims.recommenders.spec import Recommender
 
 DEFAULT_DATASETS = ("ml-100k",)
 
@@ -116,6 +113,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="budget: smoke, quick or paper (default: quick)",
     )
+    add(
+        "--claims-flavour",
+        choices=["mmrec", "elliot", "all"],
+        help="implementations whose equations recommenders follow, where they differ (default: the profile's)",
+    )
     add("--claims-seeds", type=_at_least(1), metavar="N", help="replicates: each its own split and seed")
     add(
         "--claims-store",
@@ -205,10 +207,23 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
                 "give one of them another name in its dataset.toml"
             )
         wanted = config.getoption("claims_encoder") or list(registry().encoders)
-        found = list(cases(claim, reference, source, registry(), wanted))
-        fed = {case.treatment for case in found}
-        session.left_out[source.name] = [name for name in wanted if name not in fed]
+        found = cases(claim, reference, source, registry(), wanted, _admits(config))
+        session.left_out[source.name] = [
+            name for name in wanted if not facts_of(name, registry()).requires <= source.modalities
+        ]
         yield from found
+
+
+def _admits(config: pytest.Config) -> Callable[[Recommender], bool]:
+    """Which recommenders take part."""
+    wanted = config.getoption("claims_flavour")
+    if wanted is None:
+        return _profile_of(config).admits
+    return lambda recommender: wanted == "all" or recommender.flavour in (None, wanted)
+
+
+def _profile_of(config: pytest.Config) -> Profile:
+    return Profile.named(config.getoption("claims_profile") or "quick")
 
 
 def case_of(item: pytest.Item) -> Case | None:
@@ -240,6 +255,10 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     for dataset, encoders in session.left_out.items():
         if encoders:
             lines.append(f"recclaims: {dataset} has nothing to encode for {', '.join(encoders)}")
+    profile = _profile_of(config)
+    if profile.flavours and config.getoption("claims_flavour") is None:
+        shown = " and ".join(profile.flavours)
+        lines.append(f"recclaims: profile {profile.name} runs flavour {shown}; --claims-flavour all runs every one")
     return lines
 
 
@@ -250,7 +269,7 @@ def settings_of(config: pytest.Config) -> Settings:
         RecclaimsError: a device that is not there.
     """
     option = config.getoption
-    profile = Profile.named(option("claims_profile") or "quick")
+    profile = _profile_of(config)
     device = _device(option("claims_device"))
     workers = option("claims_workers")
     return Settings(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from recclaims.claims.assess import assess
-from recclaims.claims.claim import Case, Claim
+from recclaims.claims.case import Arm, Case
+from recclaims.claims.claim import Claim
 from recclaims.claims.verdict import Verdict
 from recclaims.evaluation.ranking import METRICS
 from recclaims.runner.cell import CellResult
@@ -15,7 +16,8 @@ SEEDS, USERS = 5, 400
 
 
 def case(recommender="vbpr", treatment="sbert", claim=CLAIM, dataset="toy"):
-    return Case(claim, dataset, dataset, recommender, treatment, "permuted")
+    arms = Arm(recommender, treatment), Arm(recommender, treatment, noise="permuted")
+    return Case(claim, dataset, dataset, recommender, treatment, "permuted", arms)
 
 
 def result(cell, level, seed):

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import pytest
 
-from recclaims.claims.builtin import CONTENT, NOISE
-from recclaims.claims.claim import cases
+from recclaims.claims.builtin import BASELINE, CAPACITY, CONTENT, NOISE
+from recclaims.claims.case import cases
+from recclaims.errors import UnknownNameError
 from recclaims.plugin_manager import load
 from recclaims.runner.cell import Cell
+from recclaims.runner.profile import Profile
 
 
 class Source:
@@ -39,20 +43,58 @@ def test_a_dataset_gets_the_encoders_it_can_feed(registry):
     assert of(NOISE, registry) == []
 
 
+TRAINED = {"vbpr", "lattice", "freedom", "bm3", "vbpr-elliot", "lattice-elliot", "freedom-elliot"}
+
+
 def test_every_content_recommender_meets_every_control(registry):
     found = of(NOISE, registry, "textual")
     assert {(c.recommender, c.control) for c in found} == {
-        (recommender, control)
-        for recommender in ("vbpr", "freedom", "content-knn")
-        for control in ("permuted", "gaussian")
+        (recommender, control) for recommender in (*TRAINED, "content-knn") for control in ("permuted", "gaussian")
+    }
+
+
+def test_recommenders_of_sets_read_sets_and_controls_that_keep_them(registry):
+    found = [c for c in of(NOISE, registry, "textual", "attributes") if c.recommender.startswith("attribute-knn")]
+    assert {(c.recommender, c.treatment, c.control) for c in found} == {
+        ("attribute-knn", "attributes", "permuted"),
+        ("attribute-knn-content", "attributes", "permuted"),
     }
 
 
 def test_twins_exist_for_those_that_have_one(registry):
-    assert {(c.recommender, c.control) for c in of(CONTENT, registry, "textual")} == {
-        ("vbpr", "twin"),
-        ("freedom", "twin"),
+    found = of(CONTENT, registry, "textual", "attributes")
+    assert {(c.recommender, c.control) for c in found} == {(r, "twin") for r in (*TRAINED, "attribute-knn")}
+
+
+def test_capacity_compares_noise_with_what_has_no_features(registry):
+    found = of(CAPACITY, registry, "textual")
+    assert {(c.recommender, c.control) for c in found} == {
+        (r, control) for r in TRAINED for control in ("twin", "bpr", "lightgcn")
     }
+    case = next(c for c in found if c.id == "vbpr-sbert/permuted-bpr-toy")
+    assert case.treatment_cells(1) == [Cell("toy", "vbpr", "sbert", "permuted", seed=0)]
+    assert case.control_cells(1) == [Cell("toy", "bpr", seed=0)]
+    assert case.claim.equivalence
+
+
+def test_the_baseline_claim_is_about_image_and_text(registry):
+    assert of(BASELINE, registry, "textual") == []
+    found = of(BASELINE, registry, "visual", "textual")
+    assert {(c.recommender, c.treatment, c.control) for c in found} == {
+        (r, "late_fusion", control) for r in TRAINED for control in ("mostpop", "itemknn", "bpr", "lightgcn")
+    }
+
+
+def test_a_flavour_can_be_asked_for(registry):
+    found = cases(NOISE, "toy", Source("textual"), registry, admits=Profile.named("quick").admits)
+    assert {c.recommender for c in found} == {"vbpr", "lattice", "freedom", "bm3", "content-knn"}
+
+
+def test_a_claim_that_compares_with_nothing_is_noticed(registry):
+    for wrong in ({"controls": ("permutd",)}, {"treatments": ("permutd",)}):
+        claim = replace(NOISE, id="mine", **wrong)
+        with pytest.raises(UnknownNameError, match=r"claim 'mine'.*'permutd'.*did you mean 'permuted'"):
+            of(claim, registry, "textual")
 
 
 def test_a_new_encoder_joins_every_claim_that_its_modality_fits(registry):
@@ -60,8 +102,8 @@ def test_a_new_encoder_joins_every_claim_that_its_modality_fits(registry):
     registry.encoders["plugged"] = Plugged
     after = {c.id for claim in (NOISE, CONTENT) for c in of(claim, registry, "textual")}
     assert after - before == {
-        *(f"{r}-plugged-{c}-toy" for r in ("vbpr", "freedom", "content-knn") for c in ("permuted", "gaussian")),
-        *(f"{r}-plugged-twin-toy" for r in ("vbpr", "freedom")),
+        *(f"{r}-plugged-{c}-toy" for r in (*TRAINED, "content-knn") for c in ("permuted", "gaussian")),
+        *(f"{r}-plugged-twin-toy" for r in TRAINED),
     }
     assert not any("plugged" in c.id for c in of(NOISE, registry, "visual"))
 

@@ -16,13 +16,15 @@ from recclaims.recommenders.spec import Recommender
 from recclaims.runner import local
 from recclaims.runner.cell import Cell
 from recclaims.runner.pipeline import Pipeline
-from recclaims.runner.settings import Mask, Profile, Reuse, Settings
+from recclaims.runner.profile import Profile
+from recclaims.runner.settings import Mask, Reuse, Settings
+from recclaims.runner.tuning import Search
 from recclaims.store import Store, key_of
 
 from ..toy import N_USERS, write_toy
 
 TINY = {"epochs": 2, "embedding_size": 4, "train_batch_size": 256}
-PROFILE = Profile("tiny", 1, {"vbpr": TINY, "bpr": TINY, "freedom": TINY})
+PROFILE = Profile("tiny", 1, training=TINY)
 SETTINGS = Settings(PROFILE, seeds=1)
 
 
@@ -67,7 +69,10 @@ VARIANTS = {
     "mask": lambda p, c: with_settings(p, mask=Mask.TRAIN).cell_recipe(c),
     "device": lambda p, c: with_settings(p, device="cuda").cell_recipe(c),
     "hyper-parameters": lambda p, c: with_settings(
-        p, profile=Profile("tiny", 1, {"vbpr": {**TINY, "epochs": 3}})
+        p, profile=Profile("tiny", 1, training={**TINY, "epochs": 3})
+    ).cell_recipe(c),
+    "search": lambda p, c: with_settings(
+        p, profile=Profile("tiny", 1, training=TINY, searches=(Search(("vbpr",), "tpe", 2, {"k": [1]}),))
     ).cell_recipe(c),
 }
 

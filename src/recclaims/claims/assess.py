@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recclaims.claims.claim import Case
+from recclaims.claims.case import Case
 from recclaims.claims.comparison import Comparison, compare, mean_of, per_user
 from recclaims.claims.statistics import holm
 from recclaims.claims.verdict import Judgement, Verdict, judge

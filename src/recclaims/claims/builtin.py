@@ -19,9 +19,28 @@ CONTENT = Claim(
     source="follows from arXiv 2508.04571, RQ1; read it beside `noise`: noise can harm where content does not help",
     controls=("twin",),
 )
+CAPACITY = Claim(
+    id="capacity",
+    version=1,
+    statement="With noise for features a recommender is no better and no worse than without them.",
+    source="arXiv 2508.04571, RQ1: were the gain capacity, noise would bring it as well",
+    treatments=("permuted",),
+    controls=("twin", "bpr", "lightgcn"),
+    trained=True,
+    equivalence=True,
+)
+BASELINE = Claim(
+    id="baseline",
+    version=1,
+    statement="Recommenders on image and text beat the classical ones.",
+    source="arXiv 2508.04571, section on results: multimodal recommenders against collaborative ones",
+    controls=("mostpop", "itemknn", "bpr", "lightgcn"),
+    modalities=("multimodal",),
+    trained=True,
+)
 
 
 @hookimpl
 def recclaims_claims() -> list[Claim]:
     """See hookspecs."""
-    return [NOISE, CONTENT]
+    return [NOISE, CONTENT, CAPACITY, BASELINE]

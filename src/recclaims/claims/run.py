@@ -13,7 +13,7 @@ from recclaims.runner import local
 from recclaims.runner.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from recclaims.claims.claim import Case
+    from recclaims.claims.case import Case
     from recclaims.runner.cell import CellResult
     from recclaims.runner.settings import Settings
 
@@ -65,14 +65,19 @@ def run(cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progres
         features_fault=lambda case: _fault(pipeline, case),
         training_free=lambda case: pipeline.registry.recommenders[case.recommender].training_free,
     )
-    treatments = dict.fromkeys((case.dataset, case.treatment) for case in cases)
-    encoders = [facts for pair in treatments if (facts := _facts(pipeline, *pair))]
+    used = dict.fromkeys((case.dataset, encoder) for case in cases for encoder in case.encoders)
+    encoders = [facts for pair in used if (facts := _facts(pipeline, *pair))]
     return Run(pipeline.settings, {case: judged[case] for case in cases}, outcome, cards, encoders)
 
 
 def _fault(pipeline: Pipeline, case: Case) -> str | None:
-    facts = pipeline.encode(case.dataset, case.treatment).json("facts")
-    return FeatureReport(**{name: facts[name] for name in FeatureReport.__dataclass_fields__}).inadmissible()
+    for encoder in case.encoders:
+        facts = pipeline.encode(case.dataset, encoder).json("facts")
+        report = FeatureReport(**{name: facts[name] for name in FeatureReport.__dataclass_fields__})
+        fault = report.inadmissible()
+        if fault:
+            return fault
+    return None
 
 
 def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ class Attributes:
 
     name, modality, version = "attributes", "textual", "1"
     requires = frozenset({"attributes"})
+    representation = "sets"
 
     def covers(self, item: Item) -> bool:
         """Say whether the item has any attribute."""

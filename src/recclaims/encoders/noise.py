@@ -26,12 +26,14 @@ class Control:
         version: part of every key; changes with the numbers.
         apply: (matrix float32 (n, d), seed) -> matrix of the same shape and type.
         preserves: what of the real features is left.
+        keeps_sets: whether rows of 0 and 1 stay such rows.
     """
 
     name: str
     version: str
     apply: Callable[[Matrix, int], Matrix]
     preserves: str
+    keeps_sets: bool = False
 
 
 def permuted(matrix: Matrix, seed: int) -> Matrix:
@@ -63,7 +65,9 @@ def _random(seed: int, stream: int) -> np.random.Generator:
 CONTROLS = {
     control.name: control
     for control in (
-        Control("permuted", "1", permuted, "the set of rows: marginals, norms, covariance, graph shape"),
+        Control(
+            "permuted", "1", permuted, "the set of rows: marginals, norms, covariance, graph shape", keeps_sets=True
+        ),
         Control("gaussian", "1", gaussian, "the mean and variance of each dimension"),
     )
 }

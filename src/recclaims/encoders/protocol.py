@@ -21,7 +21,8 @@ class Encoder(Protocol):
 
     `version` enters the key of everything computed from the features: change it whenever the output
     changes. An encoder may also have `unavailable() -> str | None`, which says without loading anything
-    why it cannot run on this machine and how to mend that.
+    why it cannot run on this machine and how to mend that, and `representation = "sets"` where its rows are 0
+    and 1: recommenders that read sets (Attribute Item-kNN) take those alone.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recclaims.encoders.protocol import MODALITIES, Encoder
@@ -64,8 +65,23 @@ def requirements(encoder: Any) -> frozenset[str]:
     return _NEEDS.get(getattr(encoder, "modality", ""), frozenset())
 
 
-def requirements_of(name: str, registry: Registry, where: str = "") -> frozenset[str]:
-    """As `requirements`, of the encoder that `name` refers to.
+@dataclass(frozen=True)
+class EncoderFacts:
+    """What can be known of an encoder without running it.
+
+    Attributes:
+        requires: what a dataset must have, see `requirements`.
+        modality: see protocol.
+        representation: "sets" where every row is 0 and 1 (attributes, keywords), else "dense".
+    """
+
+    requires: frozenset[str]
+    modality: str
+    representation: str
+
+
+def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
+    """Facts of the encoder that `name` refers to.
 
     Raises:
         UnknownNameError, FeatureError: see make_encoder; `where` is put before an unknown name.
@@ -73,4 +89,7 @@ def requirements_of(name: str, registry: Registry, where: str = "") -> frozenset
     base, colon, _ = name.partition(":")
     factory = registry.find("encoders", base, where)
     # With an argument, what is needed may depend on it, as for a fusion of other parts.
-    return requirements(make_encoder(name, registry) if colon else factory)
+    encoder = make_encoder(name, registry) if colon else factory
+    return EncoderFacts(
+        requirements(encoder), getattr(encoder, "modality", ""), getattr(encoder, "representation", "dense")
+    )

@@ -102,6 +102,8 @@ def _cell(result: CellResult, dataset: str) -> dict[str, Any]:
         "epochs": result.epochs,
         "best_epoch": result.best_epoch,
         "valid_score": result.valid_score,
+        "trials": result.trials,
+        "tuned": result.tuned,
         "seconds": result.seconds,
         "peak_mb": result.peak_mb,
         "key": result.key,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,9 @@ class CellResult:
         epochs, best_epoch: trained, and chosen on validation.
         seconds: of building and training the recommender, evaluation not included.
         peak_mb: peak resident memory of the process that trained it.
-        valid_score: best validation recall@20; None where nothing is trained.
+        valid_score: best validation recall@20; None where nobody has a relevant validation item.
+        trials: sets of hyper-parameters tried on validation; 0 where nothing is tuned.
+        tuned: the hyper-parameters that were chosen.
     """
 
     cell: Cell
@@ -61,6 +64,8 @@ class CellResult:
     seconds: float
     peak_mb: float
     valid_score: float | None = None
+    trials: int = 0
+    tuned: dict[str, Any] = field(default_factory=dict)
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -7,7 +7,7 @@ RecBole.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import version as library_version
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,12 @@ from recclaims.evaluation.ranking import METRICS, ItemLists
 from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.memory import peak_mb, reset_peak
 from recclaims.runner.settings import Mask, Reuse, Settings
+from recclaims.runner.tuning import Tuned, tune
 
 if TYPE_CHECKING:
     from recclaims.datasets.dataset import Dataset
     from recclaims.plugin_manager import Registry
+    from recclaims.recommenders.fit import Fitted
     from recclaims.recommenders.spec import Recommender
     from recclaims.store import Artefact, Store
 
@@ -150,13 +152,16 @@ class Pipeline:
         return recommender
 
     def parameters(self, cell: Cell) -> dict[str, Any]:
-        """A cell's hyper-parameters: the profile's, and what its twin changes."""
-        twin = self.recommender(cell).twins[cell.twin] if cell.twin else {}
-        return {**self.settings.profile.of(cell.recommender), **twin}
+        """A cell's hyper-parameters: the recommender's, the profile's, and what its twin changes."""
+        recommender = self.recommender(cell)
+        twin = recommender.twins[cell.twin] if cell.twin else {}
+        profile = self.settings.profile.of(recommender, self.dataset(cell.dataset).name)
+        return {**recommender.parameters, **profile, **twin}
 
     def cell_recipe(self, cell: Cell) -> dict[str, Any]:
         """Everything a cell's result depends on."""
         dataset, recommender = self.dataset(cell.dataset), self.recommender(cell)
+        search = self.settings.profile.search(recommender.name)
         return {
             "split": self._split_recipe(dataset, cell.seed),
             "relevance": dataset.relevance,
@@ -165,8 +170,9 @@ class Pipeline:
             "control": [cell.control, CONTROLS[cell.control].version] if cell.control else None,
             "recommender": [recommender.name, recommender.version, recommender.flavour, recommender.model],
             "from": self.registry.origin["recommenders", recommender.name],
-            "parameters": {**recommender.parameters, **self.parameters(cell)},
-            "negatives": recommender.negatives,
+            "parameters": self.parameters(cell),
+            "search": search.recipe() if search else None,
+            "sampler": recommender.sampler,
             "twin": cell.twin,
             "seed": cell.seed,
             "device": self.settings.device.partition(":")[0],
@@ -212,12 +218,22 @@ class Pipeline:
         if cell.features:
             features = self.features(cell.dataset, cell.features)
             matrix = np.array(features.matrix)
+            if self.recommender(cell).reads == "sets":
+                matrix[features.filled] = 0  # no attributes, where others are given an average item's
             if cell.control:
                 matrix = CONTROLS[cell.control].apply(matrix, cell.seed)
             content = {features.modality: matrix}
         data = TrainingData(users[split.train], items[split.train], *shape, valid=scored(split.valid), content=content)
+        recommender = self.recommender(cell)
+
+        def train(parameters: Mapping[str, Any]) -> Fitted:
+            return fit(recommender, parameters, data, cell.seed, self.settings.device)
+
         with _deterministic(self.settings.device):
-            fitted = fit(self.recommender(cell), self.parameters(cell), data, cell.seed, self.settings.device)
+            parameters, tuned = self.parameters(cell), self._tuned(cell, recipe, train)
+            if tuned:
+                parameters |= tuned.parameters
+            fitted = train(parameters)
             known = split.train
             if self.settings.mask is Mask.TRAIN_VALID:
                 known = np.concatenate([split.train, split.valid])
@@ -232,9 +248,39 @@ class Pipeline:
             "seconds": fitted.seconds,
             "peak_mb": peak_mb(),
             "valid_score": None if np.isnan(fitted.valid_score) else fitted.valid_score,
+            "trials": tuned.trials if tuned else 0,
+            "failed_trials": tuned.failed if tuned else 0,
+            "tuned": tuned.parameters if tuned else {},
         }
         table = np.stack([per_user[metric] for metric in METRICS])
         return self.store.save("cells", recipe, {"per_user": table, "facts": facts})
+
+    def _tuned(
+        self, cell: Cell, recipe: Mapping[str, Any], train: Callable[[Mapping[str, Any]], Fitted]
+    ) -> Tuned | None:
+        """Search the cell's hyper-parameters as the profile says; every trial is stored, so that none is repeated."""
+        search = self.settings.profile.search(cell.recommender)
+        if search is None:
+            return None
+        # A trial sees no test part, so that it is the same whichever items are masked there.
+        common = {name: value for name, value in recipe.items() if name not in ("mask", "search")}
+
+        def objective(parameters: Mapping[str, Any]) -> float:
+            trial = {**common, "parameters": {**self.parameters(cell), **parameters}}
+            artefact = self.store.find("trials", trial)
+            if artefact is None:
+                outcome: dict[str, float | str | None]
+                try:
+                    outcome = {"score": train(trial["parameters"]).valid_score, "error": None}
+                except CellError as error:
+                    outcome = {"score": None, "error": str(error)}
+                artefact = self.store.save("trials", trial, {"outcome": outcome})
+            stored = artefact.json("outcome")
+            if stored["score"] is None:
+                raise CellError(stored["error"])
+            return float(stored["score"])
+
+        return tune(search, objective, cell.seed)
 
 
 def _result(cell: Cell, artefact: Artefact) -> CellResult:
@@ -249,6 +295,8 @@ def _result(cell: Cell, artefact: Artefact) -> CellResult:
         seconds=facts["seconds"],
         peak_mb=facts["peak_mb"],
         valid_score=facts["valid_score"],
+        trials=facts["trials"],
+        tuned=facts["tuned"],
     )
 
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import os
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
-from typing import Any
 
-from recclaims.errors import RecclaimsError, UnknownNameError
-from recclaims.resources import shipped
+from recclaims.runner.profile import Profile
 
 
 class Reuse(StrEnum):
@@ -32,42 +27,6 @@ class Mask(StrEnum):
     """Elliot's and MMRec's rule: what the user has in validation can still be recommended."""
     TRAIN_VALID = "train+valid"
     """RecBole's rule, and the default: nothing the user is known to have had is recommended."""
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A named budget: how many replicates, and the hyper-parameters of every recommender."""
-
-    name: str
-    seeds: int
-    parameters: Mapping[str, Mapping[str, Any]]
-
-    @classmethod
-    def named(cls, name: str) -> Profile:
-        """Read a profile from suite/hyperparameters.toml; raises UnknownNameError."""
-        profiles = _profiles()
-        if name not in profiles:
-            raise UnknownNameError.of("profile", name, profiles, "--claims-profile")
-        table = profiles[name]
-        return cls(name, table["seeds"], {key: value for key, value in table.items() if isinstance(value, dict)})
-
-    def of(self, recommender: str) -> Mapping[str, Any]:
-        """Hyper-parameters of one recommender; empty where the profile says nothing of it."""
-        return self.parameters.get(recommender, {})
-
-
-@cache
-def _profiles() -> dict[str, dict[str, Any]]:
-    path = shipped("suite", "hyperparameters.toml")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise RecclaimsError(f"{path}: {error}") from error
-
-
-def profile_names() -> list[str]:
-    """The names of all profiles, in the file's order."""
-    return list(_profiles())
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,159 @@
+"""Cases: the comparisons that a claim makes on one dataset with what is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from recclaims.claims.claim import REAL, Claim
+from recclaims.encoders.noise import CONTROLS
+from recclaims.encoders.resolve import facts_of
+from recclaims.errors import UnknownNameError
+from recclaims.runner.cell import Cell
+
+if TYPE_CHECKING:
+    from recclaims.datasets.dataset import DatasetSource
+    from recclaims.plugin_manager import Registry
+    from recclaims.recommenders.spec import Recommender
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One side of a comparison: a recommender and what it reads; its cells differ by replicate alone.
+
+    Attributes:
+        recommender: its name.
+        features: reference of the encoder; None: no features.
+        noise: the control that replaces the features; None: nothing does.
+        twin: which feature-free twin; None: the recommender itself.
+    """
+
+    recommender: str
+    features: str | None = None
+    noise: str | None = None
+    twin: str | None = None
+
+    def cells(self, dataset: str, seeds: int) -> list[Cell]:
+        """One cell per replicate."""
+        return [Cell(dataset, self.recommender, self.features, self.noise, self.twin, seed) for seed in range(seeds)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One comparison of a claim: a recommender's treatment against a control, on one dataset.
+
+    Attributes:
+        claim: the claim.
+        dataset: reference of the dataset; `dataset_name` is what people call it.
+        recommender: name of the recommender that the case is about.
+        treatment, control: what people call the two arms, as in `late_fusion` and `permuted`.
+        arms: the treatment's and the control's. Replicate r of both has the same split and seed.
+    """
+
+    claim: Claim
+    dataset: str
+    dataset_name: str
+    recommender: str
+    treatment: str
+    control: str
+    arms: tuple[Arm, Arm]
+
+    @property
+    def id(self) -> str:
+        """The case's name, as in `freedom-late_fusion-permuted-ml-100k`."""
+        return f"{self.recommender}-{self.treatment}-{self.control}-{self.dataset_name}"
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """References of the encoders whose features either arm reads or replaces."""
+        return tuple(dict.fromkeys(arm.features for arm in self.arms if arm.features))
+
+    def treatment_cells(self, seeds: int) -> list[Cell]:
+        """The treatment's cells, one per replicate."""
+        return self.arms[0].cells(self.dataset, seeds)
+
+    def control_cells(self, seeds: int) -> list[Cell]:
+        """The control's cells, one per replicate."""
+        return self.arms[1].cells(self.dataset, seeds)
+
+    def popularity_cells(self, seeds: int) -> list[Cell]:
+        """The cells that a trained recommender has to beat to be admissible."""
+        return Arm("mostpop").cells(self.dataset, seeds)
+
+    def cells(self, seeds: int) -> list[Cell]:
+        """Every cell the case needs."""
+        return self.treatment_cells(seeds) + self.control_cells(seeds) + self.popularity_cells(seeds)
+
+
+def cases(
+    claim: Claim,
+    reference: str,
+    source: DatasetSource,
+    registry: Registry,
+    encoders: Sequence[str] = (),
+    admits: Callable[[Recommender], bool] = lambda _: True,
+) -> Iterator[Case]:
+    """Yield a claim's cases on a dataset: every content recommender and every encoder that the dataset can feed.
+
+    Args:
+        claim: the claim.
+        reference: the dataset as it was asked for; `source` is what it refers to.
+        registry: what is installed; a new encoder or recommender joins here without another line.
+        encoders: the encoders to use, arguments included (`sbert:all-mpnet-base-v2`); empty: all.
+        admits: which recommenders take part.
+
+    Raises:
+        UnknownNameError, FeatureError: `encoders` names none, or one that cannot be made, or the claim compares
+            with something that does not exist.
+    """
+    _check(claim, registry)
+    facts = {name: facts_of(name, registry, "--claims-encoder") for name in encoders or tuple(registry.encoders)}
+    fed = {name: found for name, found in facts.items() if found.requires <= source.modalities}
+    for recommender in registry.recommenders.values():
+        if not (recommender.content and admits(recommender)) or (claim.trained and recommender.training_free):
+            continue
+        for encoder, found in fed.items():
+            if claim.modalities and found.modality not in claim.modalities:
+                continue
+            if recommender.reads == "sets" and found.representation != "sets":
+                continue
+            for treatment, control, arms in _comparisons(claim, recommender, encoder, registry):
+                yield Case(claim, reference, source.name, recommender.name, treatment, control, arms)
+
+
+def _comparisons(
+    claim: Claim, recommender: Recommender, encoder: str, registry: Registry
+) -> Iterator[tuple[str, str, tuple[Arm, Arm]]]:
+    for treatment in claim.treatments:
+        noise = None if treatment == REAL else treatment
+        if noise and not _readable(noise, recommender):
+            continue
+        label = f"{encoder}/{noise}" if noise else encoder
+        for control in claim.controls:
+            other = _control_arm(control, recommender, encoder, registry)
+            if other is not None:
+                yield label, control, (Arm(recommender.name, encoder, noise), other)
+
+
+def _control_arm(control: str, recommender: Recommender, encoder: str, registry: Registry) -> Arm | None:
+    """The arm that a control's name means for a recommender; None where it means nothing."""
+    if control in CONTROLS:
+        return Arm(recommender.name, encoder, noise=control) if _readable(control, recommender) else None
+    if control in recommender.twins:
+        return Arm(recommender.name, twin=control)
+    return Arm(control) if control in registry.recommenders else None
+
+
+def _readable(noise: str, recommender: Recommender) -> bool:
+    return recommender.reads != "sets" or CONTROLS[noise].keeps_sets
+
+
+def _check(claim: Claim, registry: Registry) -> None:
+    """Notice a claim that compares with nothing there is, which would silently have no case."""
+    collaborative = {name for name, found in registry.recommenders.items() if not found.content}
+    twins = {twin for found in registry.recommenders.values() for twin in found.twins}
+    for names, known in ((claim.controls, {*CONTROLS, *twins, *collaborative}), (claim.treatments, {REAL, *CONTROLS})):
+        for name in names:
+            if name not in known:
+                raise UnknownNameError.of("control", name, sorted(known), f"claim '{claim.id}'")

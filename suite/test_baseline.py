@@ -1,0 +1,9 @@
+"""Claim `baseline`: recommenders on image and text beat the classical ones."""
+
+import pytest
+
+pytestmark = pytest.mark.claim("baseline")
+
+
+def test_multimodal_beats_classical(case, judgement):
+    judgement()
