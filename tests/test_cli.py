@@ -5,7 +5,7 @@ import pytest
 
 from recclaims.cli import main
 
-from .reporting.test_reports import case, document
+from .reporting.documents import case, document
 from .toy import write_toy
 
 

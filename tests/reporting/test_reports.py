@@ -7,28 +7,7 @@ from recclaims.reporting import results, tables
 from recclaims.reporting.baseline import compare, compare_case
 from recclaims.reporting.markdown import Markdown
 
-
-def case(**changes):
-    return {
-        "claim": "noise", "version": 1, "case": "vbpr-sbert-permuted-toy", "dataset": "toy", "recommender": "vbpr",
-        "treatment": "sbert", "control": "permuted", "metric": "recall@20", "margin": 0.02, "treatment_mean": 0.33,
-        "control_mean": 0.30, "effect": 0.03, "relative_effect": 0.1, "ci": [0.015, 0.045], "p_value": 0.01,
-        "p_adjusted": 0.02, "verdict": "supported", "reason": "Holm p = 0.02", "n_users": 9, "n_seeds": 3,
-        "seconds": 1.0,
-        **changes,
-    }  # fmt: skip
-
-
-def document(*cases):
-    return {
-        "schema": 1, "profile": "quick", "seeds": 3, "mask": "train+valid", "claims": list(cases), "encoders": [],
-        "environment": {"cpu": "x", "device": "cpu", "versions": {"torch": "2"}},
-        "datasets": [{
-            "dataset": "toy", "users": 9, "items": 5, "interactions": 30, "density": 0.66, "items_with_image": 0,
-            "items_with_text": 5, "items_with_both": 0, "items_with_attributes": 0, "split": "random",
-            "relevance": None, "planted": False, "duplicates_dropped": 0,
-        }],
-    }  # fmt: skip
+from .documents import case, document
 
 
 def test_effects_are_relative_to_the_control():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from recclaims.hookspecs import hookimpl
 from recclaims.reporting.markdown import Markdown
+from recclaims.reporting.page import Page
 
 
 @hookimpl
 def recclaims_reporters() -> list[type]:
     """See hookspecs."""
-    return [Markdown]
+    return [Markdown, Page]
