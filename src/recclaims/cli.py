@@ -43,8 +43,10 @@ def _parser() -> argparse.ArgumentParser:
         _plugins,
         "list encoders, recommenders, datasets, claims and reporters, and where they come from",
     )
-    report = add("report", _report, "print the tables of a results.json as Markdown")
+    report = add("report", _report, "show a results.json again: as Markdown, HTML, LaTeX or CSV")
     report.add_argument("results", nargs="?", default="reports/latest/results.json", help="default: the latest run's")
+    report.add_argument("--format", default="markdown", metavar="NAME", help="a reporter's name (default: markdown)")
+    report.add_argument("--output", metavar="FILE", help="where to write it (default: print it)")
     compare = add("compare", _compare, "compare two results.json files; exit code 1 where a case got worse")
     compare.add_argument("old")
     compare.add_argument("new")
@@ -79,10 +81,17 @@ def _plugins(_: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from recclaims.reporting.markdown import Markdown
-    from recclaims.reporting.results import read
+    from recclaims.reporting.results import read, write_atomically
 
-    print(Markdown().render(read(Path(options.results))), end="")
+    reporter = registry().find("reporters", options.format, "--format")
+    text = reporter().render(read(Path(options.results)))
+    if options.output is None:
+        print(text, end="")
+        return 0
+    try:
+        write_atomically(Path(options.output), text)
+    except OSError as error:
+        raise RecclaimsError(f"{options.output}: {error.strerror or error}") from error
     return 0
 
 
