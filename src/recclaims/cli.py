@@ -96,19 +96,18 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from tabulate import tabulate
-
+    from recclaims.reporting import changes as changed
+    from recclaims.reporting import github
     from recclaims.reporting.baseline import compare
     from recclaims.reporting.results import read
 
-    changes = compare(read(Path(options.old)), read(Path(options.new)), options.old)
-    changed = [change for change in changes if change.worse or change.before != change.after]
-    rows = [(c.claim, c.case, c.before, c.after, c.worse or "") for c in changed]
-    if rows:
-        print(tabulate(rows, headers=["claim", "case", "before", "after", "worse"]))
-    worse = sum(change.worse is not None for change in changes)
-    print(f"{len(changes)} cases compared, {len(changed)} changed, {worse} worse.")
-    return 1 if worse else 0
+    new = read(Path(options.new))
+    changes = compare(read(Path(options.old)), new, options.old)
+    print(changed.plain(changes))
+    if github.here():
+        print("\n".join(github.annotate(new, changes)))
+        github.write_summary(new, changes)
+    return 1 if any(change.worse for change in changes) else 0
 
 
 def _doctor(_: argparse.Namespace) -> int:
