@@ -200,6 +200,17 @@ def test_an_open_interval_runs_to_the_edges():
     assert "stroke-dasharray" in drawing
 
 
+@pytest.mark.parametrize("narrow", [False, True])
+def test_long_names_leave_both_arms_to_be_read(narrow):
+    long = case(
+        treatment="late_fusion:attributes+sbert/permuted_within_category", control="weighted_graph_of_many_parts"
+    )
+    drawing = plots.forest([long, case()], "f", "label", narrow)
+    (label,) = re.findall(r">(late[^<]*)<", drawing)
+    assert re.fullmatch(r"late_\S*… vs weig\S*…", label)
+    assert ">sbert vs permuted<" in drawing
+
+
 def test_the_plots_use_no_colour_of_their_own():
     text = page(case(claim="content", control="twin"), encoders=[encoder()])
     drawings = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))

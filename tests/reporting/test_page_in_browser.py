@@ -177,6 +177,16 @@ def test_it_fits_its_window_and_shows_one_layout_of_each_plot(visit, file, viewp
     assert 12 * scale >= 11  # pixels: legible
 
 
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_a_command_is_shown_whole(visit, file, viewport):
+    page = visit(file, viewport)
+    page.locator("#table summary").first.click()
+    code = page.locator("#table code").first
+    box = code.bounding_box()
+    assert box["x"] + box["width"] <= viewport["width"]
+    assert code.evaluate("code => code.scrollWidth <= code.clientWidth")
+
+
 def test_it_sorts_on_a_phone(visit, file):
     page = visit(file, PHONE)
     page.get_by_label("Sort by").select_option("effect down")

@@ -8,7 +8,7 @@ from recclaims.reporting.baseline import compare, compare_case
 from recclaims.reporting.changes import markdown, plain, sentence
 from recclaims.reporting.markdown import Markdown
 
-from .documents import card, case, document
+from .documents import card, case, document, encoder
 
 
 def test_effects_are_relative_to_the_control():
@@ -39,6 +39,12 @@ def test_planted_data_says_so():
     planted = document(case())["datasets"][0] | {"planted": True, "relevance": 4.0}
     assert "planted interactions" in tables.card(planted)
     assert "relevant: ratings from 4" in tables.card(planted)
+
+
+@pytest.mark.parametrize(("speed", "shown"), [(None, ""), (149_421.3, "149,421"), (0.031, "0.031"), (9.96, "10")])
+def test_a_slow_encoder_does_not_stand_still(speed, shown):
+    headers, (row,) = tables.encoder_rows(document(encoders=[encoder(items_per_second=speed)]))
+    assert row[headers.index("items/s")] == shown
 
 
 def test_the_page_keeps_markup_as_text():

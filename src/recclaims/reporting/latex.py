@@ -44,7 +44,10 @@ class Latex:
             for metric in dict.fromkeys(case["metric"] for case in mine):
                 parts += [_means(document, dataset, metric, [c for c in mine if c["metric"] == metric])]
         for claim in dict.fromkeys(case["claim"] for case in document["claims"]):
-            parts += [_effects(document, claim, [c for c in document["claims"] if c["claim"] == claim])]
+            for dataset in document["datasets"]:
+                mine = [c for c in document["claims"] if (c["claim"], c["dataset"]) == (claim, dataset["dataset"])]
+                if mine:
+                    parts += [_effects(document, claim, dataset, mine)]
         return "\n\n".join(parts) + "\n"
 
 
@@ -69,14 +72,17 @@ def _metric(metric: str) -> str:
     return escape({"ndcg": "nDCG"}.get(name, name.capitalize()) + mark + cutoff)
 
 
+def _named(dataset: Mapping[str, Any]) -> str:
+    return escape(dataset["dataset"]) + (" (planted interactions)" if dataset["planted"] else "")
+
+
 def _means(document: Mapping[str, Any], dataset: Mapping[str, Any], metric: str, cases: Sequence[Case]) -> str:
     """Rows of recommender and features; the real arm, then every control with its mark."""
     columns = list(dict.fromkeys((case["claim"], case["control"]) for case in cases))
     columns.sort(key=lambda column: column[0])  # stable: a claim's controls stand together, under its name
     found = {(c["recommender"], c["treatment"], c["claim"], c["control"]): c for c in cases}
-    planted = ", planted interactions" if dataset["planted"] else ""
     caption = (
-        f"{_metric(metric)} on {escape(dataset['dataset'])}{planted}, mean of {document['seeds']} "
+        f"{_metric(metric)} on {_named(dataset)}, mean of {document['seeds']} "
         f"replicates, profile {escape(document['profile'])}. Bold: the best of a row. "
         r"$^{*}$, $^{**}$, $^{***}$: differs from the real features, Holm-adjusted $p \leq 0.05$, $0.01$, $0.001$; "
         r"$^{=}$: an equivalence that was claimed holds; $^{\dagger}$: inadmissible."
@@ -139,16 +145,15 @@ def _mark(case: Case | None, equal: Container[str]) -> str:
     return f"$^{{{stars}}}$" if stars else ""
 
 
-def _effects(document: Mapping[str, Any], claim: str, cases: Sequence[Case]) -> str:
-    """One row per case of a claim: effect, interval, p and verdict; it may run over pages."""
+def _effects(document: Mapping[str, Any], claim: str, dataset: Mapping[str, Any], cases: Sequence[Case]) -> str:
+    """One row per case of a claim on a dataset: effect, interval, p and verdict; it may run over pages."""
     said = document.get("statements", {}).get(claim, {}).get("statement", "")
     name = f"Claim {escape(claim)}{': ' + escape(said).rstrip('.') if said else ''}"
-    caption = rf"{name}. Effects and 95\,\% intervals in per cent of the control's mean."
-    heads = ["dataset", "recommender", "treatment", "control", r"effect, \%", r"95\,\% interval", "$p$ (Holm)"]
-    planted = {dataset["dataset"] for dataset in document["datasets"] if dataset["planted"]}
+    caption = rf"{name}. On {_named(dataset)}: effects and 95\,\% intervals in per cent of the control's mean."
+    heads = ["recommender", "treatment", "control", r"effect, \%", r"95\,\% interval", "$p$ (Holm)"]
     lines = [
-        r"{\small\setlength{\tabcolsep}{4pt}",
-        r"\begin{longtable}{llllrrrl}",
+        r"{\footnotesize\setlength{\tabcolsep}{4pt}",
+        r"\begin{longtable}{lllrrrl}",
         rf"\caption{{{caption}}}\\",
         r"\toprule",
         _row([*heads, "verdict"]),
@@ -165,7 +170,6 @@ def _effects(document: Mapping[str, Any], claim: str, cases: Sequence[Case]) -> 
         lines.append(
             _row(
                 [
-                    escape(case["dataset"]) + (" (planted)" if case["dataset"] in planted else ""),
                     *(escape(case[key]) for key in ("recommender", "treatment", "control")),
                     "" if value is None else _signed(value),
                     "{" + ends + "}",  # a bracket after \\ would be taken for its argument

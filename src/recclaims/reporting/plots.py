@@ -19,6 +19,8 @@ from recclaims.reporting.tables import interval, relative
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Case = Mapping[str, Any]
+
 #: A verdict by shape as well as by colour: filled, crossed, square, open.
 MARKERS = {"supported": "o", "contradicted": "X", "no_difference": "s", "inconclusive": "o", "inadmissible": "D"}
 #: Beyond this many per cent an axis goes on logarithmically, or one probe would flatten all the others.
@@ -54,19 +56,19 @@ def _style(name: str) -> Iterator[None]:
         yield
 
 
-def drawable(case: Mapping[str, Any]) -> bool:
+def drawable(case: Case) -> bool:
     """Whether a case has an effect that can be shown relative to its control."""
     return case["effect"] is not None and bool(case["control_mean"])
 
 
-def _effect(case: Mapping[str, Any]) -> float:
+def _effect(case: Case) -> float:
     value = relative(case)
     if value is None:
         raise ValueError(f"{case['case']} has no effect to draw")
     return value
 
 
-def forest(cases: Sequence[Mapping[str, Any]], name: str, label: str, narrow: bool = False) -> str:
+def forest(cases: Sequence[Case], name: str, label: str, narrow: bool = False) -> str:
     """Draw effects with their intervals, and the margin as a band around zero; one block per recommender.
 
     Args:
@@ -99,11 +101,11 @@ def forest(cases: Sequence[Mapping[str, Any]], name: str, label: str, narrow: bo
             if kind == "recommender":
                 axes.text(8 / width, y, str(content), transform=at_edge, va="center", weight="bold")
                 continue
-            arms, shown = f"{content['treatment']} vs {content['control']}", _effect_text(content)
+            shown = _effect_text(content)
             line = y + 9 if narrow else y
             label_y = y - 8 if narrow else y
             room = 45 - len(shown) if narrow else 40  # letters that fit
-            axes.text(16 / width, label_y, _shortened(arms, room), transform=at_edge, va="center")
+            axes.text(16 / width, label_y, _arms(content, room), transform=at_edge, va="center")
             axes.text(1 - 4 / width, label_y, shown, transform=at_edge, va="center", ha="right")
             _interval_line(axes, line, content)
             points.append((_effect(content), line, content["verdict"]))
@@ -111,7 +113,7 @@ def forest(cases: Sequence[Mapping[str, Any]], name: str, label: str, narrow: bo
         return _finish(figure, name, label)
 
 
-def _rows(cases: Sequence[Mapping[str, Any]], narrow: bool) -> tuple[list[tuple[float, str, Any]], float]:
+def _rows(cases: Sequence[Case], narrow: bool) -> tuple[list[tuple[float, str, Any]], float]:
     """The centre of every line from the top, in pixels, and the height of all."""
     rows: list[tuple[float, str, Any]] = []
     y, step = 0.0, 38.0 if narrow else 21.0
@@ -125,7 +127,7 @@ def _rows(cases: Sequence[Mapping[str, Any]], narrow: bool) -> tuple[list[tuple[
     return rows, y
 
 
-def _interval_line(axes: Axes, y: float, case: Mapping[str, Any]) -> None:
+def _interval_line(axes: Axes, y: float, case: Case) -> None:
     """One interval; an end that is not known runs to the edge, dotted."""
     colour, (left, right) = INKS[case["verdict"]], axes.get_xlim()
     low, high = interval(case)
@@ -179,7 +181,7 @@ def _signed(value: float, _: object) -> str:
     return f"{value:+.10g}".replace("-", "\N{MINUS SIGN}") if value else "0"
 
 
-def cost_and_gain(points: Sequence[Mapping[str, Any]], name: str, label: str, gain: str) -> str:
+def cost_and_gain(points: Sequence[Case], name: str, label: str, gain: str) -> str:
     """Draw what each encoder costs against what it brings one recommender.
 
     Args:
@@ -193,7 +195,7 @@ def cost_and_gain(points: Sequence[Mapping[str, Any]], name: str, label: str, ga
         axes = figure.add_axes((54 / width, 46 / height, (width - 66) / width, (height - 58) / height))
         axes.set_xscale("log")
         seconds = [point["seconds"] for point in points]
-        axes.set_xlim(min(seconds) / 3, max(seconds) * 12)  # room for names on the right
+        axes.set_xlim(min(seconds) / 3, max(seconds) * 3)
         bounds = [x for p in points for x in (_effect(p["case"]), *interval(p["case"])) if x is not None]
         low, high = min(*bounds, 0.0), max(*bounds, 0.0)
         room = 0.1 * ((high - low) or 1.0)
@@ -205,12 +207,15 @@ def cost_and_gain(points: Sequence[Mapping[str, Any]], name: str, label: str, ga
                 axes.plot([point["seconds"]] * 2, (low_end, high_end), color=colour, linewidth=1.5)
         _points(axes, [(p["seconds"], _effect(p["case"]), p["case"]["verdict"]) for p in points])
         for point, y in _spread(points, axes):
+            # A name stands on the side that has room for it.
+            right = point["seconds"] ** 2 > max(seconds) * min(seconds) and len(points) > 1
             axes.annotate(
                 _shortened(point["encoder"], 20),
                 (point["seconds"], y),
-                xytext=(8, 0),
+                xytext=(-8 if right else 8, 0),
                 textcoords="offset pixels",
                 va="center",
+                ha="right" if right else "left",
             )
         axes.set_xlabel("seconds per 1,000 items")
         axes.set_ylabel(gain)
@@ -222,7 +227,7 @@ def cost_and_gain(points: Sequence[Mapping[str, Any]], name: str, label: str, ga
         return _finish(figure, name, label)
 
 
-def _spread(points: Sequence[Mapping[str, Any]], axes: Axes) -> Iterator[tuple[Mapping[str, Any], float]]:
+def _spread(points: Sequence[Case], axes: Axes) -> Iterator[tuple[Case, float]]:
     """Yield every point with a height for its name, so that no name is written over another's."""
     low, high = axes.get_ylim()
     line = 14 * (high - low) / 202  # one line of text, in units of the axis
@@ -232,7 +237,7 @@ def _spread(points: Sequence[Mapping[str, Any]], axes: Axes) -> Iterator[tuple[M
         yield point, taken
 
 
-def _effect_text(case: Mapping[str, Any]) -> str:
+def _effect_text(case: Case) -> str:
     low, high = interval(case)
     ends = ", ".join("" if end is None else f"{end:+.1f}" for end in (low, high))
     return f"{_effect(case):+.1f} [{ends}]".replace("-", "\N{MINUS SIGN}")
@@ -241,6 +246,12 @@ def _effect_text(case: Mapping[str, Any]) -> str:
 def _shortened(text: str, length: int) -> str:
     text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _arms(case: Case, length: int) -> str:
+    """Treatment and control in at most so many letters; neither pushes the other out."""
+    control = _shortened(case["control"], length // 2 - 4)
+    return f"{_shortened(case['treatment'], length - 4 - len(control))} vs {control}"
 
 
 def _finish(figure: Figure, name: str, label: str) -> str:

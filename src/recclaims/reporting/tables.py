@@ -124,11 +124,15 @@ def encoder_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]
     ]
     rows = []
     for e in document["encoders"]:
-        speed = "" if e["items_per_second"] is None else f"{e['items_per_second']:,.0f}"
+        speed = "" if e["items_per_second"] is None else _speed(e["items_per_second"])
         sizes = [f"{e[name]:,}" for name in ("items", "dimension")]
         counts = [f"{e[name]:,}" for name in ("imputed", "zero_rows", "duplicate_rows")]
         rows.append([e["encoder"], e["dataset"], *sizes, speed, *counts])
     return headers, rows
+
+
+def _speed(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"  # a slow encoder is not one that stands still
 
 
 def counts(document: Mapping[str, Any]) -> str:
