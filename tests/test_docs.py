@@ -27,6 +27,32 @@ PAGES = [
 OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 
 
+def test_the_contract_of_the_documentation_passes(tmp_path):
+    encoder, contract, *_ = re.findall(r"```python\n(.*?)```", (DOCS / "write-an-encoder.md").read_text(), re.DOTALL)
+    (tmp_path / "title_words.py").write_text(encoder)
+    (tmp_path / "test_title_words.py").write_text(contract)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, env=_absolute(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^9 passed", done.stdout, re.MULTILINE)
+
+
+def _absolute():
+    """The environment, its PYTHONPATH readable from any folder."""
+    paths = [str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def commands(text):
     """Every command line that a page shows: in a block, or between backquotes."""
     blocks = re.findall(r"^```.*?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
