@@ -94,7 +94,8 @@ def test_github_is_told_of_a_run_and_of_what_got_worse(session, first, tmp_path)
     earlier["claims"][1]["ci"] = [0.9, 1.1]
     baseline.write_text(json.dumps(earlier))
     options = ("-k", "content-knn-attributes-gaussian", "--claims-baseline", str(baseline))
-    output = session(*options, env=told, code=1)
+    apart = ("--claims-report", str(tmp_path / "report"))  # the other tests read the first run's
+    output = session(*options, *apart, env=told, code=1)
     errors = [line for line in output.splitlines() if line.startswith("::")]
     assert len(errors) == 1  # the case that was not selected is not gone
     assert errors[0].startswith("::error title=noise%3A content-knn-attributes-gaussian-toy::effect fell to")
