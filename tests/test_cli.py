@@ -1,12 +1,15 @@
 import copy
 import json
+from pathlib import Path
 
 import pytest
 
 from recclaims.cli import main
 
-from .reporting.test_reports import case, document
+from .reporting.documents import case, document
 from .toy import write_toy
+
+BASELINE = str(Path(__file__).parents[1] / "reports" / "baseline" / "smoke.json")
 
 
 @pytest.fixture
@@ -36,6 +39,20 @@ def test_report_prints_the_page(files, capsys):
     assert capsys.readouterr().out.startswith("# Verdicts\n")
 
 
+def test_report_writes_any_reporters_format(files, tmp_path, capsys):
+    assert main(["report", files[0], "--format", "html", "--output", str(tmp_path / "page.html")]) == 0
+    assert capsys.readouterr().out == ""
+    assert (tmp_path / "page.html").read_text().startswith("<!DOCTYPE html>")
+    assert main(["report", files[0], "--format", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("claim,version,case,")
+
+
+def test_report_reads_a_baseline(capsys):
+    for name in ("markdown", "html", "latex", "csv", "csv-cells"):
+        assert main(["report", BASELINE, "--format", name]) == 0
+        assert capsys.readouterr().out
+
+
 def test_plugins_lists_what_is_there(capsys):
     main(["plugins"])
     output = capsys.readouterr().out
@@ -56,6 +73,8 @@ def test_encode_keeps_features_and_says_what_they_are(tmp_path, capsys):
     [
         (["encode", "sbrt"], "recclaims: unknown encoder 'sbrt'; did you mean 'sbert'?"),
         (["encode", "sbert", "--data", "ml-100"], "unknown dataset 'ml-100'; did you mean 'ml-100k'?"),
+        (["report", "nowhere.json", "--format", "htm"], "--format: unknown reporter 'htm'; did you mean 'html'?"),
+        (["report", BASELINE, "--output", "no/folder/x"], "recclaims: no/folder/x: No such file or directory"),
         (["report", "nowhere.json"], "recclaims: nowhere.json: No such file or directory"),
     ],
 )

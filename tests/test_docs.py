@@ -1,12 +1,154 @@
 """What the documentation shows is what the program does."""
 
+import argparse
 import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
+import yaml
+
+from recclaims import cli
 
 from .test_pytest_face import Session
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted(DOCS.glob("*.md")),
+    *sorted((ROOT / "plugins").glob("**/*.md")),
+]
+OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
+
+
+def test_the_contract_of_the_documentation_passes(tmp_path):
+    encoder, contract, *_ = re.findall(r"```python\n(.*?)```", (DOCS / "write-an-encoder.md").read_text(), re.DOTALL)
+    (tmp_path / "title_words.py").write_text(encoder)
+    (tmp_path / "test_title_words.py").write_text(contract)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, env=_absolute(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^9 passed", done.stdout, re.MULTILINE)
+
+
+def _absolute():
+    """The environment, its PYTHONPATH readable from any folder."""
+    paths = [str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def commands(text):
+    """Every command line that a page shows: in a block, or between backquotes."""
+    blocks = re.findall(r"^```.*?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    blocks += re.findall(r"(?:^    .*\n?)+", text, re.MULTILINE)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    lines += [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+    for line in lines:
+        for part in re.split(r"&&|;|\s--\s(?=python)", line.split("  # ")[0].split("  #")[0]):
+            found = re.search(r"(?:^|\s)(recclaims|pytest)(\s.*|$)", part)
+            if found and not part.strip().startswith(("uses:", "path:", "name:", "key:")):
+                yield found[1], found[2].strip()
+
+
+def subcommands():
+    """The parser of every subcommand, by its name."""
+    (action,) = (a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return action.choices
+
+
+@pytest.fixture(scope="module")
+def pytest_options():
+    """Every option that pytest knows with recclaims installed, as its help names them."""
+    help_text = subprocess.run(
+        [sys.executable, "-m", "pytest", "--help", "-p", "no:cacheprovider"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    return set(OPTION.findall(help_text))
+
+
+SHOWN = [
+    pytest.param(program, rest, id=f"{page.name}: {program} {rest}")
+    for page in PAGES
+    for program, rest in dict.fromkeys(commands(page.read_text()))
+]
+
+
+def test_the_pages_show_commands():
+    shown = {(one.values[0], *one.values[1].split()[:1]) for one in SHOWN}
+    assert {("pytest", "suite"), ("recclaims", "doctor"), ("recclaims", "compare")} <= shown
+    assert len(SHOWN) > 20
+
+
+@pytest.mark.parametrize(("program", "rest"), SHOWN)
+def test_a_command_that_is_shown_exists(program, rest, pytest_options):
+    if program == "pytest":
+        unknown = set(OPTION.findall(rest)) - pytest_options
+        assert not unknown
+        return
+    words = shlex.split(rest)
+    names = re.findall(r"[\w-]+", words[0]) if words and "|" in rest else words[:1]
+    if "|" in rest:  # `recclaims plugins | encode | report`
+        names = [name.strip() for name in rest.split("|")]
+    parsers = subcommands()
+    for name in names:
+        assert name in parsers or name.startswith("--")
+    known = {option for name in names if name in parsers for option in parsers[name]._option_string_actions}
+    known |= set(cli._parser()._option_string_actions)
+    assert set(OPTION.findall(rest)) <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_an_option_that_is_named_exists(page, pytest_options):
+    named = set(re.findall(r"--claims-[a-z-]*[a-z]", page.read_text()))
+    assert named <= pytest_options
+
+
+@pytest.mark.parametrize(
+    ("page", "found"),
+    [
+        ("x `pytest suite --claims-dat y` z", [("pytest", "suite --claims-dat y")]),
+        ("x\n\n    recclaims report --nothing   # why\n", [("recclaims", "report --nothing")]),
+        ("```yaml\n- run: python -m pytest suite --claims-x 1\n```\n", [("pytest", "suite --claims-x 1")]),
+        ("the package `recclaims.suite`, `import recclaims` of recclaims", []),
+        ("    a && . b && pytest suite\n", [("pytest", "suite")]),
+    ],
+)
+def test_commands_are_found(page, found):
+    shown = [(program, rest) for program, rest in commands(page) if rest]
+    assert shown == found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_workflow_to_copy_is_a_workflow():
+    text = re.search(r"```yaml\n(.*?)```", (DOCS / "ci.md").read_text(), re.DOTALL)[1]
+    workflow = yaml.safe_load(text)
+    (job,) = workflow["jobs"].values()
+    runs = [step["run"] for step in job["steps"] if "run" in step]
+    assert any("--claims-baseline" in run for run in runs)
+    assert all(("run" in step) != ("uses" in step) for step in job["steps"])
+    assert True in workflow  # YAML 1.1 reads the key `on` so
 
 
 def test_the_encoder_of_the_documentation_joins(tmp_path):

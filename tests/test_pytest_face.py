@@ -1,6 +1,7 @@
 """The program as a person runs it: `pytest suite ...` in a process of its own."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -69,6 +70,36 @@ def test_planted_content_is_found(session, first):
         "content-knn-attributes-gaussian-toy": "supported",
     }
     assert "2 passed" in first
+
+
+def test_the_document_says_what_was_claimed_and_what_the_data_was_asked_for_by(session, first):
+    said = session.first_results["statements"]["noise"]
+    assert said["statement"] == "Real features beat noise of the same shape."
+    assert (said["direction"], said["equivalence"]) == ("greater", False)
+    assert session.first_results["references"] == {"toy": "path/to/data"}
+
+
+def test_every_reporter_writes_its_file(session, first):
+    names = {"results.json", "results.md", "results.html", "results.tex", "claims.csv", "cells.csv", "per_user.parquet"}
+    assert {path.name for path in session.report.iterdir()} == names
+    assert "content-knn-attributes-permuted-toy" in (session.report / "results.html").read_text()
+    n_cells = len(session.first_results["cells"])
+    assert len((session.report / "cells.csv").read_text().splitlines()) == n_cells + 1
+
+
+def test_github_is_told_of_a_run_and_of_what_got_worse(session, first, tmp_path):
+    summary, baseline = tmp_path / "summary.md", tmp_path / "baseline.json"
+    told = {**os.environ, "GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    earlier = json.loads(json.dumps(session.first_results))
+    earlier["claims"][1]["ci"] = [0.9, 1.1]
+    baseline.write_text(json.dumps(earlier))
+    options = ("-k", "content-knn-attributes-gaussian", "--claims-baseline", str(baseline))
+    apart = ("--claims-report", str(tmp_path / "report"))  # the other tests read the first run's
+    output = session(*options, *apart, env=told, code=1)
+    errors = [line for line in output.splitlines() if line.startswith("::")]
+    assert len(errors) == 1  # the case that was not selected is not gone
+    assert errors[0].startswith("::error title=noise%3A content-knn-attributes-gaussian-toy::effect fell to")
+    assert "1 cases compared, 1 changed, 1 worse." in summary.read_text()
 
 
 def test_the_terminal_shows_tables_and_says_what_the_exit_code_means(first):

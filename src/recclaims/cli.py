@@ -43,8 +43,10 @@ def _parser() -> argparse.ArgumentParser:
         _plugins,
         "list encoders, recommenders, datasets, claims and reporters, and where they come from",
     )
-    report = add("report", _report, "print the tables of a results.json as Markdown")
+    report = add("report", _report, "show a results.json again: as Markdown, HTML, LaTeX or CSV")
     report.add_argument("results", nargs="?", default="reports/latest/results.json", help="default: the latest run's")
+    report.add_argument("--format", default="markdown", metavar="NAME", help="a reporter's name (default: markdown)")
+    report.add_argument("--output", metavar="FILE", help="where to write it (default: print it)")
     compare = add("compare", _compare, "compare two results.json files; exit code 1 where a case got worse")
     compare.add_argument("old")
     compare.add_argument("new")
@@ -80,27 +82,33 @@ def _plugins(_: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from recclaims.reporting.markdown import Markdown
-    from recclaims.reporting.results import read
+    from recclaims.reporting.results import read, write_atomically
 
-    print(Markdown().render(read(Path(options.results))), end="")
+    reporter = registry().find("reporters", options.format, "--format")
+    text = reporter().render(read(Path(options.results)))
+    if options.output is None:
+        print(text, end="")
+        return 0
+    try:
+        write_atomically(Path(options.output), text)
+    except OSError as error:
+        raise RecclaimsError(f"{options.output}: {error.strerror or error}") from error
     return 0
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from tabulate import tabulate
-
+    from recclaims.reporting import changes as changed
+    from recclaims.reporting import github
     from recclaims.reporting.baseline import compare
     from recclaims.reporting.results import read
 
-    changes = compare(read(Path(options.old)), read(Path(options.new)), options.old)
-    changed = [change for change in changes if change.worse or change.before != change.after]
-    rows = [(c.claim, c.case, c.before, c.after, c.worse or "") for c in changed]
-    if rows:
-        print(tabulate(rows, headers=["claim", "case", "before", "after", "worse"]))
-    worse = sum(change.worse is not None for change in changes)
-    print(f"{len(changes)} cases compared, {len(changed)} changed, {worse} worse.")
-    return 1 if worse else 0
+    new = read(Path(options.new))
+    changes = compare(read(Path(options.old)), new, options.old)
+    print(changed.plain(changes))
+    if github.here():
+        print("\n".join(github.annotate(new, changes)))
+        github.write_summary(new, changes)
+    return 1 if any(change.worse for change in changes) else 0
 
 
 def _doctor(_: argparse.Namespace) -> int:

@@ -303,9 +303,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     session = config.stash[SESSION]
     if session.document is None or session.run is None:
         return
+    from recclaims.reporting import github
+    from recclaims.reporting.baseline import ABSENT, compare
     from recclaims.reporting.terminal import summary
 
     terminalreporter.section("recclaims", "=")
     for line in summary(session.document, session.run, exitstatus, session.baseline is not None):
         terminalreporter.write_line(line)
     terminalreporter.write_line(f"Written to {config.getoption('claims_report')}.")
+    if github.here():
+        changes = None
+        if session.baseline is not None:
+            # Cases of the baseline that were not selected are not gone.
+            found = compare(session.baseline, session.document, "baseline")
+            changes = [change for change in found if change.after != ABSENT]
+        for line in github.annotate(session.document, changes):
+            terminalreporter.write_line(line)
+        github.write_summary(session.document, changes)

@@ -5,30 +5,10 @@ import pytest
 from recclaims.errors import RecclaimsError
 from recclaims.reporting import results, tables
 from recclaims.reporting.baseline import compare, compare_case
+from recclaims.reporting.changes import markdown, plain, sentence
 from recclaims.reporting.markdown import Markdown
 
-
-def case(**changes):
-    return {
-        "claim": "noise", "version": 1, "case": "vbpr-sbert-permuted-toy", "dataset": "toy", "recommender": "vbpr",
-        "treatment": "sbert", "control": "permuted", "metric": "recall@20", "margin": 0.02, "treatment_mean": 0.33,
-        "control_mean": 0.30, "effect": 0.03, "relative_effect": 0.1, "ci": [0.015, 0.045], "p_value": 0.01,
-        "p_adjusted": 0.02, "verdict": "supported", "reason": "Holm p = 0.02", "n_users": 9, "n_seeds": 3,
-        "seconds": 1.0,
-        **changes,
-    }  # fmt: skip
-
-
-def document(*cases):
-    return {
-        "schema": 1, "profile": "quick", "seeds": 3, "mask": "train+valid", "claims": list(cases), "encoders": [],
-        "environment": {"cpu": "x", "device": "cpu", "versions": {"torch": "2"}},
-        "datasets": [{
-            "dataset": "toy", "users": 9, "items": 5, "interactions": 30, "density": 0.66, "items_with_image": 0,
-            "items_with_text": 5, "items_with_both": 0, "items_with_attributes": 0, "split": "random",
-            "relevance": None, "planted": False, "duplicates_dropped": 0,
-        }],
-    }  # fmt: skip
+from .documents import card, case, document, encoder
 
 
 def test_effects_are_relative_to_the_control():
@@ -59,6 +39,12 @@ def test_planted_data_says_so():
     planted = document(case())["datasets"][0] | {"planted": True, "relevance": 4.0}
     assert "planted interactions" in tables.card(planted)
     assert "relevant: ratings from 4" in tables.card(planted)
+
+
+@pytest.mark.parametrize(("speed", "shown"), [(None, ""), (149_421.3, "149,421"), (0.031, "0.031"), (9.96, "10")])
+def test_a_slow_encoder_does_not_stand_still(speed, shown):
+    headers, (row,) = tables.encoder_rows(document(encoders=[encoder(items_per_second=speed)]))
+    assert row[headers.index("items/s")] == shown
 
 
 def test_the_page_keeps_markup_as_text():
@@ -99,6 +85,51 @@ def test_on_another_machine_a_supported_case_may_be_open_while_its_effect_is_in_
     assert compare(old, new, "old")[0].worse
 
 
+@pytest.mark.parametrize(
+    ("said", "effect", "worse"),
+    [
+        ({"direction": "less"}, 0.0, None),
+        ({"direction": "less"}, 0.05, "effect rose to +0.0500, above the baseline's interval (to +0.0450)"),
+        ({"equivalence": True}, 0.05, "effect rose"),
+        ({"equivalence": True}, 0.014, None),  # nearer to zero than it was
+        ({"equivalence": True}, -0.001, "effect fell"),
+        ({"equivalence": False, "direction": "greater"}, 0.05, None),
+    ],
+)
+def test_which_way_is_worse_is_the_claims_to_say(said, effect, worse):
+    change = compare_case(case(), case(effect=effect), said=said)
+    assert (change.worse or "").startswith(worse or "")
+    assert (change.worse is None) is (worse is None)
+    (told,) = compare(document(case()), document(case(effect=effect), statements={"noise": said}), "old")
+    assert told.worse == change.worse
+
+
+def test_a_new_case_is_told_and_is_no_regression():
+    changes = compare(document(case()), document(case(), case(case="other", verdict="contradicted")), "old")
+    assert [(change.before, change.after, change.worse) for change in changes] == [
+        ("supported", "supported", None),
+        ("absent", "contradicted", None),
+    ]
+    assert sentence(changes) == "1 cases compared, 0 changed, 0 worse; 1 new, which nothing is compared with."
+    assert "+10.0 % [+5.0, +15.0]" in plain(changes)
+
+
+def test_what_got_worse_stands_first_and_a_name_cannot_break_its_row():
+    old = document(case(), case(case="a\n::error::x|y", verdict="inconclusive"), case(case="better"))
+    new = copy.deepcopy(old)
+    new["claims"][0]["verdict"] = "contradicted"
+    new["claims"][1]["verdict"] = "contradicted"
+    old["claims"][2]["verdict"] = "inconclusive"
+    changes = compare(old, new, "old")
+    lines = plain(changes).splitlines()
+    assert len(lines) == 2 + 3 + 1
+    assert "a ::error::x|y" in lines[3]
+    assert "better" in lines[4]
+    page = markdown(changes)
+    assert "a ::error::x\\|y" in page
+    assert page.startswith("# Against the baseline\n\n3 cases compared, 3 changed, 2 worse.")
+
+
 def test_compare_finds_a_lost_case_and_nothing_in_equal_runs():
     old = document(case(), case(case="other"))
     assert [change.worse for change in compare(old, copy.deepcopy(old), "old")] == [None, None]
@@ -112,6 +143,8 @@ def test_compare_finds_a_lost_case_and_nothing_in_equal_runs():
         ({"profile": "paper"}, "old: profile is 'paper' there and 'quick' here"),
         ({"seeds": 5}, "old: seeds is 5 there and 3 here"),
         ({"mask": "train"}, "old: mask is 'train' there"),
+        ({"claims": [case(metric="ndcg@20")]}, "'vbpr-sbert-permuted-toy' is in ndcg@20 there and in recall@20 here"),
+        ({"claims": [case(version=2, case="another")]}, "claim 'noise' is version 2 there and 1 here"),
         ({"claims": [case(version=2)]}, "claim 'noise' is version 2 there and 1 here"),
     ],
 )
@@ -120,11 +153,25 @@ def test_unequal_runs_are_refused(change, message):
         compare({**document(case()), **change}, document(case()), "old")
 
 
-def test_another_dataset_of_the_same_name_is_refused():
-    other = document(case())
-    other["datasets"][0]["users"] = 10
-    with pytest.raises(RecclaimsError, match="dataset 'toy' is another one"):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"users": 10}, "users 10; here users 9"),
+        ({"split": "temporal", "relevance": 4.0}, "split temporal, relevance 4.0; here split random, relevance None"),
+        ({"items_with_text": 4}, "items_with_text 4; here items_with_text 5"),
+        ({"planted": True}, "planted True; here planted False"),
+    ],
+)
+def test_another_dataset_of_the_same_name_is_refused(change, message):
+    other = document(case(), datasets=[card(**change)])
+    with pytest.raises(RecclaimsError, match=f"old: dataset 'toy' is another one: {message}"):
         compare(other, document(case()), "old")
+
+
+def test_a_card_that_says_more_is_no_other_dataset():
+    more = document(case(), datasets=[card(licence="free")])
+    assert compare(document(case()), more, "old")[0].worse is None
+    assert compare(more, document(case()), "new")[0].worse is None
 
 
 @pytest.mark.parametrize(
@@ -137,6 +184,12 @@ def test_reading_something_else_is_one_clear_line(tmp_path, content, message):
     with pytest.raises(RecclaimsError, match=message) as caught:
         results.read(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_reference_keeps_the_folders_name_and_not_its_place():
+    assert results.shareable("ml-100k?split=temporal") == "ml-100k?split=temporal"
+    assert results.shareable("data/shop") == "data/shop"
+    assert results.shareable("/home/somebody/shop?relevance=none") == "path/to/shop?relevance=none"
 
 
 def test_the_environment_names_no_place():

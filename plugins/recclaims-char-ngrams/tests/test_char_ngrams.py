@@ -2,6 +2,12 @@ import numpy as np
 from recclaims_char_ngrams import CharNgrams
 
 from recclaims import Item
+from recclaims.testing import EncoderContract
+
+
+class TestContract(EncoderContract):
+    def make(self):
+        return CharNgrams()
 
 
 def test_like_texts_have_like_rows():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from recclaims.hookspecs import hookimpl
+from recclaims.reporting.latex import Latex
 from recclaims.reporting.markdown import Markdown
+from recclaims.reporting.page import Page
+from recclaims.reporting.spreadsheets import CellsCsv, ClaimsCsv
 
 
 @hookimpl
 def recclaims_reporters() -> list[type]:
     """See hookspecs."""
-    return [Markdown]
+    return [Markdown, Page, Latex, ClaimsCsv, CellsCsv]

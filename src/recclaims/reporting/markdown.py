@@ -21,15 +21,16 @@ class Markdown:
         parts = ["# Verdicts", f"{budget}; {tables.counts(document) or 'no case was run'}."]
         for dataset in document["datasets"]:
             parts += [f"## {_escape(dataset['dataset'])}", _escape(tables.card(dataset))]
-            parts.append(_table(*tables.board_rows(document, dataset["dataset"])))
+            parts.append(table(*tables.board_rows(document, dataset["dataset"])))
         for claim in claims:
-            parts += [f"## Claim: {_escape(claim)}", _table(*tables.case_rows(document, claim))]
+            parts += [f"## Claim: {_escape(claim)}", table(*tables.case_rows(document, claim))]
         if document["encoders"]:
-            parts += ["## Encoders", _table(*tables.encoder_rows(document))]
+            parts += ["## Encoders", table(*tables.encoder_rows(document))]
         return "\n\n".join(parts) + "\n"
 
 
-def _table(headers: list[str], rows: list[list[str]]) -> str:
+def table(headers: list[str], rows: list[list[str]]) -> str:
+    """A table of GitHub's kind; what the entries say stays text."""
     return tables.plain(headers, [[_escape(entry) for entry in row] for row in rows], "github")
 
 

@@ -20,6 +20,7 @@ from recclaims.evaluation.ranking import METRICS
 
 if TYPE_CHECKING:
     from recclaims.claims.assess import CaseResult
+    from recclaims.claims.claim import Claim
     from recclaims.claims.run import Run
     from recclaims.runner.cell import CellResult
 
@@ -52,7 +53,28 @@ def build(run: Run) -> dict[str, Any]:
         "claims": [_claim(result) for result in run.judged.values()],
         "cells": [_cell(result, names[result.cell.dataset]) for result in run.outcome.results.values()],
         "encoders": run.encoders,
+        "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
+        "references": {name: shareable(reference) for reference, name in names.items()},
     }
+
+
+def _statement(claim: Claim) -> dict[str, Any]:
+    """What a claim says and who says it, so that a report needs nothing but the document."""
+    return {
+        "version": claim.version,
+        "statement": claim.statement,
+        "source": claim.source,
+        "direction": claim.direction,
+        "equivalence": claim.equivalence,
+    }
+
+
+def shareable(reference: str) -> str:
+    """A dataset's reference without the folders above it: they say whose machine it was, and lead nowhere else."""
+    place, mark, query = reference.partition("?")
+    if Path(place).is_absolute():
+        place = f"path/to/{Path(place).name}"
+    return f"{place}{mark}{query}"
 
 
 def _claim(result: CaseResult) -> dict[str, Any]:
@@ -237,4 +259,6 @@ def read(path: Path) -> dict[str, Any]:
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
         raise RecclaimsError(f"{path}: schema is {schema!r}, this version reads {SCHEMA}")
-    return document
+    # A baseline has neither, and documents written before they were added lack the others.
+    defaults: dict[str, Any] = {"cells": [], "encoders": [], "statements": {}, "references": {}}
+    return defaults | document

@@ -25,6 +25,19 @@ def percent(value: float | None, control_mean: float | None) -> str:
     return f"{100 * value / control_mean:+.1f}"
 
 
+def relative(case: Mapping[str, Any]) -> float | None:
+    """The effect in per cent of the control mean; None where it cannot be said."""
+    mean = case["control_mean"]
+    return 100 * float(case["effect"]) / mean if mean and case["effect"] is not None else None
+
+
+def interval(case: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The ends of the interval in per cent of the control mean; None where an end is open."""
+    mean = case["control_mean"]
+    low, high = (100 * float(bound) / mean if mean and bound is not None else None for bound in case["ci"])
+    return low, high
+
+
 def effect(case: Mapping[str, Any]) -> str:
     """The relative effect with its interval, as `+1.2 % [-0.3, +2.7]`."""
     mean = case["control_mean"]
@@ -111,11 +124,15 @@ def encoder_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]
     ]
     rows = []
     for e in document["encoders"]:
-        speed = "" if e["items_per_second"] is None else f"{e['items_per_second']:,.0f}"
+        speed = "" if e["items_per_second"] is None else _speed(e["items_per_second"])
         sizes = [f"{e[name]:,}" for name in ("items", "dimension")]
         counts = [f"{e[name]:,}" for name in ("imputed", "zero_rows", "duplicate_rows")]
         rows.append([e["encoder"], e["dataset"], *sizes, speed, *counts])
     return headers, rows
+
+
+def _speed(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"  # a slow encoder is not one that stands still
 
 
 def counts(document: Mapping[str, Any]) -> str:

@@ -1,0 +1,66 @@
+"""What GitHub Actions shows of a run: annotations on its page, and the tables in its summary."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from recclaims.reporting import changes as changed
+from recclaims.reporting.baseline import Change
+from recclaims.reporting.markdown import Markdown
+
+#: GitHub shows no more annotations of one kind per step, and takes no longer summary (1 MiB).
+_MOST, _LONGEST = 10, 1_000_000
+_LEVELS = {"inadmissible": "error", "contradicted": "warning", "no_difference": "warning"}
+
+
+def here() -> bool:
+    """Whether this is a step of GitHub Actions."""
+    return os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def annotate(document: Mapping[str, Any], changes: Sequence[Change] | None) -> Iterator[str]:
+    """Yield the lines that GitHub reads from the output.
+
+    Args:
+        document: the run.
+        changes: against the baseline: each regression is an error. None: there is no baseline, and a claim that did
+            not hold is a warning, an inadmissible case an error.
+    """
+    if changes is not None:
+        found = [("error", f"{c.claim}: {c.case}", c.worse) for c in changes if c.worse is not None]
+    else:
+        found = [
+            (_LEVELS[case["verdict"]], f"{case['claim']}: {case['case']}", f"{case['verdict']}: {case['reason']}")
+            for case in document["claims"]
+            if case["verdict"] in _LEVELS
+        ]
+    for level in ("error", "warning"):
+        mine = [(title, message) for other, title, message in found if other == level]
+        shown = mine if len(mine) <= _MOST else mine[: _MOST - 1]
+        for title, message in shown:
+            yield annotation(level, title, message)
+        if len(mine) > len(shown):
+            yield annotation(level, "recclaims", f"{len(mine) - len(shown)} more: see the summary of the run")
+
+
+def annotation(level: str, title: str, message: str) -> str:
+    """One annotation, in GitHub's own escapes."""
+    for mark, code in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        title, message = title.replace(mark, code), message.replace(mark, code)
+    title = title.replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={title}::{message}"
+
+
+def write_summary(document: Mapping[str, Any], changes: Sequence[Change] | None) -> None:
+    """Add the tables to the step's summary, where there is one."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return
+    text = (changed.markdown(changes) + "\n" if changes is not None else "") + Markdown().render(document)
+    if len(text.encode()) > _LONGEST:
+        text = text.encode()[:_LONGEST].decode(errors="ignore").rpartition("\n")[0] + "\n\nThe rest is left out.\n"
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write(text)

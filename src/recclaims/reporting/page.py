@@ -1,0 +1,62 @@
+"""results.html: one page that opens from disk, asks nothing of the network, and can be sorted and filtered."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from markupsafe import Markup
+
+_TEMPLATES = resources.files("recclaims.reporting") / "templates"
+
+
+class Page:
+    """Writes everything that a reader may want of a run as one self-contained HTML file."""
+
+    name = "html"
+    filename = "results.html"
+
+    def render(self, document: Mapping[str, Any]) -> str:
+        """Return the page for a results.json document."""
+        # Here, not above: pytest asks for the reporters while it collects, and drawing takes its time to import.
+        import jinja2
+
+        from recclaims.reporting.view import view
+
+        environment = jinja2.Environment(
+            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
+        script, style = _shipped("page.js"), _shipped("page.css")
+        template = environment.from_string(_shipped("page.html.j2"))
+        return template.render(
+            view(document),
+            style=Markup(style),  # noqa: S704 - ours
+            script=Markup(script),  # noqa: S704 - ours
+            policy=_policy(script, style),
+        )
+
+
+def _shipped(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _policy(script: str, style: str) -> str:
+    """What the page may do: run its own script, use its own style sheet, and nothing else."""
+    return "; ".join(
+        [
+            "default-src 'none'",
+            f"script-src '{_digest(script)}'",
+            f"style-src-elem '{_digest(style)}'",
+            "style-src-attr 'unsafe-inline'",  # the plots colour each line by a style attribute
+            "img-src data:",  # the empty icon, or a browser asks the disk for one
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,35 @@
+"""The pytest command that runs one case again, exactly as it was asked for."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+#: What pytest's -k takes as part of a name, in ASCII: a name is otherwise cut into the pieces between.
+_NAME = re.compile(r"[A-Za-z0-9_:+\-.\[\]\\/]+")
+
+
+def command(document: Mapping[str, Any], case: Mapping[str, Any]) -> str:
+    """Return the shell command for one case of a document.
+
+    The brackets around the name are pytest's own and make the selection exact: without them
+    `bpr-sbert-permuted-toy` would also select the same case on `toy-2`.
+
+    A case that is run alone is a family of one: its interval is the same, its Holm-adjusted p is smaller. Without
+    the `-k` the command runs the whole family.
+    """
+    dataset, treatment = case["dataset"], case["treatment"]
+    parts = ["pytest", "suite", "-m", case["claim"], "-k", selection(case["case"])]
+    parts += ["--claims-data", document.get("references", {}).get(dataset, dataset)]
+    encoder = treatment.split("/")[0]
+    if ":" in encoder:  # an argument: not among the encoders that run by themselves
+        parts += ["--claims-encoder", encoder]
+    parts += ["--claims-profile", document["profile"], "--claims-seeds", str(document["seeds"])]
+    return shlex.join([*parts, "--claims-mask", document["mask"]])
+
+
+def selection(case: str) -> str:
+    """The expression for -k that selects the case of this name."""
+    return " and ".join(_NAME.findall(f"[{case}]"))

@@ -1,0 +1,60 @@
+"""claims.csv and cells.csv: the two lists of results.json, for whatever reads tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class ClaimsCsv:
+    """One row per case."""
+
+    name = "csv"
+    filename = "claims.csv"
+
+    def render(self, document: Mapping[str, Any]) -> str:
+        """Return the rows for a results.json document; the interval becomes two columns."""
+        rows = []
+        for case in document["claims"]:
+            low, high = case["ci"]
+            flat = {key: value for key, value in case.items() if key != "ci"}
+            rows.append(flat | {"ci_low": low, "ci_high": high})
+        first = ("claim", "version", "case", "dataset", "recommender", "treatment", "control", "metric")
+        return _table(rows, first)
+
+
+class CellsCsv:
+    """One row per training, its metrics as columns."""
+
+    name = "csv-cells"
+    filename = "cells.csv"
+
+    def render(self, document: Mapping[str, Any]) -> str:
+        """Return the rows for a results.json document."""
+        rows = []
+        for cell in document["cells"]:
+            flat = {key: value for key, value in cell.items() if key != "metrics"}
+            rows.append(flat | cell["metrics"])
+        return _table(rows, ("dataset", "features", "recommender", "seed"))
+
+
+def _table(rows: Iterable[Mapping[str, Any]], first: Sequence[str]) -> str:
+    """CSV with a column for every key that any row has; empty where a row has none."""
+    rows = list(rows)
+    columns = dict.fromkeys([*first, *(key for row in rows for key in row)])
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(_entry, columns))
+    writer.writerows([_entry(row.get(column)) for column in columns] for row in rows)
+    return file.getvalue()
+
+
+def _entry(value: object) -> object:
+    """A number as it is; a name that a spreadsheet would run as a formula behind an apostrophe."""
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value

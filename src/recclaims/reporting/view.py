@@ -1,0 +1,185 @@
+"""What the page's template gets: the document, arranged; the template only lays it out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from recclaims.reporting import plots, reproduce, tables
+
+Document = Mapping[str, Any]
+Case = Mapping[str, Any]
+
+#: How a verdict is drawn: the same shapes as in the plots, so that colour alone never tells.
+SYMBOLS = {
+    "supported": "●",
+    "contradicted": "✖",
+    "no_difference": "■",
+    "inconclusive": "○",
+    "inadmissible": "◆",
+    "not_run": "□",
+}
+#: The comparison that shows an encoder's gain, the best one first.
+GAINS = (("content", "twin"), ("noise", "permuted"))
+#: A forest plot of more cases than this is opened by whoever wants it: it is longer than two screens.
+LONG = 60
+
+
+def view(document: Document) -> dict[str, Any]:
+    """Arrange a document of results.json for the template."""
+    return {
+        "document": document,
+        "counts": tables.counts(document),
+        "verdicts": {verdict: (SYMBOLS[verdict], tables.SHORT[verdict].lower()) for verdict in tables.SHORT},
+        "claims": [_claim(document, claim, n) for n, claim in enumerate(_distinct(document["claims"], "claim"))],
+        "boards": [_board(document, dataset) for dataset in document["datasets"]],
+        "cases": [_row(document, case) for case in document["claims"]],
+        "choices": {key: _distinct(document["claims"], key) for key in ("claim", "dataset", "recommender", "verdict")},
+        "planted": {dataset["dataset"] for dataset in document["datasets"] if dataset["planted"]},
+        "gains": list(_gains(document)),
+        "encoders": tables.encoder_rows(document),
+        "keywords": _records(document.get("keywords", ())),
+        "environment": list(_environment(document["environment"])),
+    }
+
+
+def _distinct(entries: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+    return list(dict.fromkeys(entry[key] for entry in entries))
+
+
+def _claim(document: Document, claim: str, number: int) -> dict[str, Any]:
+    """A claim, what it says, and its forest plots: one per dataset. `number` makes ids unique on the page."""
+    cases = [case for case in document["claims"] if case["claim"] == claim]
+    said = document.get("statements", {}).get(claim, {})
+    return {
+        "id": claim,
+        "version": cases[0]["version"],
+        "statement": said.get("statement", ""),
+        "source": said.get("source", ""),
+        "claimed": _claimed(said),
+        "margin": 100 * cases[0]["margin"],
+        "metric": cases[0]["metric"],
+        "forests": [
+            _forest(claim, dataset, cases, f"forest-{number}-{n}")
+            for n, dataset in enumerate(_distinct(cases, "dataset"))
+        ],
+    }
+
+
+def _claimed(said: Mapping[str, Any]) -> str:
+    """Where the claim says that the intervals lie; empty for a document that does not say."""
+    if not said:
+        return ""
+    if said.get("equivalence"):
+        return "Claimed: no difference, the whole interval inside the band."
+    side = "right" if said.get("direction", "greater") == "greater" else "left"
+    return f"Claimed: the whole interval to the {side} of zero."
+
+
+def _forest(claim: str, dataset: str, cases: Sequence[Case], name: str) -> dict[str, Any]:
+    mine = [case for case in cases if case["dataset"] == dataset]
+    drawn = [case for case in mine if plots.drawable(case)]
+    label = f"Effects of {len(drawn)} cases of claim {claim} on {dataset}; the table of cases holds the numbers."
+    drawings = {}
+    for layout in ("wide", "narrow") if drawn else ():
+        drawing = plots.forest(drawn, f"{name}-{layout}", label, layout == "narrow")
+        drawings[layout] = Markup(drawing)  # noqa: S704 - escaped by ElementTree
+    left_out = [case for case in mine if not plots.drawable(case)]
+    return {"dataset": dataset, "drawn": len(drawn), "long": len(drawn) > LONG, "left_out": left_out, **drawings}
+
+
+def _board(document: Document, dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """How often each verdict was given, by claim and recommender; and both families side by side."""
+    name = dataset["dataset"]
+    cases = [case for case in document["claims"] if case["dataset"] == name]
+    recommenders = _distinct(cases, "recommender")
+    counted = Counter((case["claim"], case["recommender"], case["verdict"]) for case in cases)
+    rows = [(claim, [(r, _counts(counted, claim, r)) for r in recommenders]) for claim in _distinct(cases, "claim")]
+    return {
+        "dataset": name,
+        "card": list(_card(dataset)),
+        "recommenders": recommenders,
+        "rows": rows,
+        "side_by_side": tables.board_rows(document, name),
+    }
+
+
+def _counts(counted: Counter[tuple[str, str, str]], claim: str, recommender: str) -> list[tuple[str, int]]:
+    return [(verdict, n) for verdict in SYMBOLS if (n := counted[claim, recommender, verdict])]
+
+
+def _card(dataset: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "origin", "planted: simulated, not observed" if dataset["planted"] else "observed"
+    for key, value in dataset.items():
+        if key in {"dataset", "planted"}:
+            continue
+        if key == "density":
+            yield key, f"{100 * value:.2f} %"
+        elif key == "relevance":
+            yield key, "every interaction" if value is None else f"ratings from {value:g}"
+        else:
+            yield key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _row(document: Document, case: Case) -> dict[str, Any]:
+    return {
+        "case": case,
+        "effect": tables.relative(case),
+        "shown": tables.effect(case),
+        "rank": list(SYMBOLS).index(case["verdict"]),
+        "command": reproduce.command(document, case),
+    }
+
+
+def _gains(document: Document) -> Iterator[dict[str, Any]]:
+    """Cost against gain: per dataset, one drawing per recommender that has both."""
+    for number, dataset in enumerate(_distinct(document["encoders"], "dataset")):
+        cases = [c for c in document["claims"] if c["dataset"] == dataset and plots.drawable(c)]
+        pair = next((pair for pair in GAINS if any((c["claim"], c["control"]) == pair for c in cases)), None)
+        costs = {
+            entry["encoder"]: 1000 / entry["items_per_second"]
+            for entry in document["encoders"]
+            if entry["dataset"] == dataset and entry["items_per_second"]
+        }
+        panels: list[tuple[str, Markup]] = []
+        for recommender in _distinct(cases, "recommender"):
+            points = [
+                {"encoder": case["treatment"], "seconds": costs[case["treatment"]], "case": case}
+                for case in cases
+                if (case["claim"], case["control"]) == pair
+                and case["recommender"] == recommender
+                and case["treatment"] in costs
+            ]
+            if points and pair:
+                label = f"Cost of {len(points)} encoders against their gain in {recommender} on {dataset}."
+                drawing = plots.cost_and_gain(points, f"gain-{number}-{len(panels)}", label, f"gain over {pair[1]}, %")
+                panels.append((recommender, Markup(drawing)))  # noqa: S704 - escaped by ElementTree
+        if panels and pair:
+            yield {"dataset": dataset, "claim": pair[0], "control": pair[1], "panels": panels}
+
+
+def _records(records: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]] | None:
+    """A table of flat records, a column for every key that any of them has; None where there are none."""
+    if not records:
+        return None
+    columns = list(dict.fromkeys(key for record in records for key in record))
+    return columns, [[_written(record.get(column)) for column in columns] for record in records]
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _environment(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in environment.items():
+        if key == "versions":
+            yield from value.items()
+        elif value is not None:
+            yield key, str(value)

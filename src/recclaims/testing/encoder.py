@@ -1,0 +1,130 @@
+"""What every encoder must pass."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from recclaims.encoders.extraction import extract
+from recclaims.encoders.features import FeatureReport
+from recclaims.encoders.protocol import MODALITIES, Encoder
+from recclaims.encoders.resolve import requirements
+from recclaims.testing.catalogue import odd_items, plain_items
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from recclaims.datasets.catalogue import Item
+
+_HEAVY = ("torch", "transformers", "sentence_transformers", "torchvision", "recbole", "ray")
+
+
+class EncoderContract:
+    """Subclass it, and say with `make` how your encoder is made; every test then is yours.
+
+    Where `unavailable()` gives a reason, as absent weights, the tests are skipped with that reason.
+
+    Attributes:
+        reads_catalogue: True where a row depends on the other items by design, as with columns that are counted
+            over the catalogue: rows of a part are then not compared.
+        tolerance: how far rows may differ between two runs, relative to the largest entry.
+    """
+
+    reads_catalogue = False
+    tolerance = 1e-4
+
+    def make(self) -> Encoder:
+        """Return a new encoder; required."""
+        raise NotImplementedError(f"{type(self).__name__} must say with `make` how its encoder is made")
+
+    def items(self, folder: Path) -> Sequence[Item]:
+        """Plain items to encode; override it where your encoder needs others, as recorded answers."""
+        return plain_items(folder)
+
+    @pytest.fixture
+    def encoder(self) -> Encoder:
+        """A new encoder; skips where it cannot run here."""
+        encoder = self.make()
+        reason = getattr(encoder, "unavailable", lambda: None)()
+        if reason:
+            pytest.skip(reason)
+        return encoder
+
+    @pytest.fixture
+    def catalogue(self, tmp_path: Path) -> Sequence[Item]:
+        """The plain items."""
+        return self.items(tmp_path)
+
+    def test_it_says_what_it_is(self) -> None:
+        """Name, modality and version are what tables, cases and keys are made of."""
+        encoder = self.make()
+        assert isinstance(encoder, Encoder), "it lacks name, modality, version or encode(items)"
+        for attribute in ("name", "modality", "version"):
+            assert isinstance(getattr(encoder, attribute), str), f"its {attribute} is not a text"
+            assert getattr(encoder, attribute), f"its {attribute} is empty"
+        assert encoder.modality in MODALITIES, f"its modality is none of {', '.join(MODALITIES)}"
+        base = encoder.name.partition(":")[0]
+        assert not set(base) & set("/[]\n\t "), "its name would not do as a part of a case's name"
+        known = {"visual", "textual", "attributes"}
+        assert requirements(encoder) <= known, f"it requires something else than {', '.join(sorted(known))}"
+
+    def test_it_makes_a_finite_row_per_item(self, encoder: Encoder, catalogue: Sequence[Item]) -> None:
+        """What recclaims itself checks: float32, one row per item, nothing NaN or inf."""
+        features = extract(encoder, catalogue)
+        assert features.matrix.shape[0] == len(catalogue)
+        assert features.matrix.dtype == np.float32
+        assert not features.filled.any(), "it left out items that have everything"
+
+    def test_its_rows_can_carry_a_claim(self, encoder: Encoder, catalogue: Sequence[Item]) -> None:
+        """Unlike items have unlike rows: a neighbour list over equal rows is the order of the items."""
+        reason = FeatureReport.of(extract(encoder, catalogue)).inadmissible()
+        assert reason is None, reason
+
+    def test_it_makes_the_same_rows_again(self, encoder: Encoder, catalogue: Sequence[Item]) -> None:
+        """Rows are kept under the version: another run would have made the same ones."""
+        self._assert_alike(extract(encoder, catalogue).matrix, extract(self.make(), catalogue).matrix)
+
+    def test_a_row_stays_with_its_item(self, encoder: Encoder, catalogue: Sequence[Item]) -> None:
+        """The order of the catalogue moves rows and changes none."""
+        straight, reverse = extract(encoder, catalogue).matrix, extract(encoder, catalogue[::-1]).matrix
+        self._assert_alike(straight, reverse[::-1])
+
+    def test_a_row_depends_on_its_item_alone(self, encoder: Encoder, catalogue: Sequence[Item]) -> None:
+        """Padding and batches leave no trace in a row."""
+        if self.reads_catalogue:
+            pytest.skip("its rows depend on the catalogue by design")
+        part = [catalogue[3], catalogue[0]]
+        self._assert_alike(extract(encoder, catalogue).matrix[[3, 0]], extract(encoder, part).matrix)
+
+    def test_it_encodes_odd_items(self, encoder: Encoder, tmp_path: Path) -> None:
+        """Catalogues have bare titles, long and foreign texts, tiny and grey pictures."""
+        odd = odd_items(tmp_path)
+        assert len(extract(encoder, [*self.items(tmp_path), *odd]).matrix) > len(odd)
+        extract(encoder, odd)
+
+    def test_it_leaves_the_items_alone(self, encoder: Encoder, catalogue: Sequence[Item]) -> None:
+        """The next encoder gets the same items."""
+        before = [repr(item) for item in catalogue]
+        extract(encoder, catalogue)
+        assert [repr(item) for item in catalogue] == before
+
+    def test_its_module_imports_nothing_heavy(self) -> None:
+        """The module is imported whenever pytest collects: heavy libraries belong inside `encode`."""
+        module = type(self.make()).__module__
+        code = f"import sys, importlib; importlib.import_module({module!r}); print(*sys.modules)"
+        # The path as it is here, as pytest may have put the module's folder on it.
+        command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        assert done.returncode == 0, done.stderr
+        heavy = sorted(set(_HEAVY) & set(done.stdout.split()))
+        assert not heavy, f"importing {module} imports {', '.join(heavy)}"
+
+    def _assert_alike(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> None:
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=0, atol=self.tolerance * max(float(np.abs(one).max()), 1e-30))

@@ -1,0 +1,123 @@
+"""The LaTeX tables: what they say, and that a LaTeX reads them whatever things are called."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from recclaims.reporting.latex import Latex, escape
+
+from .documents import card, case, document, large, not_run
+from .test_page import hostile
+
+
+def render(*cases, **changes):
+    return Latex().render(document(*cases, **changes))
+
+
+def row(text, start):
+    (found,) = re.findall(rf"^{re.escape(start)} & .*$", text, re.MULTILINE)
+    return found
+
+
+def test_the_best_is_bold_and_differences_are_marked():
+    cases = [
+        case(p_adjusted=0.04),
+        case(control="gaussian", control_mean=0.35, p_adjusted=0.0009, verdict="contradicted"),
+        case(control="uniform", control_mean=0.32, p_adjusted=0.2, verdict="inconclusive"),
+        case(claim="content", control="twin", control_mean=0.329, p_adjusted=0.009, verdict="inadmissible"),
+        not_run(control="constant"),
+    ]
+    text = render(*cases)
+    heads = row(text, "recommender & features & real")
+    assert heads == r"recommender & features & real & twin & permuted & gaussian & uniform & constant \\"
+    assert r"& \multicolumn{1}{c}{content} & \multicolumn{4}{c}{noise} \\" in text
+    assert r"\cmidrule(lr){4-4}\cmidrule(lr){5-8}" in text
+    assert row(text, "vbpr & sbert & 0.3300").split(" & ")[2:] == [
+        "0.3300", r"0.3290$^{\dagger}$", "0.3000$^{*}$", r"\textbf{0.3500}$^{***}$", "0.3200", r"-- \\",
+    ]  # fmt: skip
+
+
+def test_what_prints_alike_is_bold_alike():
+    assert render(case(control_mean=0.330_004)).count(r"\textbf{0.3300}") == 2
+
+
+def test_an_equivalence_that_holds_has_a_mark_of_its_own():
+    said = {"noise": {"version": 1, "statement": "", "source": "", "direction": "greater", "equivalence": True}}
+    assert "0.3000$^{=}$" in render(case(p_adjusted=0.04), statements=said)
+    assert "0.3000$^{*}$" in render(case(p_adjusted=0.04, verdict="contradicted"), statements=said)
+
+
+def test_effects_stand_with_interval_p_and_verdict():
+    text = render(case(p_adjusted=0.0004), not_run(treatment="resnet50"))
+    expected = r"vbpr & sbert & permuted & $+10.0$ & {[$+5.0$, $+15.0$]} & $<$0.001 & supported \\"
+    assert expected in text
+    assert r"vbpr & resnet50 & permuted &  & {} &  & not run \\" in text
+
+
+def test_planted_data_says_so_in_both_tables():
+    text = render(case(), datasets=[card(planted=True)])
+    assert "Recall@20 on toy (planted interactions), mean of 3 replicates" in text
+    assert "Claim noise. On toy (planted interactions): effects" in text
+
+
+def test_metrics_are_not_mixed_in_one_table():
+    text = render(case(), case(metric="ndcg@20", claim="content", control="twin"))
+    assert text.count(r"\begin{tabular}") == 2
+    assert "nDCG@20 on toy" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [
+        ("late_fusion", r"late\_fusion"),
+        (r"50 % \input{x} $y^2$ a&b #1 ~", None),
+        ("é ü", "é ü"),
+        ("星🎬", "{[}U+661F]{[}U+1F3AC]"),
+        ("a\nb", "a b"),
+        ("a--b", "a-{}-b"),
+    ],
+)
+def test_names_are_text(name, printed):
+    text = escape(name)
+    assert printed is None or text == printed
+    commands = re.sub(r"\\(text\w+\{\}|[&%$#_{}])", "", text)
+    assert not set("\\&%$#_~^") & set(commands)
+
+
+@pytest.mark.parametrize("content", [hostile, lambda: large(2, 2), document], ids=["hostile", "large", "empty"])
+def test_environments_close_and_rows_are_as_wide_as_their_table(content):
+    text = Latex().render(content())
+    opened = []
+    for word, name in re.findall(r"\\(begin|end)\{(\w+)\}", text):
+        if word == "begin":
+            opened.append(name)
+        else:
+            assert opened.pop() == name
+    assert not opened
+    for columns, body in re.findall(r"\\begin\{(?:tabular|longtable)\}\{(\w+)\}(.*?)\\end", text, re.DOTALL):
+        rows = [line for line in body.splitlines() if line.endswith(r" \\")]
+        assert rows
+        for line in rows:
+            spanned = sum(int(n) - 1 for n in re.findall(r"\\multicolumn\{(\d)\}", line))
+            assert len(re.findall(r"(?<!\\)&", line)) + 1 + spanned == len(columns), line
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here")
+@pytest.mark.parametrize("content", [hostile, lambda: large(3, 3)], ids=["hostile", "large"])
+def test_latex_reads_it(tmp_path, content):
+    found = content()
+    found["claims"].append(case(treatment="".join(map(chr, range(0x20, 0x17F))), case="every letter", reason=""))
+    for start in ("[2pt]", "*", "-", "🎬"):
+        found["claims"].append(case(recommender=start, dataset="toy", claim=start))
+    (tmp_path / "results.tex").write_text(Latex().render(found), encoding="utf-8")
+    wrapper = r"\documentclass{article}\usepackage{booktabs,longtable}\begin{document}\input{results}\end{document}"
+    (tmp_path / "paper.tex").write_text(wrapper)
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert (tmp_path / "paper.pdf").stat().st_size > 10_000
+    log = (tmp_path / "paper.log").read_text(errors="replace")
+    assert "Missing character" not in log
+    assert "Undefined control sequence" not in log

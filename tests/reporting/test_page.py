@@ -1,0 +1,239 @@
+"""The page as a file: what is in it, what it may do, and that what people call things stays text."""
+
+import base64
+import hashlib
+import re
+import shlex
+from html.parser import HTMLParser
+
+import pytest
+
+from recclaims.reporting import plots
+from recclaims.reporting.page import Page
+from recclaims.reporting.svg import INKS
+
+from .documents import card, case, document, encoder, large, not_run
+
+MARKUP = '<img src="https://example.org/x" onerror="alert(1)"></script><script>alert(2)</script>{{ 7 * 7 }} $x^2$ 🎬'
+
+
+class Parsed(HTMLParser):
+    """A page's elements with their attributes, and the text of each kind of element."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.texts, self._open = [], {}, []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if self._open:
+            self.texts.setdefault(self._open[-1], []).append(data)
+
+    def of(self, tag, **attributes):
+        return [a for t, a in self.elements if t == tag and all(a.get(k) == v for k, v in attributes.items())]
+
+
+def page(*cases, **changes):
+    return Page().render(document(*cases, **changes))
+
+
+def hostile():
+    """A document in which everything that somebody else names is markup."""
+    names = {"dataset": MARKUP, "recommender": MARKUP, "treatment": MARKUP, "control": MARKUP, "claim": MARKUP}
+    cases = [case(**names, case=MARKUP, reason=MARKUP), not_run(**names, case=MARKUP + "2"), case(dataset=MARKUP)]
+    twin = case(dataset=MARKUP, treatment=MARKUP, claim="content", control="twin", recommender=MARKUP)
+    return document(
+        *cases,
+        twin,
+        datasets=[card(dataset=MARKUP, planted=True, split=MARKUP)],
+        encoders=[encoder(encoder=MARKUP, dataset=MARKUP)],
+        statements={MARKUP: {"version": 1, "statement": MARKUP, "source": MARKUP}},
+        keywords=[{MARKUP: MARKUP}],
+        environment={"cpu": MARKUP, "device": "cpu", "versions": {"torch": MARKUP}},
+    )
+
+
+def test_what_people_call_things_stays_text():
+    parsed = Parsed(Page().render(hostile()))
+    assert not parsed.of("img")
+    assert len(parsed.of("script")) == 1
+    assert not [a for _, a in parsed.elements if any(key.startswith("on") for key in a)]
+    assert any(MARKUP in text for text in parsed.texts["h3"])
+    assert any(text.startswith("<img") and "$x^2$" not in text[:20] for text in parsed.texts["text"])  # in the plots
+    assert "49" not in "".join(parsed.texts["h3"])
+
+
+def test_nothing_comes_from_outside():
+    text = Page().render(large(2, 2))
+    for tag, attributes in Parsed(text).elements:
+        for key in ("src", "href", "action", "data", "srcset", "poster"):
+            assert key not in attributes or attributes[key].startswith(("#", "data:,")), (tag, attributes)
+    assert "@import" not in text
+    assert not re.search(r"url\((?!#)", text)
+
+
+def test_the_policy_names_the_script_and_the_style_sheet_that_are_there():
+    text = page(case())
+    (policy,) = [a["content"] for a in Parsed(text).of("meta") if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';")
+    for tag in ("script", "style"):
+        (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+    assert "'unsafe-inline'" not in policy.replace("style-src-attr 'unsafe-inline'", "")
+
+
+@pytest.mark.parametrize("content", [hostile, lambda: large(3, 3)], ids=["hostile", "large"])
+def test_ids_are_unique_and_links_lead_somewhere(content):
+    parsed = Parsed(Page().render(content()))
+    ids = [a["id"] for _, a in parsed.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    targets = {a["href"][1:] for _, a in parsed.elements if a.get("href", "").startswith("#")}
+    targets |= {a["aria-labelledby"] for _, a in parsed.elements if "aria-labelledby" in a}
+    targets |= set(re.findall(r"url\(#([^)]+)\)", Page().render(content())))
+    assert targets <= set(ids)
+
+
+def test_a_row_per_case_with_its_command():
+    parsed = Parsed(page(case(), not_run(case="vbpr-resnet50-permuted-toy", treatment="resnet50")))
+    assert [a["data-verdict"] for a in parsed.of("tr", role="row")[1:]] == ["supported", "not_run"]
+    commands = [shlex.split(text) for text in parsed.texts["code"] if text.startswith("pytest ")]
+    assert [words[words.index("-k") + 1] for words in commands] == [
+        "[vbpr-sbert-permuted-toy]",
+        "[vbpr-resnet50-permuted-toy]",
+    ]
+
+
+def test_the_board_counts_verdicts_and_leads_to_them():
+    cases = [case(), case(control="gaussian", verdict="contradicted"), case(treatment="resnet50")]
+    parsed = Parsed(page(*cases, case(recommender="freedom")))
+    links = {(a["data-recommender"], a["data-verdict"]) for a in parsed.of("a", **{"data-claim": "noise"})}
+    assert links == {("vbpr", "supported"), ("vbpr", "contradicted"), ("freedom", "supported")}
+    assert [text.strip() for text in parsed.texts["a"] if "supported" in text] == ["2 supported", "1 supported"]
+
+
+def test_sections_appear_only_with_what_they_show():
+    bare = page(case())
+    assert 'id="keywords"' not in bare
+    assert 'id="cost"' not in bare
+    full = page(
+        case(claim="content", control="twin"),
+        encoders=[encoder()],
+        keywords=[{"encoder": "sbert", "distinct": 12, "share": 0.123456, "examples": ["a", "b"]}],
+    )
+    assert 'id="cost"' in full
+    assert "<td>0.1235</td><td>a, b</td>" in full
+
+
+def test_a_document_without_cases_or_with_the_baselines_keys_alone_is_a_page():
+    assert "No case was run" in page()
+    slim = {key: value for key, value in document(case()).items() if key not in {"cells", "encoders", "created"}}
+    assert "1 supported" in Page().render({**slim, "encoders": []})
+
+
+def test_planted_data_is_labelled_wherever_it_is_named():
+    shown = page(case(), datasets=[card(planted=True)])
+    assert shown.count('<span class="planted">') == 4  # board, figure, row, card
+    assert '<span class="planted">' not in page(case())
+
+
+def test_a_claim_says_what_it_claims():
+    says = {"version": 1, "statement": "A is B.", "source": "someone", "direction": "greater", "equivalence": False}
+    assert "to the right of zero" in page(case(), statements={"noise": says})
+    assert "to the left of zero" in page(case(), statements={"noise": {**says, "direction": "less"}})
+    equal = page(case(), statements={"noise": {**says, "equivalence": True}})
+    assert "noise: A is B." in equal
+    assert "the whole interval inside the band" in equal
+    assert "zero" not in equal.split("Claimed:")[1].split("</p>")[0]
+
+
+def test_the_same_document_gives_the_same_page():
+    assert Page().render(large(2, 2)) == Page().render(large(2, 2))
+
+
+def test_a_full_run_stays_small():
+    content = large()
+    assert len(content["claims"]) > 1_000
+    assert len(Page().render(content).encode()) < 3_000_000
+
+
+def lines(drawing, colour):
+    """The x of both ends of every line of a colour."""
+    name = colour.replace("_", "-")
+    found = re.findall(rf'd="M ([\d.-]+) [\d.-]+ +L ([\d.-]+) [\d.-]+ +"[^>]*stroke: var\(--{name}\)', drawing)
+    return [(float(left), float(right)) for left, right in found]
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_an_interval_is_drawn_where_it_lies(narrow):
+    drawing = plots.forest([case(), case(effect=-0.03, ci=[-0.06, 0.0], verdict="contradicted")], "f", "label", narrow)
+    ((low, high),) = lines(drawing, "supported")
+    ((other_low, zero),) = lines(drawing, "contradicted")
+    # +5 to +15 % on one side, -20 to 0 % on the other: 3 : 1 : -4.
+    assert (high - zero) / (low - zero) == pytest.approx(3, abs=0.02)
+    assert (other_low - zero) / (low - zero) == pytest.approx(-4, abs=0.02)
+    band = re.search(r'd="M ([\d.]+) [\d.]+ +L ([\d.]+) [^"]*"[^>]*fill: var\(--band\)', drawing)
+    assert (float(band[2]) - zero) / (low - zero) == pytest.approx(0.4, abs=0.02)  # the margin of 2 % against 5 %
+
+
+def test_a_far_effect_leaves_the_near_ones_apart():
+    far = case(effect=1.2, ci=[1.0, 1.4], verdict="no_difference")
+    drawing = plots.forest([case(), far], "f", "label")
+    assert "logarithmic beyond" in drawing
+    ((low, high),) = lines(drawing, "supported")
+    assert high - low > 20
+    assert lines(drawing, "no_difference")[0][0] > high
+
+
+def test_an_open_interval_runs_to_the_edges():
+    drawing = plots.forest([case(ci=[None, None], verdict="inconclusive")], "f", "label")
+    ((low, high),) = lines(drawing, "inconclusive")
+    assert high - low == pytest.approx(plots.WIDE - 290 - 170, abs=1)
+    assert "stroke-dasharray" in drawing
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_long_names_leave_both_arms_to_be_read(narrow):
+    long = case(
+        treatment="late_fusion:attributes+sbert/permuted_within_category", control="weighted_graph_of_many_parts"
+    )
+    drawing = plots.forest([long, case()], "f", "label", narrow)
+    (label,) = re.findall(r">(late[^<]*)<", drawing)
+    assert re.fullmatch(r"late_\S*… vs weig\S*…", label)
+    assert ">sbert vs permuted<" in drawing
+
+
+def test_the_plots_use_no_colour_of_their_own():
+    text = page(case(claim="content", control="twin"), encoders=[encoder()])
+    drawings = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
+    assert "var(--supported)" in drawings
+    assert not set(INKS.values()) & set(re.findall(r"#\w{6}\b", drawings))
+    assert not re.findall(r"(?:fill|stroke): #\w+", drawings)
+
+
+def luminance(colour):
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_text_stands_out_in_light_and_in_dark_mode():
+    style = re.search(r"<style>(.*?)</style>", page(case()), re.DOTALL)[1]
+    modes = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    assert len(modes) == 2
+    for mode in modes:
+        colours = dict(re.findall(r"--([\w-]+): (#\w{6})", mode))
+        words = set(colours) - {"page", "raised", "band", "rule", "line"}
+        assert len(words) == 9
+        for ground in ("page", "raised", "band"):
+            for word in words if ground != "band" else {"text"}:
+                bright, dark = sorted((luminance(colours[ground]), luminance(colours[word])), reverse=True)
+                assert (bright + 0.05) / (dark + 0.05) >= 4.5, (word, ground, colours)

@@ -1,0 +1,211 @@
+"""The page in a real browser, from disk: it is quiet, asks for nothing, sorts, filters, and fits a phone."""
+
+import shutil
+
+import pytest
+
+from recclaims.reporting.page import Page
+
+from .documents import large
+from .test_page import MARKUP, hostile
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser of the system's own; skips where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no browser here: looked for {', '.join(BROWSERS)}")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "results.html"
+    path.write_text(Page().render(large(3, 4)), encoding="utf-8")
+    return path
+
+
+def watch(page):
+    """A list that fills with all that the page says and asks for, besides its own file."""
+    heard = []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("dialog", lambda dialog: (heard.append(dialog.message), dialog.dismiss()))
+    page.on("request", lambda request: request.url.startswith(("data:", "file:")) or heard.append(request.url))
+    return heard
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a file; when the test is over, the page must have been silent and have asked for nothing."""
+    visits = []
+
+    def visit(path, viewport=DESKTOP, **options):
+        context = browser.new_context(viewport=viewport, **options)
+        page = context.new_page()
+        visits.append((context, watch(page)))
+        page.goto(path.as_uri())
+        return page
+
+    yield visit
+    for context, heard in visits:
+        context.close()
+        assert heard == []
+
+
+def test_the_watch_would_notice(browser, tmp_path):
+    path = tmp_path / "loud.html"
+    path.write_text("<img src='http://127.0.0.1:9/x'><script>console.log('said'); nothing()</script>")
+    context = browser.new_context()
+    page = context.new_page()
+    heard = watch(page)
+    page.goto(path.as_uri())
+    context.close()
+    assert "http://127.0.0.1:9/x" in heard
+    assert "said" in heard
+    assert any("nothing is not defined" in message for message in heard)
+
+
+def shown(page, label):
+    """The texts of a column, in the rows that are to be seen, from the top."""
+    return page.locator(f"#table tbody tr:not([hidden]) td[data-label='{label}']").all_text_contents()
+
+
+def choice(page, key):
+    """The control that chooses by a column."""
+    return page.locator(f"#controls select[data-key='{key}']")
+
+
+def effects(page):
+    return [float(text.split(" %")[0]) for text in shown(page, "effect")]
+
+
+def test_it_sorts_by_a_click_and_back(visit, file):
+    page = visit(file)
+    before = effects(page)
+    header = page.locator("th[data-key='effect']")
+    header.get_by_role("button").click()
+    assert header.get_attribute("aria-sort") == "ascending"
+    assert effects(page) == sorted(before) != before
+    header.get_by_role("button").click()
+    assert header.get_attribute("aria-sort") == "descending"
+    assert effects(page) == sorted(before, reverse=True)
+    page.get_by_role("button", name="Reset").click()
+    page.wait_for_function("!document.querySelector('[aria-sort]')")
+    assert effects(page) == before
+
+
+def test_it_sorts_and_filters_by_keyboard_alone(visit, file):
+    page = visit(file)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "search":
+            break
+    page.keyboard.type("encoder-3 TWIN")
+    assert set(shown(page, "treatment")) == {"encoder-3"}
+    assert set(shown(page, "control")) == {"twin"}
+    assert page.locator("#status").inner_text() == "6 of 216 cases"
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "effect, % [95 % interval]":
+            break
+    page.keyboard.press("Space")
+    assert effects(page) == sorted(effects(page))
+    assert page.locator("th[aria-sort=ascending]").count() == 1
+
+
+def test_every_choice_filters(visit, file):
+    page = visit(file)
+    choice(page, "verdict").select_option("contradicted")
+    choice(page, "recommender").select_option("recommender-1")
+    assert set(shown(page, "recommender")) == {"recommender-1"}
+    assert all("contradicted" in text for text in shown(page, "verdict"))
+    assert len(shown(page, "verdict")) > 3
+
+
+def test_the_board_leads_to_its_cases(visit, file):
+    page = visit(file)
+    link = page.locator(".board a.verdict").first
+    count = int("".join(filter(str.isdigit, link.inner_text())))
+    link.click()
+    assert len(shown(page, "verdict")) == count
+    assert page.locator("#status").inner_text() == f"{count} of 216 cases"
+    assert page.url.endswith("#cases")
+
+
+def test_empty_values_stay_last_either_way(visit, tmp_path):
+    path = tmp_path / "results.html"
+    path.write_text(Page().render(hostile()), encoding="utf-8")
+    page = visit(path)
+    button = page.locator("th[data-key='effect']").get_by_role("button")
+    for _ in range(2):
+        button.click()
+        assert [bool(text) for text in shown(page, "effect")] == [True, True, True, False]
+
+
+def test_markup_in_names_is_shown_as_it_is(visit, tmp_path):
+    path = tmp_path / "results.html"
+    path.write_text(Page().render(hostile()), encoding="utf-8")
+    page = visit(path)
+    assert MARKUP in shown(page, "recommender")
+    choice(page, "recommender").select_option(MARKUP)
+    assert set(shown(page, "recommender")) == {MARKUP}
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_it_fits_its_window_and_shows_one_layout_of_each_plot(visit, file, viewport):
+    page = visit(file, viewport)
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    layouts = {name: page.locator(f".{name} svg:visible").count() for name in ("wide", "narrow")}
+    assert sorted(layouts.values()) == [0, 4]
+    assert layouts["narrow" if viewport is PHONE else "wide"] == 4
+    font = page.locator("svg.plot:visible text").first
+    scale = font.evaluate("text => text.getScreenCTM().a")
+    assert 12 * scale >= 11  # pixels: legible
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_a_command_is_shown_whole(visit, file, viewport):
+    page = visit(file, viewport)
+    page.locator("#table summary").first.click()
+    code = page.locator("#table code").first
+    box = code.bounding_box()
+    assert box["x"] + box["width"] <= viewport["width"]
+    assert code.evaluate("code => code.scrollWidth <= code.clientWidth")
+
+
+def test_it_sorts_on_a_phone(visit, file):
+    page = visit(file, PHONE)
+    page.get_by_label("Sort by").select_option("effect down")
+    assert effects(page) == sorted(effects(page), reverse=True)
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_page_and_plots_follow_the_readers_mode(visit, file, scheme, dark):
+    page = visit(file, color_scheme=scheme)
+
+    def brightness(selector, property_):
+        colour = page.locator(selector).first.evaluate(f"e => getComputedStyle(e).{property_}")
+        return sum(int(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]) / 765
+
+    assert (brightness("body", "backgroundColor") < 0.2) is dark
+    assert (brightness(".wide text", "fill") > 0.8) is dark
+
+
+def test_without_scripts_every_case_is_there(visit, file):
+    page = visit(file, java_script_enabled=False)
+    assert page.locator("#table tbody tr").count() == 216
+    assert not page.locator("#controls").is_visible()
