@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: The largest image that is decoded, in pixels: a guard against decompression bombs.
 MAX_PIXELS = 64_000_000
+WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class Item:
     """One item of a catalogue, as an encoder sees it.
 
     `attributes` maps a slot to its values, as in `{"genres": ("Comedy", "Romance")}`; `answers` maps a
-    model and prompt to the raw text that a vision-language model once gave for this item.
+    model and prompt to the raw text that a vision-language model once gave for this item. `backdrop` is the
+    colour (red, green, blue) that shows where the image is transparent.
     """
 
     item_id: str
@@ -30,6 +32,7 @@ class Item:
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
     image_path: Path | None = None
+    backdrop: tuple[int, int, int] = WHITE
 
     def image(self) -> Image | None:
         """Open the image as RGB, or return None where the item has none.
@@ -48,7 +51,7 @@ class Item:
                         f"{self.image_path}: image of item '{self.item_id}' has {picture.width} x "
                         f"{picture.height} pixels; at most {MAX_PIXELS} are decoded"
                     )
-                return picture.convert("RGB")
+                return _opaque(picture, self.backdrop)
         except FileNotFoundError:
             raise DatasetError(f"{self.image_path}: image of item '{self.item_id}' does not exist") from None
         except (
@@ -74,3 +77,14 @@ class Item:
         if modality == "textual":
             return bool(self.text)
         return self.image_path is not None and bool(self.text)
+
+
+def _opaque(picture: Image, backdrop: tuple[int, int, int]) -> Image:
+    """The picture as RGB; what a transparent pixel's own colour is depends on the program that wrote it."""
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    from PIL import Image
+
+    below = Image.new("RGBA", picture.size, backdrop)
+    below.alpha_composite(picture.convert("RGBA"))
+    return below.convert("RGB")
