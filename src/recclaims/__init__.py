@@ -6,6 +6,7 @@ This module is the whole public surface; importing it loads neither torch nor Re
 from recclaims.claims.claim import Case, Claim
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.dataset import Dataset, Interactions
+from recclaims.datasets.parameters import Parameter
 from recclaims.encoders.features import Features
 from recclaims.encoders.protocol import Encoder
 from recclaims.errors import (
@@ -32,6 +33,7 @@ __all__ = [
     "Interactions",
     "Item",
     "NotAvailableError",
+    "Parameter",
     "RecclaimsError",
     "Recommender",
     "StoreError",
