@@ -14,7 +14,7 @@ from recclaims.datasets.planting import LEAST, VERSION, deal, simulate
 from recclaims.resources import shipped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -93,31 +93,37 @@ class Emoji:
 
     def load(self) -> Dataset:
         """Read the catalogue, plant the groups, simulate; see DatasetSource."""
-        settings = self.settings
-        everything = read_items(shipped("fixtures", "emoji", "items.jsonl"))
-        spread = np.arange(settings["items"]) * len(everything) // settings["items"]
-        items, groups = self._planted([everything[i] for i in spread])
+        settings, items, groups = self.settings, self._catalogue(), self.groups()
         users, taken = simulate(groups, settings["dose"], settings["users"], settings["seed"])
         return Dataset(
             name=self.name,
-            items=items,
+            items=[self._showing(item, group) for item, group in zip(items, groups, strict=True)],
             user_ids=[str(user) for user in range(settings["users"])],
             interactions=Interactions(users, taken),
             planted=True,
             parameters={**settings, "simulation": VERSION},
         )
 
-    def _planted(self, items: list[Item]) -> tuple[Sequence[Item], NDArray[np.int64]]:
-        """Items that show their group, and the groups, int64 (n_items,)."""
+    def groups(self) -> NDArray[np.int64]:
+        """The group of each item, int64 (n_items,): what content can tell of taste, and no more."""
         if self.settings["channel"] == "both":
-            kinds = [item.attributes["subcategory"][0] for item in items]
-            return items, np.unique(kinds, return_inverse=True)[1].astype(np.int64)
-        visual = self.settings["channel"] == "visual"
-        groups = deal(len(items), len(BACKDROPS if visual else MAKERS), self.settings["seed"])
-        if visual:
-            return [replace(item, backdrop=BACKDROPS[g]) for item, g in zip(items, groups, strict=True)], groups
-        made = [f"{item.description} {MAKERS[g]}".strip() for item, g in zip(items, groups, strict=True)]
-        return [replace(item, description=text) for item, text in zip(items, made, strict=True)], groups
+            kinds = [item.attributes["subcategory"][0] for item in self._catalogue()]
+            return np.unique(kinds, return_inverse=True)[1].astype(np.int64)
+        marks = BACKDROPS if self.settings["channel"] == "visual" else MAKERS
+        return deal(self.settings["items"], len(marks), self.settings["seed"])
+
+    def _catalogue(self) -> list[Item]:
+        everything = read_items(shipped("fixtures", "emoji", "items.jsonl"))
+        n_items = self.settings["items"]
+        return [everything[i * len(everything) // n_items] for i in range(n_items)]
+
+    def _showing(self, item: Item, group: int) -> Item:
+        """The item, made to show its group where the channel needs that."""
+        if self.settings["channel"] == "visual":
+            return replace(item, backdrop=BACKDROPS[group])
+        if self.settings["channel"] == "textual":
+            return replace(item, description=f"{item.description} {MAKERS[group]}".strip())
+        return item
 
 
 def _short(value: float) -> str:
