@@ -21,7 +21,10 @@ def written(tmp_path, mode, **options):
 @pytest.mark.parametrize("mode", ["RGBA", "P", "LA"])
 def test_transparent_pixels_show_the_backdrop(tmp_path, mode):
     path = written(tmp_path, mode)
-    on_white, on_blue = Item("i", image_path=path).image(), Item("i", image_path=path, backdrop=(0, 0, 255)).image()
+    blue = tmp_path / "blue.png"
+    Image.new("RGB", (9, 9), (0, 0, 255)).save(blue)
+    on_white, on_blue = Item("i", image_path=path).image(), Item("i", image_path=path, backdrop=blue).image()
+    assert on_blue.size == (4, 4)
     assert on_white.mode == on_blue.mode == "RGB"
     assert on_white.getpixel((0, 0)) == (255, 255, 255)
     assert on_blue.getpixel((0, 0)) == (0, 0, 255)
@@ -30,5 +33,5 @@ def test_transparent_pixels_show_the_backdrop(tmp_path, mode):
 
 def test_an_opaque_image_is_left_alone(tmp_path):
     path = written(tmp_path, "RGB")
-    image = Item("i", image_path=path, backdrop=(0, 0, 255)).image()
+    image = Item("i", image_path=path, backdrop=path).image()
     np.testing.assert_array_equal(np.asarray(image), np.asarray(Image.open(path)))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 #: The largest image that is decoded, in pixels: a guard against decompression bombs.
 MAX_PIXELS = 64_000_000
-WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Item:
 
     `attributes` maps a slot to its values, as in `{"genres": ("Comedy", "Romance")}`; `answers` maps a
     model and prompt to the raw text that a vision-language model once gave for this item. `backdrop` is the
-    colour (red, green, blue) that shows where the image is transparent.
+    image that shows where the item's own is transparent, scaled to its size; without one it lies on white.
     """
 
     item_id: str
@@ -32,7 +31,7 @@ class Item:
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
     image_path: Path | None = None
-    backdrop: tuple[int, int, int] = WHITE
+    backdrop: Path | None = None
 
     def image(self) -> Image | None:
         """Open the image as RGB, or return None where the item has none.
@@ -79,12 +78,15 @@ class Item:
         return self.image_path is not None and bool(self.text)
 
 
-def _opaque(picture: Image, backdrop: tuple[int, int, int]) -> Image:
+def _opaque(picture: Image, backdrop: Path | None) -> Image:
     """The picture as RGB; what a transparent pixel's own colour is depends on the program that wrote it."""
     if not picture.has_transparency_data:
         return picture.convert("RGB")
     from PIL import Image
 
-    below = Image.new("RGBA", picture.size, backdrop)
+    below = Image.new("RGBA", picture.size, "white")
+    if backdrop is not None:
+        with Image.open(backdrop) as image:
+            below = image.convert("RGB").resize(picture.size).convert("RGBA")
     below.alpha_composite(picture.convert("RGBA"))
     return below.convert("RGB")

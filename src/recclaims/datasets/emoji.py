@@ -21,17 +21,9 @@ if TYPE_CHECKING:
     from recclaims.datasets.catalogue import Item
 
 N_ITEMS = 857
-#: Behind the icon, where the channel is visual: red, orange, yellow, green, cyan, blue, purple, grey.
-BACKDROPS = (
-    (205, 60, 60),
-    (240, 150, 60),
-    (245, 225, 90),
-    (70, 160, 80),
-    (90, 205, 215),
-    (50, 90, 190),
-    (150, 80, 180),
-    (110, 110, 110),
-)
+#: Behind the icon, where the channel is visual: files in fixtures/emoji/backdrops. Patterns, since what ImageNet
+#: taught a network hardly tells plain colours apart (docs/methods.md).
+BACKDROPS = ("across", "bricks", "checks", "diagonals", "dots", "down", "grain", "rings")
 #: Written into the description, where the channel is textual.
 MAKERS = (
     "Carved from oak by a village carpenter.",
@@ -50,8 +42,8 @@ class Emoji:
 
     The channel says what an item's group is, and so who can see it:
 
-    visual: the colour of the backdrop that is painted behind the icon. Dealt at random, so that no name,
-        description or category can tell it.
+    visual: the patterned backdrop behind the icon. Dealt at random, so that no name, description or category can
+        tell it.
     textual: who made the thing, a sentence in the description. Dealt at random, so that no image can tell it.
     both: what the thing is, its subcategory: the icon shows it and the name says it, as does the category.
 
@@ -120,7 +112,7 @@ class Emoji:
     def _showing(self, item: Item, group: int) -> Item:
         """The item, made to show its group where the channel needs that."""
         if self.settings["channel"] == "visual":
-            return replace(item, backdrop=BACKDROPS[group])
+            return replace(item, backdrop=shipped("fixtures", "emoji", "backdrops", f"{BACKDROPS[group]}.png"))
         if self.settings["channel"] == "textual":
             return replace(item, description=f"{item.description} {MAKERS[group]}".strip())
         return item
