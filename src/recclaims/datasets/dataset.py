@@ -60,6 +60,7 @@ class Dataset:
         planted: True for simulated interactions; tables always say so.
         duplicates_dropped: repeated (user, item) pairs of which only the latest was kept.
         parameters: what simulated interactions were made with, by name.
+        category: the attribute slot that holds an item's category; None: see categories.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Dataset:
     planted: bool = False
     duplicates_dropped: int = 0
     parameters: Mapping[str, object] = field(default_factory=dict)
+    category: str | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -97,9 +99,9 @@ class Dataset:
             parts += [f"{slot}={value}" for slot, values in sorted(item.attributes.items()) for value in values]
             parts += [f"{key}:{answer}" for key, answer in sorted(item.answers.items())]
             digest.update("\0".join(parts).encode() + b"\1")
-            if item.image_path is not None and item.image_path.is_file():
-                digest.update(f"on {item.backdrop}".encode())
-                digest.update(hashlib.sha256(item.image_path.read_bytes()).digest())
+            for label, path in ((b"image", item.image_path), (b"on", item.backdrop)):
+                if path is not None and path.is_file():
+                    digest.update(label + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
     def card(self) -> dict[str, object]:

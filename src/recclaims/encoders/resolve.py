@@ -74,3 +74,18 @@ def requirements_of(name: str, registry: Registry, where: str = "") -> frozenset
     factory = registry.find("encoders", base, where)
     # With an argument, what is needed may depend on it, as for a fusion of other parts.
     return requirements(make_encoder(name, registry) if colon else factory)
+
+
+def block_modalities(name: str, registry: Registry) -> tuple[str, ...]:
+    """The modalities of the blocks of columns that an encoder's features are made of; no weights are loaded.
+
+    One, but for a fusion that puts its parts side by side.
+
+    Raises:
+        UnknownNameError, FeatureError: see make_encoder.
+    """
+    factory = registry.find("encoders", name.partition(":")[0])
+    if not getattr(factory, "side_by_side", False):
+        return (getattr(factory, "modality", ""),)
+    parts: tuple[Encoder, ...] = make_encoder(name, registry).parts  # type: ignore[attr-defined]
+    return tuple(part.modality for part in parts)
