@@ -54,6 +54,11 @@ class Parameter:
             raise DatasetError(f"{where}: {name} is {text}, not {what}{self._range()}")
         return value
 
+    def __str__(self) -> str:
+        """What it does and takes, for people."""
+        takes = ", ".join(self.choices) if self.choices else self._range().strip()
+        return f"{self.says} ({takes}; default {self.default})" if takes else f"{self.says} (default {self.default})"
+
     def _range(self) -> str:
         if self.least is not None and self.most is not None:
             return f" from {self.least:,g} to {self.most:,.10g}"
