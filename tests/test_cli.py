@@ -60,6 +60,11 @@ def test_plugins_lists_what_is_there(capsys):
     assert "sbert" in output
 
 
+def test_plugins_says_what_a_reference_can_set(capsys):
+    main(["plugins"])
+    assert "where content shows (visual, textual, both; default both)" in capsys.readouterr().out
+
+
 def test_encode_keeps_features_and_says_what_they_are(tmp_path, capsys):
     data = write_toy(tmp_path / "data")
     arguments = ["encode", "attributes", "--data", str(data), "--store", str(tmp_path / "store")]

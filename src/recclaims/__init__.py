@@ -7,6 +7,7 @@ from recclaims.claims.case import Case
 from recclaims.claims.claim import Claim
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.dataset import Dataset, Interactions
+from recclaims.datasets.parameters import Parameter
 from recclaims.encoders.features import Features
 from recclaims.encoders.protocol import Encoder
 from recclaims.errors import (
@@ -33,6 +34,7 @@ __all__ = [
     "Interactions",
     "Item",
     "NotAvailableError",
+    "Parameter",
     "RecclaimsError",
     "Recommender",
     "StoreError",

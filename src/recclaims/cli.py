@@ -76,6 +76,13 @@ def _plugins(_: argparse.Namespace) -> int:
     found = registry()
     rows = [(kind.removesuffix("s"), name, origin) for (kind, name), origin in found.origin.items()]
     print(tabulate(rows, headers=["kind", "name", "from"]))
+    settable = [
+        (name, f"?{key}=", str(parameter))
+        for name, factory in found.datasets.items()
+        for key, parameter in getattr(factory, "parameters", {}).items()
+    ]
+    if settable:
+        print("\n" + tabulate(settable, headers=["dataset", "parameter", "what it sets"]))
     for plugin in found.broken:
         print(f"\n{plugin.name} ({plugin.distribution}) did not load: {plugin.error}")
     return 1 if found.broken else 0

@@ -40,7 +40,10 @@ def recclaims_recommenders() -> Sequence[Any]:  # type: ignore[empty-body]
 
 @hookspec
 def recclaims_datasets() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Dataset sources: a `name`, cheap `modalities`, and `load() -> recclaims.Dataset`."""
+    """Dataset sources: a `name`, cheap `modalities`, and `load() -> recclaims.Dataset`.
+
+    `parameters = {"users": recclaims.Parameter(943, "how many", least=1)}`, where `NAME?users=5000` can set some.
+    """
 
 
 @hookspec

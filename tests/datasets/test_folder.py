@@ -130,6 +130,17 @@ def test_content_over_a_base(tmp_path, registry):
     assert data.catalogue_fingerprint != base.catalogue_fingerprint
 
 
+def test_the_manifest_names_the_category(folder, registry):
+    write_items(folder, [{"item_id": item, "colour": ["red"], "maker": [item]} for item in "abc"])
+    assert load(folder, registry).category is None
+    (folder / "dataset.toml").write_text('name = "toy"\ncategory = "colour"\n')
+    assert load(folder, registry).category == "colour"
+    (folder / "dataset.toml").write_text('category = "color"\n')
+    message = "dataset.toml: key 'category': unknown attribute slot 'color'; did you mean 'colour'"
+    with pytest.raises(RecclaimsError, match=message):
+        load(folder, registry)
+
+
 def test_the_reference_changes_the_protocol_and_the_name(folder, registry):
     (folder / "dataset.toml").write_text('name = "toy"\nrelevance = 3\nsplit = "temporal"\n')
     write_table(folder / "interactions.tsv", ["u1 a 5 1", "u1 b 2 2"], "user_id item_id rating timestamp")

@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from typing import ClassVar
 
 import pytest
 
 from recclaims.datasets.movielens import MovieLens100K
+from recclaims.datasets.parameters import Parameter
 from recclaims.datasets.reference import open_source
 from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import Registry
@@ -11,11 +13,18 @@ from recclaims.plugin_manager import Registry
 
 class Sized:
     name = "sized"
-    settings = ("users",)
+    parameters: ClassVar = {
+        "users": Parameter(10, "how many", least=1),
+        "scale": Parameter(1.0, "how large", least=0.5, most=2),
+        "kind": Parameter("any", "which", choices=("any", "none")),
+        "label": Parameter("", "whatever"),
+    }
     modalities = frozenset({"textual"})
 
-    def __init__(self, users="10"):
-        self.users = int(users)
+    def __init__(self, users=10, scale=1.0, kind="any", label=""):
+        if label == "refused":
+            raise ValueError("no such label")
+        self.given = users, scale, kind, label
 
 
 @pytest.fixture
@@ -29,7 +38,15 @@ FAULTS = {
     "ml-100k?split=tempral": "unknown split 'tempral'; did you mean 'temporal'?",
     "ml-100k?relevance=four": "relevance is 'four', neither a number nor 'none'",
     "sized?user=3": "unknown key 'user'; did you mean 'users'?",
-    "sized?users=many": "sized?users=many: invalid literal for int()",
+    "sized?users=many": "sized?users=many: users is 'many', not a whole number of 1 or more",
+    "sized?users=0": "sized?users=0: users is 0, not a whole number of 1 or more",
+    "sized?users=": "users is '', not a whole number",
+    "sized?scale=3": "sized?scale=3: scale is 3, not a number from 0.5 to 2",
+    "sized?scale=inf": "scale is inf, not a number from 0.5 to 2",
+    "sized?kind=non": "sized?kind=non: unknown kind 'non'; did you mean 'none'?",
+    "sized?label=refused": "sized?label=refused: no such label",
+    "sized?users=1&users=2": "sized?users=1&users=2: key 'users' is given twice",
+    "ml-100k?users=3": "ml-100k?users=3: unknown key 'users'",
     "./nowhere": "nowhere: is not a folder",
 }
 
@@ -49,14 +66,18 @@ def test_the_name_carries_what_was_changed(registry):
     assert (changed.strategy, changed.relevance) == ("temporal", None)
 
 
-def test_a_source_takes_its_own_settings(registry):
-    assert open_source("sized?users=7", registry)._source.users == 7
+def test_a_source_takes_its_own_parameters_with_their_types(registry):
+    source = open_source("sized?users=7&scale=2&kind=none&label=a%20b", registry)._source
+    assert source.given == (7, 2.0, "none", "a b")
+    assert [type(value) for value in source.given] == [int, float, str, str]
+    assert open_source("sized", registry)._source.given == (10, 1.0, "any", "")
 
 
 def test_opening_imports_nothing_heavy():
     code = (
         "import sys; from recclaims.plugin_manager import registry; "
-        "from recclaims.datasets.reference import open_source; open_source('ml-100k', registry()).modalities; "
+        "from recclaims.datasets.reference import open_source; "
+        "[open_source(name, registry()).modalities for name in ('ml-100k', 'emoji?dose=1')]; "
         "print({'torch', 'recbole', 'transformers', 'polars', 'pandas', 'PIL'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", code]

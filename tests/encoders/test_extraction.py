@@ -4,9 +4,9 @@ import pytest
 from recclaims.datasets.catalogue import Item
 from recclaims.encoders.attributes import Attributes
 from recclaims.encoders.extraction import extract
-from recclaims.encoders.features import FeatureReport, Features
+from recclaims.encoders.features import Block, FeatureReport, Features
 from recclaims.encoders.fusion import LateFusion
-from recclaims.encoders.resolve import make_encoder, requirements
+from recclaims.encoders.resolve import facts_of, make_encoder, requirements
 from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import Registry, registry
 
@@ -152,6 +152,33 @@ def test_late_fusion_scales_each_part_to_length_one():
     np.testing.assert_allclose(made.matrix, [[0.6, 0.8, 1], [0, 1, 1], [0, 0, 1]])
     assert made.filled.tolist() == [False, False, False]  # item 2 has its left half
     assert made.modality == "multimodal"
+
+
+def test_late_fusion_says_which_columns_are_whose():
+    items = [Item(str(i)) for i in range(3)]
+    left, right = Part("left", np.ones((3, 2)), "012"), Part("right", np.ones((3, 1)), "01")
+    right.modality = "visual"
+    made = extract(fusion(left, right), items)
+    assert made.blocks == (Block("left", "textual", 2), Block("right", "visual", 1))
+    assert extract(left, items).blocks == ()
+
+
+def test_a_fusion_that_mixes_columns_has_no_blocks():
+    items = [Item("0"), Item("1")]
+    fused = fusion(*(Part(name, [[1.0, 2.0], [2.0, 3.0]], "01") for name in ("left", "right")))
+    fused.fuse = sum
+    with pytest.raises(FeatureError, match="its parts lie side by side, but 4 columns became 2"):
+        extract(fused, items)
+    fused.side_by_side = False
+    assert extract(fused, items).blocks == ()
+
+
+def test_the_modalities_of_blocks_are_known_before_anything_is_encoded():
+    assert facts_of("sbert:no-such-model", registry()).blocks == ("textual",)
+    assert facts_of("late_fusion", registry()).blocks == ("visual", "textual")
+    assert facts_of("late_fusion:attributes+sbert", registry()).blocks == ("textual", "textual")
+    with pytest.raises(UnknownNameError, match="did you mean 'sbert'"):
+        facts_of("late_fusion:attributes+sbrt", registry()).blocks
 
 
 def test_late_fusion_takes_kept_parts():

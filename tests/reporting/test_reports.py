@@ -37,7 +37,9 @@ def test_both_families_stand_in_one_row():
 
 def test_planted_data_says_so():
     planted = document(case())["datasets"][0] | {"planted": True, "relevance": 4.0}
-    assert "planted interactions" in tables.card(planted)
+    assert "planted interactions; " in tables.card(planted)
+    with_parameters = planted | {"parameters": {"dose": 0.5, "channel": "visual"}}
+    assert "planted interactions (dose 0.5, channel visual); " in tables.card(with_parameters)
     assert "relevant: ratings from 4" in tables.card(planted)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recclaims.encoders.noise import CONTROLS
+from recclaims.encoders.resolve import make_encoder
 from recclaims.errors import NotAvailableError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.plugin_manager import load
@@ -62,6 +64,9 @@ VARIANTS = {
     "features": lambda p, c: p.cell_recipe(dataclasses.replace(c, features="sbert")),
     "control": lambda p, c: p.cell_recipe(dataclasses.replace(c, control="permuted")),
     "another control": lambda p, c: p.cell_recipe(dataclasses.replace(c, control="gaussian")),
+    "control that reads categories": lambda p, c: p.cell_recipe(
+        dataclasses.replace(c, control="permuted_within_category")
+    ),
     "twin": lambda p, c: p.cell_recipe(dataclasses.replace(c, features=None, twin="twin")),
     "recommender": lambda p, c: p.cell_recipe(dataclasses.replace(c, recommender="freedom")),
     "split": lambda p, c: p.cell_recipe(dataclasses.replace(c, dataset=c.dataset + "?split=temporal")),
@@ -91,6 +96,31 @@ def test_versions_of_encoder_recommender_and_libraries_are_in_the_key(pipeline, 
     monkeypatch.undo()
     monkeypatch.setattr("recclaims.runner.pipeline.library_version", lambda name: "0")
     assert key_of("cells", pipeline.cell_recipe(cell)) != before
+
+
+def test_the_category_slot_is_in_the_key_of_the_control_that_reads_it(pipeline, data):
+    cells = [Cell(data, "vbpr", "attributes", control) for control in ("permuted_within_category", "permuted")]
+    before = [key_of("cells", pipeline.cell_recipe(cell)) for cell in cells]
+    pipeline._datasets[data] = dataclasses.replace(pipeline.dataset(data), category="another")
+    after = [key_of("cells", pipeline.cell_recipe(cell)) for cell in cells]
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+
+
+def test_controls_get_what_they_need(pipeline):
+    """With 40 emoji whose pictures and categories are known, every control gives another result."""
+    if unavailable := make_encoder("efficientnet-lite0", pipeline.registry).unavailable():
+        pytest.skip(unavailable)
+    data, encoder = "emoji?items=40&users=60&dose=1", "late_fusion:efficientnet-lite0+attributes"
+    made = {control: pipeline.train(Cell(data, "content-knn", encoder, control)) for control in (None, *CONTROLS)}
+    assert len({result.per_user["ndcg@20"].tobytes() for result in made.values()}) == len(CONTROLS) + 1
+
+
+def test_a_control_that_does_not_apply_is_not_run(pipeline, data):
+    cell = Cell(data, "vbpr", "attributes", "permuted_per_modality")
+    failure = local.run(pipeline, [cell]).failures[cell]
+    assert failure.missing
+    assert failure.reason == "control 'permuted_per_modality' needs features of at least two modalities side by side"
 
 
 def test_what_does_not_matter_is_not_in_the_key(pipeline, data):

@@ -10,7 +10,16 @@ NOISE = Claim(
     version=1,
     statement="Real features beat noise of the same shape.",
     source="arXiv 2508.04571, RQ1: the gain comes from content, not from capacity",
-    controls=("permuted", "gaussian"),
+    controls=(
+        "permuted",
+        "permuted_per_modality",
+        "permuted_within_category",
+        "gaussian",
+        "gaussian_covariance",
+        "uniform",
+        "isotropic",
+        "constant",
+    ),
 )
 CONTENT = Claim(
     id="content",

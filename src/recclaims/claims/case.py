@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from recclaims.claims.claim import REAL, Claim
 from recclaims.encoders.noise import CONTROLS
-from recclaims.encoders.resolve import facts_of
+from recclaims.encoders.resolve import EncoderFacts, facts_of
 from recclaims.errors import UnknownNameError
 from recclaims.runner.cell import Cell
 
@@ -118,35 +118,43 @@ def cases(
                 continue
             if recommender.reads == "sets" and found.representation != "sets":
                 continue
-            for treatment, control, arms in _comparisons(claim, recommender, encoder, registry):
+            reads = _Reading(recommender, encoder, found, source)
+            for treatment, control, arms in reads.comparisons(claim, registry):
                 yield Case(claim, reference, source.name, recommender.name, treatment, control, arms)
 
 
-def _comparisons(
-    claim: Claim, recommender: Recommender, encoder: str, registry: Registry
-) -> Iterator[tuple[str, str, tuple[Arm, Arm]]]:
-    for treatment in claim.treatments:
-        noise = None if treatment == REAL else treatment
-        if noise and not _readable(noise, recommender):
-            continue
-        label = f"{encoder}/{noise}" if noise else encoder
-        for control in claim.controls:
-            other = _control_arm(control, recommender, encoder, registry)
-            if other is not None:
-                yield label, control, (Arm(recommender.name, encoder, noise), other)
+@dataclass(frozen=True)
+class _Reading:
+    """A recommender that reads an encoder's features of a dataset."""
 
+    recommender: Recommender
+    encoder: str
+    facts: EncoderFacts
+    source: DatasetSource
 
-def _control_arm(control: str, recommender: Recommender, encoder: str, registry: Registry) -> Arm | None:
-    """The arm that a control's name means for a recommender; None where it means nothing."""
-    if control in CONTROLS:
-        return Arm(recommender.name, encoder, noise=control) if _readable(control, recommender) else None
-    if control in recommender.twins:
-        return Arm(recommender.name, twin=control)
-    return Arm(control) if control in registry.recommenders else None
+    def comparisons(self, claim: Claim, registry: Registry) -> Iterator[tuple[str, str, tuple[Arm, Arm]]]:
+        """What people call both arms, and the arms."""
+        for treatment in claim.treatments:
+            noise = None if treatment == REAL else treatment
+            if noise and not self._fits(noise):
+                continue
+            label = f"{self.encoder}/{noise}" if noise else self.encoder
+            for control in claim.controls:
+                other = self._control(control, registry)
+                if other is not None:
+                    yield label, control, (Arm(self.recommender.name, self.encoder, noise), other)
 
+    def _control(self, control: str, registry: Registry) -> Arm | None:
+        """The arm that a control's name means here; None where it means nothing."""
+        if control in CONTROLS:
+            return Arm(self.recommender.name, self.encoder, noise=control) if self._fits(control) else None
+        if control in self.recommender.twins:
+            return Arm(self.recommender.name, twin=control)
+        return Arm(control) if control in registry.recommenders else None
 
-def _readable(noise: str, recommender: Recommender) -> bool:
-    return recommender.reads != "sets" or CONTROLS[noise].keeps_sets
+    def _fits(self, noise: str) -> bool:
+        has_categories = "attributes" in self.source.modalities
+        return CONTROLS[noise].unfit(self.facts.blocks, has_categories, self.recommender.reads) is None
 
 
 def _check(claim: Claim, registry: Registry) -> None:

@@ -21,7 +21,8 @@ class Item:
     """One item of a catalogue, as an encoder sees it.
 
     `attributes` maps a slot to its values, as in `{"genres": ("Comedy", "Romance")}`; `answers` maps a
-    model and prompt to the raw text that a vision-language model once gave for this item.
+    model and prompt to the raw text that a vision-language model once gave for this item. `backdrop` is the
+    image that shows where the item's own is transparent, scaled to its size; without one it lies on white.
     """
 
     item_id: str
@@ -30,6 +31,7 @@ class Item:
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
     image_path: Path | None = None
+    backdrop: Path | None = None
 
     def image(self) -> Image | None:
         """Open the image as RGB, or return None where the item has none.
@@ -48,7 +50,7 @@ class Item:
                         f"{self.image_path}: image of item '{self.item_id}' has {picture.width} x "
                         f"{picture.height} pixels; at most {MAX_PIXELS} are decoded"
                     )
-                return picture.convert("RGB")
+                return _opaque(picture, self.backdrop)
         except FileNotFoundError:
             raise DatasetError(f"{self.image_path}: image of item '{self.item_id}' does not exist") from None
         except (
@@ -74,3 +76,17 @@ class Item:
         if modality == "textual":
             return bool(self.text)
         return self.image_path is not None and bool(self.text)
+
+
+def _opaque(picture: Image, backdrop: Path | None) -> Image:
+    """The picture as RGB; what a transparent pixel's own colour is depends on the program that wrote it."""
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    from PIL import Image
+
+    below = Image.new("RGBA", picture.size, "white")
+    if backdrop is not None:
+        with Image.open(backdrop) as image:
+            below = image.convert("RGB").resize(picture.size).convert("RGBA")
+    below.alpha_composite(picture.convert("RGBA"))
+    return below.convert("RGB")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -59,6 +59,8 @@ class Dataset:
         given_split: int8 (n,), 0 train, 1 valid, 2 test, where the data came already split; else None.
         planted: True for simulated interactions; tables always say so.
         duplicates_dropped: repeated (user, item) pairs of which only the latest was kept.
+        parameters: what simulated interactions were made with, by name.
+        category: the attribute slot that holds an item's category; None: see categories.
     """
 
     name: str
@@ -70,10 +72,12 @@ class Dataset:
     given_split: NDArray[np.int8] | None = None
     planted: bool = False
     duplicates_dropped: int = 0
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    category: str | None = None
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the interactions and the ids behind them: what a split and a cell depend on."""
+        """SHA-256 of the interactions, the ids behind them and their parameters: what a split and a cell depend on."""
         digest = hashlib.sha256()
         for name, column in self.interactions.columns():
             digest.update(f"{name} {column.dtype} {len(column)}\n".encode())
@@ -82,6 +86,8 @@ class Dataset:
             digest.update(text.encode() + b"\0")
         if self.given_split is not None:
             digest.update(self.given_split.tobytes())
+        for key, value in sorted(self.parameters.items()):
+            digest.update(f"{key}={value!r}\n".encode())
         return digest.hexdigest()
 
     @cached_property
@@ -93,8 +99,9 @@ class Dataset:
             parts += [f"{slot}={value}" for slot, values in sorted(item.attributes.items()) for value in values]
             parts += [f"{key}:{answer}" for key, answer in sorted(item.answers.items())]
             digest.update("\0".join(parts).encode() + b"\1")
-            if item.image_path is not None and item.image_path.is_file():
-                digest.update(hashlib.sha256(item.image_path.read_bytes()).digest())
+            for label, path in ((b"image", item.image_path), (b"on", item.backdrop)):
+                if path is not None and path.is_file():
+                    digest.update(label + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
     def card(self) -> dict[str, object]:
@@ -113,6 +120,7 @@ class Dataset:
             "split": "given" if self.given_split is not None else self.strategy,
             "relevance": self.relevance,
             "planted": self.planted,
+            "parameters": dict(self.parameters),
             "duplicates_dropped": self.duplicates_dropped,
         }
 
@@ -124,6 +132,9 @@ class DatasetSource(Protocol):
         name: the dataset's name in tables and case names.
         modalities: what its items can carry, a subset of {"visual", "textual", "attributes"}, known
             without reading the interactions.
+
+    What registers a source may declare `parameters`, a mapping from names to Parameter; it is then called with
+    those that a reference sets, and the source's own name says what they are.
     """
 
     name: str

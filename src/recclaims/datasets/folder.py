@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "relevance": (int, float),
     "split": str,
     "modalities": list,
+    "category": str,
 }
 
 
@@ -75,9 +77,21 @@ class FolderDataset:
         items = read_items(self.items_path)
         base = self._base()
         if base:
-            return self._over(base, items)
-        table, where = self._interactions()
-        return self.protocol.applied_to(assemble(self.name, items, table, where))
+            dataset = self._over(base, items)
+        else:
+            table, where = self._interactions()
+            dataset = assemble(self.name, items, table, where)
+        return self.protocol.applied_to(self._categorised(dataset))
+
+    def _categorised(self, dataset: Dataset) -> Dataset:
+        """The dataset with the category slot that dataset.toml names."""
+        slot = self.manifest.get("category")
+        if slot is None:
+            return dataset
+        slots = {slot for item in dataset.items for slot in item.attributes}
+        if slot not in slots:
+            raise UnknownNameError.of("attribute slot", slot, slots, f"{self.path / MANIFEST}: key 'category'")
+        return replace(dataset, category=slot)
 
     def _base(self) -> DatasetSource | None:
         from recclaims.datasets.reference import open_source
@@ -92,8 +106,6 @@ class FolderDataset:
 
     def _over(self, source: DatasetSource, items: list[Item]) -> Dataset:
         """The base's interactions with this folder's items; a base item that is not here keeps what it had."""
-        from dataclasses import replace
-
         base = source.load()
         mine = {item.item_id: item for item in items}
         strangers = [item_id for item_id in mine if item_id not in {item.item_id for item in base.items}]
@@ -102,8 +114,7 @@ class FolderDataset:
             raise DatasetError(
                 f"{self.items_path}: {len(strangers):,} items are not in the base '{base.name}': {shown}"
             )
-        laid = replace(base, name=self.name, items=[mine.get(item.item_id, item) for item in base.items])
-        return self.protocol.applied_to(laid)
+        return replace(base, name=self.name, items=[mine.get(item.item_id, item) for item in base.items])
 
     def _interactions(self) -> tuple[pl.DataFrame, str]:
         import polars as pl

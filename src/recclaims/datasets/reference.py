@@ -1,4 +1,7 @@
-"""References to datasets, as `--claims-data` takes them: `ml-100k`, `ml-100k?split=temporal`, `path/to/folder`."""
+"""References to datasets, as `--claims-data` takes them.
+
+`ml-100k`, `ml-100k?split=temporal`, `emoji?users=5000&dose=0.5&channel=visual`, `path/to/folder`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from recclaims.datasets import protocol
 from recclaims.datasets.folder import FolderDataset
+from recclaims.datasets.parameters import read_parameters
 from recclaims.datasets.protocol import Protocol
 from recclaims.errors import DatasetError, UnknownNameError
 
@@ -37,7 +41,8 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
     """Find what a reference refers to; nothing is read but a folder's manifest.
 
     `?key=value&key=value` sets `split` (random, temporal) and `relevance` (a rating, or none) of any dataset,
-    and whatever else a registered source takes as keyword arguments.
+    and the parameters that a registered source declares (`parameters`, a mapping from names to Parameter): it is
+    called with them. Its own `name` then says in tables and case names what they are.
 
     Args:
         reference: what to find.
@@ -49,26 +54,36 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
         DatasetError: the folder is not a dataset.
     """
     name, _, query = reference.partition("?")
-    settings = dict(parse_qsl(query, keep_blank_values=True))
+    settings = _settings(query, reference)
     changes = Protocol.parse(settings, reference)
+    common = {key: value for key, value in settings.items() if key in protocol.KEYS}
     own = {key: value for key, value in settings.items() if key not in protocol.KEYS}
+    suffix = "?" + "&".join(f"{key}={value}" for key, value in common.items()) if common else ""
     if name in registry.datasets:
-        return _Named(_made(registry, name, own, reference), reference, changes)
+        source = _made(registry, name, own, reference)
+        return _Named(source, source.name + suffix, changes)
     if os.sep in name or Path(name).is_dir():
         for key in own:
             raise UnknownNameError.of("key", key, protocol.KEYS, reference)
-        return FolderDataset(Path(name), registry, changes, f"?{query}" if query else "")
+        return FolderDataset(Path(name), registry, changes, suffix)
     raise UnknownNameError.of("dataset", name, [*registry.datasets, "a folder's path"], where)
+
+
+def _settings(query: str, reference: str) -> dict[str, str]:
+    """The keys and values of a reference; one that is given twice could mean either."""
+    settings: dict[str, str] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        if key in settings:
+            raise DatasetError(f"{reference}: key '{key}' is given twice")
+        settings[key] = value
+    return settings
 
 
 def _made(registry: Registry, name: str, own: dict[str, str], reference: str) -> DatasetSource:
     factory = registry.datasets[name]
-    known = getattr(factory, "settings", ())
-    for key in own:
-        if key not in known:
-            raise UnknownNameError.of("key", key, [*protocol.KEYS, *known], reference)
+    given = read_parameters(getattr(factory, "parameters", {}), own, protocol.KEYS, reference)
     try:
-        source: DatasetSource = factory(**own)
+        source: DatasetSource = factory(**given)
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{reference}: {error}") from error
     return source

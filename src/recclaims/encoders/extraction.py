@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.datasets.catalogue import Item
-from recclaims.encoders.features import Features
+from recclaims.encoders.features import Block, Features
 from recclaims.encoders.protocol import Encoder
 from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError, one_line
 
@@ -30,7 +30,8 @@ def extract(
     """Encode the items that have the encoder's modality and fill the rows of the others.
 
     A composite encoder (with `parts` and `fuse`) is extracted part by part, each part imputing for itself; an
-    item counts as imputed where every part was.
+    item counts as imputed where every part was. With `side_by_side` it promises that `fuse` keeps each part's
+    columns together, in the order of the parts.
 
     Args:
         encoder: what encodes. Its optional `covers(item) -> bool` says which items it can encode; otherwise
@@ -54,7 +55,9 @@ def extract(
         matrix = _checked(fused, items, encoder)
         filled = np.logical_and.reduce([features.filled for features in found])
         total = seconds + sum(features.seconds for features in found)
-        return Features(encoder.name, encoder.modality, matrix, filled, imputation, total)
+        return Features(
+            encoder.name, encoder.modality, matrix, filled, imputation, total, _blocks(encoder, found, matrix)
+        )
     covers: Callable[[Item], bool] = getattr(encoder, "covers", lambda item: item.has(encoder.modality))
     covered = np.array(_timed(encoder, lambda these: [bool(covers(item)) for item in these], items)[0], dtype=bool)
     sent = [item for item, is_covered in zip(items, covered, strict=True) if is_covered]
@@ -68,6 +71,19 @@ def extract(
     matrix[covered] = rows
     matrix[~covered] = IMPUTATIONS[imputation](rows)
     return Features(encoder.name, encoder.modality, matrix, ~covered, imputation, seconds)
+
+
+def _blocks(encoder: Encoder, parts: Sequence[Features], matrix: NDArray[np.float32]) -> tuple[Block, ...]:
+    if not getattr(encoder, "side_by_side", False):
+        return ()
+    blocks = tuple(Block(part.encoder, part.modality, part.matrix.shape[1]) for part in parts)
+    width = sum(block.width for block in blocks)
+    if width != matrix.shape[1]:
+        raise FeatureError(
+            f"encoder '{encoder.name}' says that its parts lie side by side, but {width:,} columns became "
+            f"{matrix.shape[1]:,}"
+        )
+    return blocks
 
 
 def _timed(encoder: Encoder, function: Callable[..., object], argument: object) -> tuple[object, float]:

@@ -15,6 +15,15 @@ MOST_ALIKE = 0.5
 
 
 @dataclass(frozen=True)
+class Block:
+    """Columns of a feature matrix that one encoder made: a part of a fusion that puts parts side by side."""
+
+    encoder: str
+    modality: str
+    width: int
+
+
+@dataclass(frozen=True)
 class Features:
     """What an encoder made of a catalogue.
 
@@ -25,6 +34,7 @@ class Features:
         filled: bool (n_items,), the rows that were imputed because their item lacks the modality.
         imputation: the policy that filled them ("mean").
         seconds: wall-clock time of encoding, loading the weights included.
+        blocks: what the columns are made of, in order; empty where they cannot be told apart.
     """
 
     encoder: str
@@ -33,6 +43,7 @@ class Features:
     filled: NDArray[np.bool_]
     imputation: str = "mean"
     seconds: float = 0.0
+    blocks: tuple[Block, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class LateFusion:
     """
 
     name, modality = "late_fusion", "multimodal"
+    side_by_side = True
     requires: frozenset[str] = frozenset({"visual", "textual"})
 
     def __init__(self, parts: str = "") -> None:
@@ -45,7 +46,7 @@ class LateFusion:
     @property
     def version(self) -> str:
         """The fusion's own version and those of its parts."""
-        return "1;" + ";".join(f"{part.name}={part.version}" for part in self.parts)
+        return "2;" + ";".join(f"{part.name}={part.version}" for part in self.parts)
 
     def unavailable(self) -> str | None:
         """Why the first part that cannot run cannot."""

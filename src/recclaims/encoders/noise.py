@@ -1,18 +1,21 @@
 """Controls: what replaces real features, so that a claim about content can fail.
 
-Each is a function of a matrix and a seed, and says what it preserves. Adding one is a function and a line in
-CONTROLS.
+Each is a function of a matrix, a seed and what it declares to need, and says what it preserves. Adding one is a
+function (in permutations or draws) and a line in CONTROLS.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.errors import UnknownNameError
+from recclaims.encoders.draws import constant, gaussian, gaussian_covariance, isotropic, uniform
+from recclaims.encoders.features import Block
+from recclaims.encoders.permutations import permuted, permuted_per_modality, permuted_within_category
+from recclaims.errors import NotAvailableError, UnknownNameError
 
 Matrix = NDArray[np.float32]
 
@@ -24,42 +27,57 @@ class Control:
     Attributes:
         name: what tables and case names call it.
         version: part of every key; changes with the numbers.
-        apply: (matrix float32 (n, d), seed) -> matrix of the same shape and type.
+        draw: (matrix float32 (n, d), seed, what it needs by name) -> matrix of the same shape and type.
         preserves: what of the real features is left.
         keeps_sets: whether rows of 0 and 1 stay such rows.
+        needs: "blocks" (of columns, by modality) or "categories" (of items).
     """
 
     name: str
     version: str
-    apply: Callable[[Matrix, int], Matrix]
+    draw: Callable[..., Matrix]
     preserves: str
     keeps_sets: bool = False
+    needs: str | None = None
 
+    def unfit(self, modalities: Collection[str], has_categories: bool, reads: str = "any") -> str | None:
+        """Why this control cannot be made of such features, or None.
 
-def permuted(matrix: Matrix, seed: int) -> Matrix:
-    """Give every item the features of another, by one random permutation of the rows.
+        Args:
+            modalities: of the blocks of columns that the features are made of (EncoderFacts.blocks).
+            has_categories: whether the catalogue says anything to group items by.
+            reads: what the recommender reads: "any" features, or "sets".
+        """
+        if reads == "sets" and not self.keeps_sets:
+            return f"control '{self.name}' does not leave rows of 0 and 1"
+        if self.needs == "blocks" and len(set(modalities)) < 2:
+            return f"control '{self.name}' needs features of at least two modalities side by side"
+        if self.needs == "categories" and not has_categories:
+            return f"control '{self.name}' needs items of at least two categories"
+        return None
 
-    Preserves the set of rows, so all marginals, norms, covariance and the shape of the neighbour graph;
-    destroys only whose row is whose. The strictest single control.
-    """
-    return matrix[_random(seed, 0x9E1).permutation(len(matrix))]
+    def apply(
+        self, matrix: Matrix, seed: int, blocks: Sequence[Block] = (), categories: NDArray[np.int64] | None = None
+    ) -> Matrix:
+        """Make the features that stand in for `matrix`.
 
+        Args:
+            matrix: float32 (n, d), left as it is.
+            seed: the replicate.
+            blocks: what the columns are made of, in order (Features.blocks).
+            categories: int64 (n,), the category of each item (datasets.categories), or None.
 
-def gaussian(matrix: Matrix, seed: int) -> Matrix:
-    """Draw every entry from a normal distribution with its column's mean and standard deviation.
-
-    Preserves the mean and variance of each dimension; destroys the correlation of dimensions, the
-    distribution of norms and the neighbour graph.
-    """
-    drawn = _random(seed, 0x6A5).standard_normal(matrix.shape, dtype=np.float32)
-    mean, deviation = matrix.mean(axis=0, dtype=np.float64), matrix.std(axis=0, dtype=np.float64)
-    made: Matrix = drawn * deviation.astype(np.float32) + mean.astype(np.float32)
-    return made
-
-
-def _random(seed: int, stream: int) -> np.random.Generator:
-    # A stream of its own: the same seed also draws splits, weights and samples.
-    return np.random.default_rng([seed, stream])
+        Raises:
+            NotAvailableError: this control does not apply; see unfit.
+        """
+        reason = self.unfit([block.modality for block in blocks], categories is not None)
+        if reason:
+            raise NotAvailableError(reason)
+        if self.needs == "blocks":
+            return self.draw(matrix, seed, blocks)
+        if self.needs == "categories":
+            return self.draw(matrix, seed, categories)
+        return self.draw(matrix, seed)
 
 
 CONTROLS = {
@@ -68,7 +86,27 @@ CONTROLS = {
         Control(
             "permuted", "1", permuted, "the set of rows: marginals, norms, covariance, graph shape", keeps_sets=True
         ),
+        Control(
+            "permuted_per_modality",
+            "1",
+            permuted_per_modality,
+            "the set of rows of each modality",
+            keeps_sets=True,
+            needs="blocks",
+        ),
+        Control(
+            "permuted_within_category",
+            "1",
+            permuted_within_category,
+            "the set of rows of each category",
+            keeps_sets=True,
+            needs="categories",
+        ),
         Control("gaussian", "1", gaussian, "the mean and variance of each dimension"),
+        Control("gaussian_covariance", "1", gaussian_covariance, "the mean and covariance: rank and spectrum"),
+        Control("uniform", "1", uniform, "the mean and variance of each dimension, without tails"),
+        Control("isotropic", "1", isotropic, "the set of norms"),
+        Control("constant", "1", constant, "the mean, with 5 % of noise against ties"),
     )
 }
 

@@ -73,11 +73,14 @@ class EncoderFacts:
         requires: what a dataset must have, see `requirements`.
         modality: see protocol.
         representation: "sets" where every row is 0 and 1 (attributes, keywords), else "dense".
+        blocks: modalities of the blocks of columns that its features are made of: its own, but for a fusion
+            that puts its parts side by side.
     """
 
     requires: frozenset[str]
     modality: str
     representation: str
+    blocks: tuple[str, ...]
 
 
 def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
@@ -89,7 +92,10 @@ def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
     base, colon, _ = name.partition(":")
     factory = registry.find("encoders", base, where)
     # With an argument, what is needed may depend on it, as for a fusion of other parts.
-    encoder = make_encoder(name, registry) if colon else factory
-    return EncoderFacts(
-        requirements(encoder), getattr(encoder, "modality", ""), getattr(encoder, "representation", "dense")
-    )
+    encoder: Any = make_encoder(name, registry) if colon else factory
+    modality = getattr(encoder, "modality", "")
+    blocks: tuple[str, ...] = (modality,)
+    if getattr(factory, "side_by_side", False):
+        parts: tuple[Encoder, ...] = make_encoder(name, registry).parts  # type: ignore[attr-defined]
+        blocks = tuple(part.modality for part in parts)
+    return EncoderFacts(requirements(encoder), modality, getattr(encoder, "representation", "dense"), blocks)

@@ -100,6 +100,8 @@ def _board_entry(case: Mapping[str, Any] | None) -> str:
 def card(dataset: Mapping[str, Any]) -> str:
     """A dataset in one line."""
     planted = ", planted interactions" if dataset["planted"] else ""
+    if dataset.get("parameters"):
+        planted += f" ({', '.join(f'{key} {value}' for key, value in dataset['parameters'].items())})"
     threshold = "every interaction" if dataset["relevance"] is None else f"ratings from {dataset['relevance']:g}"
     return (
         f"{dataset['dataset']}: {dataset['users']:,} users, {dataset['items']:,} items, "

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recclaims.datasets.categories import categories, category_slot
 from recclaims.datasets.reference import open_source
 from recclaims.datasets.splits import Split, make_split, relevant
 from recclaims.encoders.extraction import extract
-from recclaims.encoders.features import FeatureReport, Features
+from recclaims.encoders.features import Block, FeatureReport, Features
 from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.resolve import make_encoder
 from recclaims.errors import CellError, NotAvailableError
@@ -125,6 +126,7 @@ class Pipeline:
             "modality": features.modality,
             "imputation": features.imputation,
             "seconds": features.seconds,
+            "blocks": [asdict(block) for block in features.blocks],
             **asdict(FeatureReport.of(features)),
         }
         return self.store.save(
@@ -142,6 +144,7 @@ class Pipeline:
             filled=artefact.array("filled"),
             imputation=facts["imputation"],
             seconds=facts["seconds"],
+            blocks=tuple(Block(**block) for block in facts.get("blocks", ())),
         )
 
     # Cells
@@ -167,7 +170,7 @@ class Pipeline:
             "relevance": dataset.relevance,
             "mask": str(self.settings.mask),
             "features": self.features_recipe(cell.dataset, cell.features) if cell.features else None,
-            "control": [cell.control, CONTROLS[cell.control].version] if cell.control else None,
+            "control": self._control_recipe(cell),
             "recommender": [recommender.name, recommender.version, recommender.flavour, recommender.model],
             "from": self.registry.origin["recommenders", recommender.name],
             "parameters": self.parameters(cell),
@@ -179,6 +182,13 @@ class Pipeline:
             "libraries": versions(TRAINING_LIBRARIES),
             "protocol": PROTOCOL,
         }
+
+    def _control_recipe(self, cell: Cell) -> list[str | None] | None:
+        if cell.control is None:
+            return None
+        control = CONTROLS[cell.control]
+        slot = [category_slot(self.dataset(cell.dataset))] if control.needs == "categories" else []
+        return [control.name, control.version, *slot]
 
     def find(self, cell: Cell) -> CellResult | None:
         """The stored result of a cell, or None."""
@@ -221,7 +231,7 @@ class Pipeline:
             if self.recommender(cell).reads == "sets":
                 matrix[features.filled] = 0  # no attributes, where others are given an average item's
             if cell.control:
-                matrix = CONTROLS[cell.control].apply(matrix, cell.seed)
+                matrix = CONTROLS[cell.control].apply(matrix, cell.seed, features.blocks, categories(dataset))
             content = {features.modality: matrix}
         data = TrainingData(users[split.train], items[split.train], *shape, valid=scored(split.valid), content=content)
         recommender = self.recommender(cell)
