@@ -21,7 +21,8 @@ class Item:
     """One item of a catalogue, as an encoder sees it.
 
     `attributes` maps a slot to its values, as in `{"genres": ("Comedy", "Romance")}`; `answers` maps a
-    model and prompt to the raw text that a vision-language model once gave for this item.
+    model and prompt to the raw text that a vision-language model once gave for this item. `domain` says what
+    kind of thing it is (`movies`), which decides what a model is asked about it; it may be a file of prompts.
     """
 
     item_id: str
@@ -30,6 +31,7 @@ class Item:
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
     image_path: Path | None = None
+    domain: str = ""
 
     def image(self) -> Image | None:
         """Open the image as RGB, or return None where the item has none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,9 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "relevance": (int, float),
     "split": str,
     "modalities": list,
+    "domain": str,
 }
+MODALITIES = ("visual", "textual", "attributes", "answers")
 
 
 class FolderDataset:
@@ -70,9 +73,15 @@ class FolderDataset:
         base = self._base()
         return found | base.modalities if base else found
 
+    @property
+    def domain(self) -> str:
+        """What the items are, as dataset.toml says: a name, or the path of a file of prompts in the folder."""
+        named: str = self.manifest.get("domain", "")
+        return str((self.path / named).resolve()) if named.endswith(".toml") else named
+
     def load(self) -> Dataset:
         """Read catalogue and interactions; see DatasetSource."""
-        items = read_items(self.items_path)
+        items = [replace(item, domain=self.domain) for item in read_items(self.items_path)]
         base = self._base()
         if base:
             return self._over(base, items)
@@ -92,8 +101,6 @@ class FolderDataset:
 
     def _over(self, source: DatasetSource, items: list[Item]) -> Dataset:
         """The base's interactions with this folder's items; a base item that is not here keeps what it had."""
-        from dataclasses import replace
-
         base = source.load()
         mine = {item.item_id: item for item in items}
         strangers = [item_id for item_id in mine if item_id not in {item.item_id for item in base.items}]
@@ -156,8 +163,11 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: not TOML: {error}") from None
     _check(manifest, path)
-    for key in ("items", "interactions"):
-        if key in manifest and not (folder / manifest[key]).resolve().is_relative_to(folder.resolve()):
+    named = [key for key in ("items", "interactions", "domain") if key in manifest]
+    if not manifest.get("domain", ".toml").endswith(".toml"):
+        named.remove("domain")
+    for key in named:
+        if not (folder / manifest[key]).resolve().is_relative_to(folder.resolve()):
             raise DatasetError(f"{path}: key '{key}': {manifest[key]!r} leads out of the folder")
     return manifest
 
@@ -171,5 +181,5 @@ def _check(manifest: dict[str, Any], path: Path) -> None:
     if manifest.get("split", STRATEGIES[0]) not in STRATEGIES:
         raise UnknownNameError.of("split", manifest["split"], STRATEGIES, str(path))
     for modality in manifest.get("modalities", ()):
-        if modality not in ("visual", "textual", "attributes"):
-            raise UnknownNameError.of("modality", str(modality), ("visual", "textual", "attributes"), str(path))
+        if modality not in MODALITIES:
+            raise UnknownNameError.of("modality", str(modality), MODALITIES, str(path))

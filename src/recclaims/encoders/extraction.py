@@ -24,7 +24,7 @@ IMPUTATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
 def extract(
     encoder: Encoder,
     items: Sequence[Item],
-    imputation: str = "mean",
+    imputation: str = "",
     part: Callable[[Encoder], Features] | None = None,
 ) -> Features:
     """Encode the items that have the encoder's modality and fill the rows of the others.
@@ -34,9 +34,9 @@ def extract(
 
     Args:
         encoder: what encodes. Its optional `covers(item) -> bool` says which items it can encode; otherwise
-            those that have its modality.
+            those that have its modality. Its optional `prepare(items)` sees the whole catalogue first.
         items: the catalogue.
-        imputation: a name in IMPUTATIONS.
+        imputation: a name in IMPUTATIONS; empty: the encoder's own attribute of this name, else "mean".
         part: gives the features of a part, so that they can be kept; None extracts them here.
 
     Raises:
@@ -44,17 +44,20 @@ def extract(
             row per item sent; one line that names the encoder.
         UnknownNameError: no such imputation.
     """
+    chosen = imputation
+    imputation = chosen or getattr(encoder, "imputation", "mean")
     if imputation not in IMPUTATIONS:
         raise UnknownNameError.of("imputation", imputation, IMPUTATIONS)
     parts: Sequence[Encoder] = getattr(encoder, "parts", ())
     if parts:
-        found = [part(one) if part else extract(one, items, imputation) for one in parts]
+        found = [part(one) if part else extract(one, items, chosen) for one in parts]
         fuse: Callable[..., object] = encoder.fuse  # type: ignore[attr-defined]
         fused, seconds = _timed(encoder, fuse, [features.matrix for features in found])
         matrix = _checked(fused, items, encoder)
         filled = np.logical_and.reduce([features.filled for features in found])
         total = seconds + sum(features.seconds for features in found)
         return Features(encoder.name, encoder.modality, matrix, filled, imputation, total)
+    _timed(encoder, getattr(encoder, "prepare", lambda _: None), items)
     covers: Callable[[Item], bool] = getattr(encoder, "covers", lambda item: item.has(encoder.modality))
     covered = np.array(_timed(encoder, lambda these: [bool(covers(item)) for item in these], items)[0], dtype=bool)
     sent = [item for item, is_covered in zip(items, covered, strict=True) if is_covered]

@@ -76,7 +76,11 @@ class SentenceEncoder:
         return self.model if snapshots.is_dir() and any(snapshots.iterdir()) else None
 
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
-        """Return float32 (n, d); equal texts are encoded once."""
+        """Return float32 (n, d) of title and description."""
+        return self.embed([item.text for item in items])
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed any texts: float32 (n, d); equal ones are encoded once."""
         from sentence_transformers import SentenceTransformer
         from transformers.utils import logging as transformers_logging
 
@@ -88,7 +92,6 @@ class SentenceEncoder:
         model = SentenceTransformer(
             local or self.model, device="cpu", local_files_only=local is not None, trust_remote_code=False
         )
-        texts = [item.text for item in items]
         distinct = list(dict.fromkeys(texts))
         rows = np.asarray(model.encode(distinct, batch_size=BATCH, show_progress_bar=False), dtype=np.float32)
         place = {text: i for i, text in enumerate(distinct)}
