@@ -72,7 +72,7 @@ def run(cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progres
 
 def _fault(pipeline: Pipeline, case: Case) -> str | None:
     facts = pipeline.encode(case.dataset, case.treatment).json("facts")
-    return FeatureReport(**{name: facts[name] for name in FeatureReport.__dataclass_fields__}).inadmissible()
+    return FeatureReport(**{name: facts.get(name, 0) for name in FeatureReport.__dataclass_fields__}).inadmissible()
 
 
 def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.datasets.catalogue import Item
-from recclaims.encoders.features import Features
+from recclaims.encoders.chunks import Chunks, EncodingProgress, Tell, encode_in_chunks
+from recclaims.encoders.features import Encoded, Features
 from recclaims.encoders.protocol import Encoder
 from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError, one_line
 
@@ -26,6 +27,8 @@ def extract(
     items: Sequence[Item],
     imputation: str = "",
     part: Callable[[Encoder], Features] | None = None,
+    chunks: Chunks | None = None,
+    tell: Tell = lambda _: None,
 ) -> Features:
     """Encode the items that have the encoder's modality and fill the rows of the others.
 
@@ -38,6 +41,8 @@ def extract(
         items: the catalogue.
         imputation: a name in IMPUTATIONS; empty: the encoder's own attribute of this name, else "mean".
         part: gives the features of a part, so that they can be kept; None extracts them here.
+        chunks: where an encoder that works in chunks (with `chunk`) keeps them.
+        tell: told after every chunk how far such an encoder is.
 
     Raises:
         FeatureError: the encoder failed, no item can be encoded, or the answer is not a finite matrix with one
@@ -63,14 +68,33 @@ def extract(
     sent = [item for item, is_covered in zip(items, covered, strict=True) if is_covered]
     if not sent:
         raise FeatureError(f"encoder '{encoder.name}': none of {len(items):,} items has anything {encoder.modality}")
-    answer, seconds = _timed(encoder, encoder.encode, sent)
-    rows = _checked(answer, sent, encoder)
-    if len(sent) == len(items):
-        return Features(encoder.name, encoder.modality, rows, ~covered, imputation, seconds)
-    matrix = np.empty((len(items), rows.shape[1]), dtype=np.float32)
-    matrix[covered] = rows
-    matrix[~covered] = IMPUTATIONS[imputation](rows)
-    return Features(encoder.name, encoder.modality, matrix, ~covered, imputation, seconds)
+    encoded, seconds = _encode(encoder, sent, chunks, tell)
+    records: list[Mapping[str, Any]] = [{} for _ in items]
+    for place, record in zip(np.flatnonzero(covered), encoded.records, strict=False):
+        records[place] = record
+    failed = np.array(["error" in record for record in records])
+    good = ~failed[covered]
+    if not good.any():
+        raise FeatureError(f"encoder '{encoder.name}' failed for every item: {encoded.records[0]['error']}")
+    covered &= ~failed
+    matrix = np.empty((len(items), encoded.matrix.shape[1]), dtype=np.float32)
+    matrix[covered] = encoded.matrix[good]
+    if not covered.all():
+        matrix[~covered] = IMPUTATIONS[imputation](encoded.matrix[good])
+    kept = records if encoded.records else ()
+    return Features(encoder.name, encoder.modality, matrix, ~covered, imputation, seconds, kept)
+
+
+def _encode(encoder: Encoder, sent: Sequence[Item], chunks: Chunks | None, tell: Tell) -> tuple[Encoded, float]:
+    def compute(items: Sequence[Item]) -> tuple[Encoded, float]:
+        answer, seconds = _timed(encoder, encoder.encode, items)
+        return _whole(answer, items, encoder), seconds
+
+    def told(done: int, seconds_left: float | None) -> None:
+        tell(EncodingProgress(encoder.name, done, len(sent), seconds_left))
+
+    size: int = getattr(encoder, "chunk", 0)
+    return encode_in_chunks(sent, size, compute, chunks, told) if size else compute(sent)
 
 
 def _timed(encoder: Encoder, function: Callable[..., object], argument: object) -> tuple[object, float]:
@@ -82,6 +106,22 @@ def _timed(encoder: Encoder, function: Callable[..., object], argument: object) 
     except Exception as error:  # a plugin's code
         raise FeatureError(f"encoder '{encoder.name}' failed: {one_line(error)}") from error
     return answer, time.perf_counter() - started
+
+
+def _whole(answer: object, items: Sequence[Item], encoder: Encoder) -> Encoded:
+    """Check a bare matrix, or the rows of an Encoded that did not fail; those that did become zero."""
+    if not isinstance(answer, Encoded):
+        return Encoded(_checked(answer, items, encoder), ())
+    if len(answer.records) != len(items):
+        raise FeatureError(
+            f"encoder '{encoder.name}' returned {len(answer.records):,} records for {len(items):,} items"
+        )
+    failed = np.array(["error" in record for record in answer.records], dtype=bool)
+    matrix = answer.matrix
+    if isinstance(matrix, np.ndarray) and len(matrix) == len(items):
+        matrix = matrix.copy()
+        matrix[failed] = 0
+    return Encoded(_checked(matrix, items, encoder), answer.records)
 
 
 def _checked(answer: Any, items: Sequence[Item], encoder: Encoder) -> NDArray[np.float32]:
