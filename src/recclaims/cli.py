@@ -6,11 +6,16 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import registry
+
+if TYPE_CHECKING:
+    from recclaims.encoders.chunks import EncodingProgress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,13 +66,20 @@ def _encode(options: argparse.Namespace) -> int:
     from recclaims.store import Store
 
     settings = Settings(Profile.named("quick"), seeds=1)
-    pipeline = Pipeline(settings, registry(), Store(Path(options.store).absolute()))
+    pipeline = Pipeline(settings, registry(), Store(Path(options.store).absolute()), _tell_encoding)
     facts = pipeline.encode(options.data, options.encoder).json("facts")
     print(
         f"{facts['encoder']}: {facts['items']:,} x {facts['dimension']:,}, {facts['imputed']:,} imputed, "
-        f"{facts['zero_rows']:,} zero and {facts['duplicate_rows']:,} duplicate rows, {facts['seconds']:.1f} s"
+        f"{facts['zero_rows']:,} zero and {facts['duplicate_rows']:,} duplicate rows, "
+        f"{facts.get('failed', 0):,} failed, {facts.get('truncated', 0):,} cut off, {facts['seconds']:.1f} s"
     )
     return 0
+
+
+def _tell_encoding(progress: EncodingProgress) -> None:
+    """A line on stderr after every chunk."""
+    left = "" if progress.seconds_left is None else f", {timedelta(seconds=round(progress.seconds_left))} left"
+    print(f"{progress.encoder}: {progress.done:,} of {progress.total:,} items{left}", file=sys.stderr, flush=True)
 
 
 def _plugins(_: argparse.Namespace) -> int:

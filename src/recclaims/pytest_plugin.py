@@ -14,6 +14,7 @@ import pytest
 from recclaims.claims.case import Case, cases
 from recclaims.claims.claim import Claim
 from recclaims.datasets.reference import open_source
+from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.resolve import facts_of
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import Plugin, registry
@@ -39,6 +40,7 @@ class ClaimsSession:
         baseline: the document that --claims-baseline names.
         broken: plugins that did not load.
         error: why the cases could not be made.
+        unwritten: why reports could not be written.
     """
 
     names: dict[str, str] = field(default_factory=dict)
@@ -48,6 +50,7 @@ class ClaimsSession:
     baseline: dict[str, Any] | None = None
     broken: list[Plugin] = field(default_factory=list)
     error: RecclaimsError | None = None
+    unwritten: list[str] = field(default_factory=list)
 
 
 SESSION = pytest.StashKey[ClaimsSession]()
@@ -117,6 +120,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--claims-flavour",
         choices=["mmrec", "elliot", "all"],
         help="implementations whose equations recommenders follow, where they differ (default: the profile's)",
+    )
+    add(
+        "--claims-control",
+        action="append",
+        metavar="NAME|all",
+        help="noise to compare with, repeatable (default: the profile's)",
     )
     add("--claims-seeds", type=_at_least(1), metavar="N", help="replicates: each its own split and seed")
     add(
@@ -207,7 +216,7 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
                 "give one of them another name in its dataset.toml"
             )
         wanted = config.getoption("claims_encoder") or list(registry().encoders)
-        found = cases(claim, reference, source, registry(), wanted, _admits(config))
+        found = cases(claim, reference, source, registry(), wanted, _admits(config), _noises(config))
         session.left_out[source.name] = [
             name for name in wanted if not facts_of(name, registry()).requires <= source.modalities
         ]
@@ -220,6 +229,17 @@ def _admits(config: pytest.Config) -> Callable[[Recommender], bool]:
     if wanted is None:
         return _profile_of(config).admits
     return lambda recommender: wanted == "all" or recommender.flavour in (None, wanted)
+
+
+def _noises(config: pytest.Config) -> tuple[str, ...]:
+    """Which noise controls to compare with; empty: all."""
+    wanted = config.getoption("claims_control")
+    if wanted is None:
+        return _profile_of(config).controls
+    for name in wanted:
+        if name != "all" and name not in CONTROLS:
+            raise UnknownNameError.of("control", name, [*CONTROLS, "all"], "--claims-control")
+    return () if "all" in wanted else tuple(wanted)
 
 
 def _profile_of(config: pytest.Config) -> Profile:
@@ -256,9 +276,14 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
         if encoders:
             lines.append(f"recclaims: {dataset} has nothing to encode for {', '.join(encoders)}")
     profile = _profile_of(config)
-    if profile.flavours and config.getoption("claims_flavour") is None:
-        shown = " and ".join(profile.flavours)
-        lines.append(f"recclaims: profile {profile.name} runs flavour {shown}; --claims-flavour all runs every one")
+    for option, what, chosen in (
+        ("flavour", "flavour", profile.flavours),
+        ("control", "noise", profile.controls),
+    ):
+        if chosen and config.getoption(f"claims_{option}") is None:
+            lines.append(
+                f"recclaims: profile {profile.name} has {what} {', '.join(chosen)}; more: --claims-{option} all"
+            )
     return lines
 
 
@@ -310,6 +335,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     terminalreporter.section("recclaims", "=")
     for line in summary(session.document, session.run, exitstatus, session.baseline is not None):
         terminalreporter.write_line(line)
+    for line in session.unwritten:
+        terminalreporter.write_line(line, red=True)
     terminalreporter.write_line(f"Written to {config.getoption('claims_report')}.")
     if github.here():
         changes = None

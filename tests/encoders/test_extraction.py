@@ -178,7 +178,7 @@ def test_the_modalities_of_blocks_are_known_before_anything_is_encoded():
     assert facts_of("late_fusion", registry()).blocks == ("visual", "textual")
     assert facts_of("late_fusion:attributes+sbert", registry()).blocks == ("textual", "textual")
     with pytest.raises(UnknownNameError, match="did you mean 'sbert'"):
-        facts_of("late_fusion:attributes+sbrt", registry()).blocks
+        facts_of("late_fusion:attributes+sbrt", registry())
 
 
 def test_late_fusion_takes_kept_parts():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -93,6 +93,7 @@ def cases(
     registry: Registry,
     encoders: Sequence[str] = (),
     admits: Callable[[Recommender], bool] = lambda _: True,
+    noises: Collection[str] = (),
 ) -> Iterator[Case]:
     """Yield a claim's cases on a dataset: every content recommender and every encoder that the dataset can feed.
 
@@ -102,12 +103,14 @@ def cases(
         registry: what is installed; a new encoder or recommender joins here without another line.
         encoders: the encoders to use, arguments included (`sbert:all-mpnet-base-v2`); empty: all.
         admits: which recommenders take part.
+        noises: which of the claim's noise controls to compare with; empty, or none of the claim's: all of them.
 
     Raises:
         UnknownNameError, FeatureError: `encoders` names none, or one that cannot be made, or the claim compares
             with something that does not exist.
     """
     _check(claim, registry)
+    chosen = _chosen(claim.controls, noises)
     facts = {name: facts_of(name, registry, "--claims-encoder") for name in encoders or tuple(registry.encoders)}
     fed = {name: found for name, found in facts.items() if found.requires <= source.modalities}
     for recommender in registry.recommenders.values():
@@ -119,8 +122,15 @@ def cases(
             if recommender.reads == "sets" and found.representation != "sets":
                 continue
             reads = _Reading(recommender, encoder, found, source)
-            for treatment, control, arms in reads.comparisons(claim, registry):
+            for treatment, control, arms in reads.comparisons(claim.treatments, chosen, registry):
                 yield Case(claim, reference, source.name, recommender.name, treatment, control, arms)
+
+
+def _chosen(controls: Sequence[str], noises: Collection[str]) -> list[str]:
+    """Leave out noise that was not asked for, unless nothing that the claim names was."""
+    mine = [name for name in controls if name in CONTROLS]
+    asked = [name for name in mine if name in noises] or mine
+    return [name for name in controls if name not in mine or name in asked]
 
 
 @dataclass(frozen=True)
@@ -132,14 +142,16 @@ class _Reading:
     facts: EncoderFacts
     source: DatasetSource
 
-    def comparisons(self, claim: Claim, registry: Registry) -> Iterator[tuple[str, str, tuple[Arm, Arm]]]:
+    def comparisons(
+        self, treatments: Sequence[str], controls: Sequence[str], registry: Registry
+    ) -> Iterator[tuple[str, str, tuple[Arm, Arm]]]:
         """What people call both arms, and the arms."""
-        for treatment in claim.treatments:
+        for treatment in treatments:
             noise = None if treatment == REAL else treatment
             if noise and not self._fits(noise):
                 continue
             label = f"{self.encoder}/{noise}" if noise else self.encoder
-            for control in claim.controls:
+            for control in controls:
                 other = self._control(control, registry)
                 if other is not None:
                     yield label, control, (Arm(self.recommender.name, self.encoder, noise), other)

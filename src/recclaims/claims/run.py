@@ -73,7 +73,7 @@ def run(cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progres
 def _fault(pipeline: Pipeline, case: Case) -> str | None:
     for encoder in case.encoders:
         facts = pipeline.encode(case.dataset, encoder).json("facts")
-        report = FeatureReport(**{name: facts[name] for name in FeatureReport.__dataclass_fields__})
+        report = FeatureReport(**{name: facts.get(name, 0) for name in FeatureReport.__dataclass_fields__})
         fault = report.inadmissible()
         if fault:
             return fault

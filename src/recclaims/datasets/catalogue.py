@@ -23,6 +23,8 @@ class Item:
     `attributes` maps a slot to its values, as in `{"genres": ("Comedy", "Romance")}`; `answers` maps a
     model and prompt to the raw text that a vision-language model once gave for this item. `backdrop` is the
     image that shows where the item's own is transparent, scaled to its size; without one it lies on white.
+    `domain` says what kind of thing it is (`movies`), which decides what a model is asked about it; it may be a
+    file of prompts.
     """
 
     item_id: str
@@ -32,6 +34,7 @@ class Item:
     answers: Mapping[str, str] = field(default_factory=dict)
     image_path: Path | None = None
     backdrop: Path | None = None
+    domain: str = ""
 
     def image(self) -> Image | None:
         """Open the image as RGB, or return None where the item has none.

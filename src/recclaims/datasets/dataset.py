@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -92,12 +93,17 @@ class Dataset:
 
     @cached_property
     def catalogue_fingerprint(self) -> str:
-        """SHA-256 of the items' ids, texts, attributes and image bytes: what features depend on."""
+        """SHA-256 of the items' ids, texts, attributes, answers, prompts and image bytes: what features depend on."""
         digest = hashlib.sha256()
+        for prompts in sorted({Path(item.domain) for item in self.items if item.domain.endswith(".toml")}):
+            # What it asks counts, not where it lies.
+            digest.update(prompts.read_bytes() if prompts.is_file() else b"")
         for item in self.items:
             parts = [item.item_id, item.title, item.description]
             parts += [f"{slot}={value}" for slot, values in sorted(item.attributes.items()) for value in values]
             parts += [f"{key}:{answer}" for key, answer in sorted(item.answers.items())]
+            if item.domain and not item.domain.endswith(".toml"):
+                parts.append(f"domain={item.domain}")
             digest.update("\0".join(parts).encode() + b"\1")
             for label, path in ((b"image", item.image_path), (b"on", item.backdrop)):
                 if path is not None and path.is_file():
@@ -117,6 +123,7 @@ class Dataset:
             "items_with_text": sum(item.has("textual") for item in self.items),
             "items_with_both": sum(item.has("multimodal") for item in self.items),
             "items_with_attributes": sum(bool(item.attributes) for item in self.items),
+            "items_with_answers": sum(bool(item.answers) for item in self.items),
             "split": "given" if self.given_split is not None else self.strategy,
             "relevance": self.relevance,
             "planted": self.planted,
@@ -130,8 +137,8 @@ class DatasetSource(Protocol):
 
     Attributes:
         name: the dataset's name in tables and case names.
-        modalities: what its items can carry, a subset of {"visual", "textual", "attributes"}, known
-            without reading the interactions.
+        modalities: what its items can carry, a subset of {"visual", "textual", "attributes", "answers"},
+            known without reading the interactions.
 
     What registers a source may declare `parameters`, a mapping from names to Parameter; it is then called with
     those that a reference sets, and the source's own name says what they are.

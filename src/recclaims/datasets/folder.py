@@ -32,7 +32,9 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "split": str,
     "modalities": list,
     "category": str,
+    "domain": str,
 }
+MODALITIES = ("visual", "textual", "attributes", "answers")
 
 
 class FolderDataset:
@@ -72,9 +74,15 @@ class FolderDataset:
         base = self._base()
         return found | base.modalities if base else found
 
+    @property
+    def domain(self) -> str:
+        """What the items are, as dataset.toml says: a name, or the path of a file of prompts in the folder."""
+        named: str = self.manifest.get("domain", "")
+        return str((self.path / named).resolve()) if named.endswith(".toml") else named
+
     def load(self) -> Dataset:
         """Read catalogue and interactions; see DatasetSource."""
-        items = read_items(self.items_path)
+        items = [replace(item, domain=self.domain) for item in read_items(self.items_path)]
         base = self._base()
         if base:
             dataset = self._over(base, items)
@@ -167,8 +175,11 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: not TOML: {error}") from None
     _check(manifest, path)
-    for key in ("items", "interactions"):
-        if key in manifest and not (folder / manifest[key]).resolve().is_relative_to(folder.resolve()):
+    named = [key for key in ("items", "interactions", "domain") if key in manifest]
+    if not manifest.get("domain", ".toml").endswith(".toml"):
+        named.remove("domain")
+    for key in named:
+        if not (folder / manifest[key]).resolve().is_relative_to(folder.resolve()):
             raise DatasetError(f"{path}: key '{key}': {manifest[key]!r} leads out of the folder")
     return manifest
 
@@ -182,5 +193,5 @@ def _check(manifest: dict[str, Any], path: Path) -> None:
     if manifest.get("split", STRATEGIES[0]) not in STRATEGIES:
         raise UnknownNameError.of("split", manifest["split"], STRATEGIES, str(path))
     for modality in manifest.get("modalities", ()):
-        if modality not in ("visual", "textual", "attributes"):
-            raise UnknownNameError.of("modality", str(modality), ("visual", "textual", "attributes"), str(path))
+        if modality not in MODALITIES:
+            raise UnknownNameError.of("modality", str(modality), MODALITIES, str(path))

@@ -41,14 +41,15 @@ def read_items(path: Path) -> list[Item]:
 
 
 def peek(path: Path) -> frozenset[str]:
-    """What the first lines say the items carry, of visual, textual and attributes; errors are left to reading."""
+    """What the first lines say the items carry, in the words of DatasetSource; errors are left to reading."""
     found: set[str] = set()
     try:
         for number, record in _records(path):
             found |= {"visual"} if record.get("image") else set()
             found |= {"textual"} if record.get("title") or record.get("description") else set()
             found |= {"attributes"} if _slots(record) else set()
-            if len(found) == 3 or number >= PEEK_LINES:
+            found |= {"answers"} if record.get("lvlm") else set()
+            if len(found) == 4 or number >= PEEK_LINES:
                 break
     except DatasetError:
         pass  # read_items will say so, when it is read

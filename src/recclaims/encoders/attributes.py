@@ -15,6 +15,7 @@ class Attributes:
 
     name, modality, version = "attributes", "textual", "1"
     requires = frozenset({"attributes"})
+    #: Rows are sets: 0 and 1. Recommenders on sets read this.
     representation = "sets"
 
     def covers(self, item: Item) -> bool:

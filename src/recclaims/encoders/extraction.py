@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.datasets.catalogue import Item
-from recclaims.encoders.features import Block, Features
+from recclaims.encoders.chunks import Chunks, EncodingProgress, Tell, encode_in_chunks
+from recclaims.encoders.features import Block, Encoded, Features
 from recclaims.encoders.protocol import Encoder
 from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError, one_line
 
@@ -24,8 +25,10 @@ IMPUTATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
 def extract(
     encoder: Encoder,
     items: Sequence[Item],
-    imputation: str = "mean",
+    imputation: str = "",
     part: Callable[[Encoder], Features] | None = None,
+    chunks: Chunks | None = None,
+    tell: Tell = lambda _: None,
 ) -> Features:
     """Encode the items that have the encoder's modality and fill the rows of the others.
 
@@ -35,42 +38,65 @@ def extract(
 
     Args:
         encoder: what encodes. Its optional `covers(item) -> bool` says which items it can encode; otherwise
-            those that have its modality.
+            those that have its modality. Its optional `prepare(items)` sees the whole catalogue first.
         items: the catalogue.
-        imputation: a name in IMPUTATIONS.
+        imputation: a name in IMPUTATIONS; empty: the encoder's own attribute of this name, else "mean".
         part: gives the features of a part, so that they can be kept; None extracts them here.
+        chunks: where an encoder that works in chunks (with `chunk`) keeps them.
+        tell: told after every chunk how far such an encoder is.
 
     Raises:
         FeatureError: the encoder failed, no item can be encoded, or the answer is not a finite matrix with one
             row per item sent; one line that names the encoder.
         UnknownNameError: no such imputation.
     """
+    chosen = imputation
+    imputation = chosen or getattr(encoder, "imputation", "mean")
     if imputation not in IMPUTATIONS:
         raise UnknownNameError.of("imputation", imputation, IMPUTATIONS)
     parts: Sequence[Encoder] = getattr(encoder, "parts", ())
     if parts:
-        found = [part(one) if part else extract(one, items, imputation) for one in parts]
+        found = [part(one) if part else extract(one, items, chosen) for one in parts]
         fuse: Callable[..., object] = encoder.fuse  # type: ignore[attr-defined]
         fused, seconds = _timed(encoder, fuse, [features.matrix for features in found])
         matrix = _checked(fused, items, encoder)
         filled = np.logical_and.reduce([features.filled for features in found])
         total = seconds + sum(features.seconds for features in found)
-        return Features(
-            encoder.name, encoder.modality, matrix, filled, imputation, total, _blocks(encoder, found, matrix)
-        )
+        blocks = _blocks(encoder, found, matrix)
+        return Features(encoder.name, encoder.modality, matrix, filled, imputation, total, blocks)
+    _timed(encoder, getattr(encoder, "prepare", lambda _: None), items)
     covers: Callable[[Item], bool] = getattr(encoder, "covers", lambda item: item.has(encoder.modality))
     covered = np.array(_timed(encoder, lambda these: [bool(covers(item)) for item in these], items)[0], dtype=bool)
     sent = [item for item, is_covered in zip(items, covered, strict=True) if is_covered]
     if not sent:
         raise FeatureError(f"encoder '{encoder.name}': none of {len(items):,} items has anything {encoder.modality}")
-    answer, seconds = _timed(encoder, encoder.encode, sent)
-    rows = _checked(answer, sent, encoder)
-    if len(sent) == len(items):
-        return Features(encoder.name, encoder.modality, rows, ~covered, imputation, seconds)
-    matrix = np.empty((len(items), rows.shape[1]), dtype=np.float32)
-    matrix[covered] = rows
-    matrix[~covered] = IMPUTATIONS[imputation](rows)
-    return Features(encoder.name, encoder.modality, matrix, ~covered, imputation, seconds)
+    encoded, seconds = _encode(encoder, sent, chunks, tell)
+    records: list[Mapping[str, Any]] = [{} for _ in items]
+    for place, record in zip(np.flatnonzero(covered), encoded.records, strict=False):
+        records[place] = record
+    failed = np.array(["error" in record for record in records])
+    good = ~failed[covered]
+    if not good.any():
+        raise FeatureError(f"encoder '{encoder.name}' failed for every item: {encoded.records[0]['error']}")
+    covered &= ~failed
+    matrix = np.empty((len(items), encoded.matrix.shape[1]), dtype=np.float32)
+    matrix[covered] = encoded.matrix[good]
+    if not covered.all():
+        matrix[~covered] = IMPUTATIONS[imputation](encoded.matrix[good])
+    kept = records if encoded.records else ()
+    return Features(encoder.name, encoder.modality, matrix, ~covered, imputation, seconds, records=kept)
+
+
+def _encode(encoder: Encoder, sent: Sequence[Item], chunks: Chunks | None, tell: Tell) -> tuple[Encoded, float]:
+    def compute(items: Sequence[Item]) -> tuple[Encoded, float]:
+        answer, seconds = _timed(encoder, encoder.encode, items)
+        return _whole(answer, items, encoder), seconds
+
+    def told(done: int, seconds_left: float | None) -> None:
+        tell(EncodingProgress(encoder.name, done, len(sent), seconds_left))
+
+    size: int = getattr(encoder, "chunk", 0)
+    return encode_in_chunks(sent, size, compute, chunks, told) if size else compute(sent)
 
 
 def _blocks(encoder: Encoder, parts: Sequence[Features], matrix: NDArray[np.float32]) -> tuple[Block, ...]:
@@ -95,6 +121,22 @@ def _timed(encoder: Encoder, function: Callable[..., object], argument: object) 
     except Exception as error:  # a plugin's code
         raise FeatureError(f"encoder '{encoder.name}' failed: {one_line(error)}") from error
     return answer, time.perf_counter() - started
+
+
+def _whole(answer: object, items: Sequence[Item], encoder: Encoder) -> Encoded:
+    """Check a bare matrix, or the rows of an Encoded that did not fail; those that did become zero."""
+    if not isinstance(answer, Encoded):
+        return Encoded(_checked(answer, items, encoder), ())
+    if len(answer.records) != len(items):
+        raise FeatureError(
+            f"encoder '{encoder.name}' returned {len(answer.records):,} records for {len(items):,} items"
+        )
+    failed = np.array(["error" in record for record in answer.records], dtype=bool)
+    matrix = answer.matrix
+    if isinstance(matrix, np.ndarray) and len(matrix) == len(items):
+        matrix = matrix.copy()
+        matrix[failed] = 0
+    return Encoded(_checked(matrix, items, encoder), answer.records)
 
 
 def _checked(answer: Any, items: Sequence[Item], encoder: Encoder) -> NDArray[np.float32]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,23 @@ from numpy.typing import NDArray
 MOST_ZERO = 0.5
 MOST_IMPUTED = 0.5
 MOST_ALIKE = 0.5
+#: An embedding read where an answer was cut off is not that of its end.
+MOST_TRUNCATED = 0.1
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder may return instead of a bare matrix, where there is more to say of each item.
+
+    Attributes:
+        matrix: float32 (n, d); the row of an item that failed is not read.
+        records: n of them, one per item: what else is known, as JSON can hold it. `error`, one line, says why an
+            item could not be encoded: it is then imputed like one that lacks the modality. `truncated` is true
+            where an answer was cut off. `text` and `tokens` are the answer.
+    """
+
+    matrix: NDArray[np.float32]
+    records: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +54,7 @@ class Features:
         imputation: the policy that filled them ("mean").
         seconds: wall-clock time of encoding, loading the weights included.
         blocks: what the columns are made of, in order; empty where they cannot be told apart.
+        records: see Encoded; one per item, empty for those that were not sent; none from most encoders.
     """
 
     encoder: str
@@ -44,6 +64,7 @@ class Features:
     imputation: str = "mean"
     seconds: float = 0.0
     blocks: tuple[Block, ...] = ()
+    records: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +77,8 @@ class FeatureReport:
         zero_rows: rows of zeros.
         duplicate_rows: rows equal to an earlier one; imputed rows are left out.
         largest_group: how many rows the most frequent one stands in; imputed rows are left out.
+        failed: items that could not be encoded, as with a broken image; they are imputed.
+        truncated: items whose answer was cut off before its end.
     """
 
     items: int
@@ -64,6 +87,8 @@ class FeatureReport:
     zero_rows: int
     duplicate_rows: int
     largest_group: int
+    failed: int = 0
+    truncated: int = 0
 
     @classmethod
     def of(cls, features: Features) -> FeatureReport:
@@ -78,6 +103,8 @@ class FeatureReport:
             zero_rows=int((~features.matrix.any(axis=1)).sum()),
             duplicate_rows=int(len(own) - len(counts)),
             largest_group=int(counts.max(initial=0)),
+            failed=sum("error" in record for record in features.records),
+            truncated=sum(bool(record.get("truncated")) for record in features.records),
         )
 
     def inadmissible(self) -> str | None:
@@ -89,4 +116,10 @@ class FeatureReport:
         ):
             if count > most * self.items and count > 1:
                 return f"{count:,} of {self.items:,} items {what} (at most {100 * most:.0f} %)"
+        encoded = self.items - self.imputed
+        if self.truncated > MOST_TRUNCATED * encoded:
+            return (
+                f"{self.truncated:,} of {encoded:,} answers were cut off (at most {100 * MOST_TRUNCATED:.0f} %): "
+                "raise max_new_tokens"
+            )
         return None

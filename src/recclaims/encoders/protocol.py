@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recclaims.datasets.catalogue import Item
+    from recclaims.encoders.features import Encoded
 
 #: What an encoder reads. `none` is the modality of a feature-free twin, which has no encoder.
 MODALITIES = ("visual", "textual", "multimodal")
@@ -21,14 +22,18 @@ class Encoder(Protocol):
 
     `version` enters the key of everything computed from the features: change it whenever the output
     changes. An encoder may also have `unavailable() -> str | None`, which says without loading anything
-    why it cannot run on this machine and how to mend that, and `representation = "sets"` where its rows are 0
-    and 1: recommenders that read sets (Attribute Item-kNN) take those alone.
+    why it cannot run on this machine and how to mend that; `representation = "sets"` where its rows are 0 and
+    1: recommenders that read sets (Attribute Item-kNN) take those alone; and `chunk`, a number of items: it is
+    then given as many at a time, and what is done stays done when the run is stopped.
     """
 
     name: str
     modality: str
     version: str
 
-    def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
-        """Return one float32 row per item, shape (n, d), finite. Items that lack the modality are not sent."""
+    def encode(self, items: Sequence[Item]) -> NDArray[np.float32] | Encoded:
+        """Return one float32 row per item, shape (n, d), finite, alone or as an Encoded.
+
+        Items that lack the modality are not sent.
+        """
         ...

@@ -54,7 +54,7 @@ def make_encoder(name: str, registry: Registry) -> Encoder:
 
 
 def requirements(encoder: Any) -> frozenset[str]:
-    """What a dataset must have for this encoder: a subset of visual, textual and attributes.
+    """What a dataset must have for this encoder: a subset of visual, textual, attributes and answers.
 
     An encoder, or the class that makes it, says so by the attribute `requires`; without it, its modality does.
     """

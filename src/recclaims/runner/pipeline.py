@@ -17,6 +17,7 @@ import numpy as np
 from recclaims.datasets.categories import categories, category_slot
 from recclaims.datasets.reference import open_source
 from recclaims.datasets.splits import Split, make_split, relevant
+from recclaims.encoders.chunks import Chunks, Tell
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.features import Block, FeatureReport, Features
 from recclaims.encoders.noise import CONTROLS
@@ -30,10 +31,11 @@ from recclaims.runner.tuning import Tuned, tune
 
 if TYPE_CHECKING:
     from recclaims.datasets.dataset import Dataset
+    from recclaims.encoders.protocol import Encoder
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.fit import Fitted
     from recclaims.recommenders.spec import Recommender
-    from recclaims.store import Artefact, Store
+    from recclaims.store import Artefact, Content, Store
 
 #: Raised when what a cell computes changes, so that no old result is taken for a new one.
 PROTOCOL = 1
@@ -48,10 +50,15 @@ def versions(libraries: tuple[str, ...]) -> dict[str, str]:
 
 
 class Pipeline:
-    """Computes and finds cells and what they depend on; what was read once is kept for the session."""
+    """Computes and finds cells and what they depend on; what was read once is kept for the session.
 
-    def __init__(self, settings: Settings, registry: Registry, store: Store) -> None:
-        self.settings, self.registry, self.store = settings, registry, store
+    Args:
+        settings, registry, store: what to compute, with what, and where it lies.
+        tell: told how far an encoding in chunks is.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry, store: Store, tell: Tell = lambda _: None) -> None:
+        self.settings, self.registry, self.store, self.tell = settings, registry, store, tell
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple[str, int], Split] = {}
         self._features: dict[tuple[str, str], Artefact] = {}
@@ -108,8 +115,7 @@ class Pipeline:
             if artefact is None:
                 if self.settings.reuse is Reuse.ALWAYS:
                     raise NotAvailableError(f"features {encoder_name} are not in the store (--claims-reuse always)")
-                with self.store.lock("features", recipe):
-                    artefact = self.store.find("features", recipe) or self._encode(reference, encoder_name, recipe)
+                artefact = self._encode(reference, encoder_name, recipe)
             self._features[key] = artefact
         return self._features[key]
 
@@ -118,9 +124,28 @@ class Pipeline:
         unavailable = getattr(encoder, "unavailable", lambda: None)()
         if unavailable:
             raise NotAvailableError(unavailable)
+        lock = self.store.lock("features", recipe)
+        if getattr(encoder, "chunk", 0):
+            # Not under the lock: processes share the work, chunk by chunk.
+            features = self._extract(reference, encoder, recipe)
+            with lock:
+                return self.store.find("features", recipe) or self._keep(features, recipe)
+        with lock:
+            found = self.store.find("features", recipe)
+            return found or self._keep(self._extract(reference, encoder, recipe), recipe)
+
+    def _extract(self, reference: str, encoder: Encoder, recipe: Mapping[str, Any]) -> Features:
         items = self.dataset(reference).items
         with _deterministic(self.settings.device):
-            features = extract(encoder, items, part=lambda part: self.features(reference, part.name))
+            return extract(
+                encoder,
+                items,
+                part=lambda part: self.features(reference, part.name),
+                chunks=Chunks(self.store, recipe),
+                tell=self.tell,
+            )
+
+    def _keep(self, features: Features, recipe: Mapping[str, Any]) -> Artefact:
         document = {
             "encoder": features.encoder,
             "modality": features.modality,
@@ -129,9 +154,10 @@ class Pipeline:
             "blocks": [asdict(block) for block in features.blocks],
             **asdict(FeatureReport.of(features)),
         }
-        return self.store.save(
-            "features", recipe, {"matrix": features.matrix, "filled": features.filled, "facts": document}
-        )
+        files: dict[str, Content] = {"matrix": features.matrix, "filled": features.filled, "facts": document}
+        if features.records:
+            files["records"] = [dict(record) for record in features.records]
+        return self.store.save("features", recipe, files)
 
     def features(self, reference: str, encoder_name: str) -> Features:
         """The features of a dataset, their matrix mapped from disk."""

@@ -26,6 +26,7 @@ class Profile:
         name: as in `quick`.
         seeds: replicates.
         flavours: the flavours that take part where nobody asks for others; empty: all.
+        controls: the noise controls that claims compare with where nobody asks for others; empty: all.
         training: settings of all recommenders that are trained.
         flavour, recommender: settings by flavour and by recommender, over those before.
         dataset: settings by a dataset's name and a recommender, over all others.
@@ -35,6 +36,7 @@ class Profile:
     name: str
     seeds: int
     flavours: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
     training: Table = field(default_factory=dict)
     flavour: Mapping[str, Table] = field(default_factory=dict)
     recommender: Mapping[str, Table] = field(default_factory=dict)
@@ -49,7 +51,8 @@ class Profile:
             raise UnknownNameError.of("profile", name, profiles, "--claims-profile")
         table = dict(profiles[name])
         searches = tuple(Search.of(entry) for entry in table.pop("search", ()))
-        return cls(name, flavours=tuple(table.pop("flavours", ())), searches=searches, **table)
+        flavours, controls = (tuple(table.pop(key, ())) for key in ("flavours", "controls"))
+        return cls(name, flavours=flavours, controls=controls, searches=searches, **table)
 
     def of(self, recommender: Recommender, dataset: str = "") -> dict[str, Any]:
         """Hyper-parameters of one recommender on one dataset; empty where the profile says nothing of them."""

@@ -1,0 +1,73 @@
+"""Where a model's files are on this machine, and by what they are known; nothing is imported or fetched."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from functools import cache
+from pathlib import Path
+
+#: Bytes from which a folder's digest is kept: 15 GB of weights take a minute.
+LARGE = 100_000_000
+ALLOW = "RECCLAIMS_ALLOW_DOWNLOADS"
+
+
+def downloads_allowed() -> bool:
+    """Whether a model may be fetched: the user said so, and did not take the hub offline."""
+    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+    return ALLOW in os.environ and not offline
+
+
+def hub_folder(model: str) -> Path:
+    """Where huggingface_hub keeps a model, found as it finds it."""
+    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
+    return Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser() / f"models--{model.replace('/', '--')}"
+
+
+def revision(model: str) -> str | None:
+    """The commit of the model in the local cache, shortened."""
+    path = hub_folder(model) / "refs" / "main"
+    return path.read_text().strip()[:12] if path.is_file() else None
+
+
+def snapshot(model: str) -> Path | None:
+    """The newest snapshot of the model in the local cache; its files may be incomplete."""
+    folder = hub_folder(model)
+    reference = folder / "refs" / "main"
+    named = folder / "snapshots" / reference.read_text().strip() if reference.is_file() else None
+    if named and named.is_dir():
+        return named
+    found = sorted((folder / "snapshots").glob("*"), key=lambda path: path.stat().st_mtime)
+    return found[-1] if found else None
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over names and contents of all files, shortened; of a large folder kept while sizes and times stay."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    facts = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+    # Times are coarse: two writes can bear the same one, so that what is read quickly is read again.
+    return (_kept if sum(size for _, size, _ in facts) > LARGE else _digest)(folder, facts)
+
+
+@cache
+def _kept(folder: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
+    return _digest(folder, files)
+
+
+def _digest(folder: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
+    digest = hashlib.sha256()
+    for path, _, _ in files:
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.relative_to(folder)}\0{content}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def quiet() -> None:
+    """Silence what libraries report of a load that went well: it would stand between pytest's lines."""
+    from transformers.utils import logging as transformers_logging
+
+    for library in ("sentence_transformers", "transformers", "huggingface_hub"):
+        logging.getLogger(library).setLevel(logging.ERROR)
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,0 +1,1 @@
+"""Vision-language models: their prompts, their answers, the keywords in them, and their embeddings."""

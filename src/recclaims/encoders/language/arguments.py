@@ -1,0 +1,18 @@
+"""What follows an encoder's colon: `NAME?key=value&key=value`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qsl
+
+from recclaims.errors import UnknownNameError
+
+
+def split_argument(argument: str, keys: Iterable[str], encoder: str) -> tuple[str, Mapping[str, str]]:
+    """Split an argument into its name and settings; raises UnknownNameError for a key that is not in `keys`."""
+    name, _, query = argument.partition("?")
+    settings = dict(parse_qsl(query, keep_blank_values=True))
+    for key in settings:
+        if key not in keys:
+            raise UnknownNameError.of("key", key, keys, f"{encoder}:{argument}")
+    return name, settings

@@ -1,0 +1,286 @@
+"""Let a vision-language model answer, and read the hidden state at the end of its answer.
+
+`generate` never returns the last token's own state: entry j of its hidden states produced token j, that is, it
+stands on the token before; and in a batch, what stands last is padding for every row that stopped early. So:
+generate, then one forward pass over prompt and answer, with everything behind the row's first stop token masked,
+and gather the last layer (which is after the final norm) at the stop token. A row then depends on itself alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recclaims.errors import NotAvailableError
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+POOLINGS = ("eos", "mean", "last_prompt_token")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is asked.
+
+    Attributes:
+        pooling: which states become the embedding. `eos`: that of the stop token; `mean`: the mean over the answer's
+            tokens; `last_prompt_token`: the last token of the prompt, and nothing is generated.
+        max_new_tokens: where an answer is cut off.
+        temperature: 0 is greedy; else tokens are drawn from softmax(logits / temperature).
+    """
+
+    pooling: str = "eos"
+    max_new_tokens: int = 128
+    temperature: float = 0.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """One item's prompt and image, and the seed that its sampling begins with."""
+
+    prompt: str
+    image: Image | None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a question.
+
+    Attributes:
+        embedding: float32 (d,).
+        text: the answer, without special tokens.
+        tokens: how many were generated, the stop token included where there is one.
+        truncated: there was no stop token in time: one was appended, and its state is the embedding.
+    """
+
+    embedding: NDArray[np.float32]
+    text: str
+    tokens: int
+    truncated: bool
+
+
+def ask(
+    model: Any, processor: Any, questions: Sequence[Question], settings: Settings, processors: Sequence[Any] = ()
+) -> list[Reply]:
+    """Ask a batch of questions.
+
+    Args:
+        model: a generative transformers model, after forget_sampling.
+        processor: its processor.
+        questions: b of them.
+        settings: see Settings.
+        processors: further logits processors.
+
+    Returns:
+        One reply per question, the same as if it had been asked alone (up to rounding).
+    """
+    import torch
+
+    inputs = _inputs(processor, questions).to(model.device, model.dtype)
+    prompt_length = inputs["input_ids"].shape[1]
+    with torch.inference_mode():
+        if settings.pooling == "last_prompt_token":
+            states = _states(model, dict(inputs))[:, -1]  # padding is on the left
+            return [Reply(row, "", 0, False) for row in _rows(states)]
+        made = model.generate(
+            **inputs,
+            do_sample=False,
+            max_new_tokens=settings.max_new_tokens,
+            suppress_tokens=_placeholders(model) or None,
+            logits_processor=_logits_processors(questions, settings, processors),
+        )[:, prompt_length:]
+        stops = stop_tokens(model, processor)
+        lengths, truncated = _lengths(made, stops)
+        answers, mask = _closed(made, lengths, truncated, _closing_token(processor, stops))
+        states = _states(model, _extended(inputs, answers, mask))[:, prompt_length:]
+        pooled = _pool(states, lengths, settings.pooling)
+    texts = processor.tokenizer.batch_decode(
+        [row[:length] for row, length in zip(made.tolist(), lengths.tolist(), strict=True)], skip_special_tokens=True
+    )
+    counts = (lengths + (~truncated).long()).tolist()
+    return [
+        Reply(row, text.strip(), count, bool(cut))
+        for row, text, count, cut in zip(_rows(pooled), texts, counts, truncated.tolist(), strict=True)
+    ]
+
+
+def stop_tokens(model: Any, processor: Any) -> frozenset[int]:
+    """The ids that end an answer, as the checkpoint says: several models have more than one."""
+    named = model.generation_config.eos_token_id
+    listed = named if isinstance(named, list | tuple) else [named]
+    return frozenset(i for i in (*listed, processor.tokenizer.eos_token_id) if i is not None)
+
+
+def _closing_token(processor: Any, stops: frozenset[int]) -> int:
+    """What is appended to an answer that was cut off: the end of a turn."""
+    own = processor.tokenizer.eos_token_id
+    return int(own) if own in stops else min(stops)
+
+
+def _inputs(processor: Any, questions: Sequence[Question]) -> Any:
+    conversations = []
+    for question in questions:
+        parts: list[dict[str, Any]] = [{"type": "text", "text": question.prompt}]
+        if question.image is not None:
+            parts.insert(0, {"type": "image", "image": question.image})
+        conversations.append([{"role": "user", "content": parts}])
+    # On the right, padding would stand between prompt and answer.
+    processor.tokenizer.padding_side = "left"
+    return processor.apply_chat_template(
+        conversations,
+        tokenize=True,
+        add_generation_prompt=True,
+        return_dict=True,
+        return_tensors="pt",
+        processor_kwargs={"padding": True},
+    )
+
+
+def forget_sampling(model: Any) -> None:
+    """Keep of the checkpoint's generation settings only which tokens begin, end and pad.
+
+    `generate` fills whatever a call leaves open from them, and checkpoints ask for sampling, and for a penalty on
+    repetition that counts the padding too, so that an answer would depend on its batch.
+    """
+    from transformers import GenerationConfig
+
+    own = model.generation_config
+    stops = own.eos_token_id
+    pad = own.pad_token_id if own.pad_token_id is not None else model.config.get_text_config().pad_token_id
+    if pad is None:
+        pad = stops[0] if isinstance(stops, list) else stops
+    made: Callable[..., Any] = GenerationConfig
+    model.generation_config = made(bos_token_id=own.bos_token_id, eos_token_id=stops, pad_token_id=pad)
+
+
+def _placeholders(model: Any) -> list[int]:
+    """Tokens that stand for an image or a video: no words, and the second pass would look for their pixels."""
+    names = ("image_token_id", "video_token_id", "image_token_index", "audio_token_id")
+    return sorted({i for name in names if isinstance(i := getattr(model.config, name, None), int)})
+
+
+def _logits_processors(questions: Sequence[Question], settings: Settings, more: Sequence[Any]) -> Any:
+    from transformers import LogitsProcessorList
+
+    drawn = [_sampling(settings.temperature, [q.seed for q in questions])] if settings.temperature > 0 else []
+    return LogitsProcessorList([*drawn, *more])
+
+
+def _sampling(temperature: float, seeds: Sequence[int]) -> Any:
+    """Sampling by the Gumbel trick: argmax(logits / T + noise) draws from softmax(logits / T).
+
+    Every row has a generator of its own, so that an answer depends neither on the batch nor on where a run that
+    was stopped went on.
+    """
+    import torch
+    from transformers import LogitsProcessor
+
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    class Gumbel(LogitsProcessor):
+        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            uniform = torch.stack([torch.rand(scores.shape[1], generator=g, dtype=torch.float64) for g in generators])
+            noise = -torch.log(-torch.log(uniform.clamp(1e-300, 1 - 1e-16)))
+            return scores / temperature + noise.to(scores.device, scores.dtype)
+
+    return Gumbel()
+
+
+def _lengths(made: torch.Tensor, stops: frozenset[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens before each row's first stop token, int64 (b,), and whether there is none, bool (b,)."""
+    import torch
+
+    stopped = torch.isin(made, torch.tensor(sorted(stops), device=made.device))
+    truncated = ~stopped.any(dim=1)
+    first = torch.where(truncated, made.shape[1], stopped.int().argmax(dim=1))
+    return first, truncated
+
+
+def _closed(
+    made: torch.Tensor, lengths: torch.Tensor, truncated: torch.Tensor, closing: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each row's answer up to its stop token, which is appended where there is none: int64 (b, t), mask (b, t).
+
+    t is the longest answer with its stop token; what stands behind a row's own is masked.
+    """
+    import torch
+
+    places = torch.arange(int(lengths.max()) + 1, device=made.device)
+    answers = torch.nn.functional.pad(made, (0, 1))[:, : len(places)].clone()
+    answers[truncated, lengths[truncated]] = closing
+    return answers, (places <= lengths[:, None]).long()
+
+
+def _extended(inputs: Any, answers: torch.Tensor, mask: torch.Tensor) -> dict[str, Any]:
+    """The prompt's inputs with the answers behind them; per-token inputs of other kinds go on with zeros (text)."""
+    import torch
+
+    shape = inputs["input_ids"].shape
+    more = {"input_ids": answers, "attention_mask": mask}
+    return {
+        name: torch.cat([value, more.get(name, torch.zeros_like(answers)).to(value.dtype)], dim=1)
+        if isinstance(value, torch.Tensor) and value.shape == shape and name != "pixel_values"
+        else value
+        for name, value in inputs.items()
+    }
+
+
+def _states(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
+    """The last layer's states after the final norm, (b, length, d)."""
+    out = model(**inputs, output_hidden_states=True, use_cache=False, logits_to_keep=1)
+    states: torch.Tensor = out.hidden_states[-1]
+    return states
+
+
+def _pool(states: torch.Tensor, lengths: torch.Tensor, pooling: str) -> torch.Tensor:
+    """From the answers' states (b, t, d) to (b, d)."""
+    import torch
+
+    rows = torch.arange(len(states), device=states.device)
+    lengths = lengths.to(states.device)
+    if pooling == "eos":
+        return states[rows, lengths]
+    # An empty answer has its stop token alone.
+    ends = lengths.clamp_min(1)
+    inside = torch.arange(states.shape[1], device=states.device) < ends[:, None]
+    return (states.float() * inside[..., None]).sum(dim=1) / ends[:, None]
+
+
+def _rows(states: torch.Tensor) -> list[NDArray[np.float32]]:
+    return list(states.float().cpu().numpy())
+
+
+def in_batches(
+    questions: Sequence[Question], size: int, run: Callable[[Sequence[Question]], list[Reply | str]]
+) -> Iterator[Reply | str]:
+    """Run over batches; where memory does not suffice the batch is halved, and stays so.
+
+    Raises:
+        NotAvailableError: it does not suffice for one.
+    """
+    import torch
+
+    start = 0
+    while start < len(questions):
+        part = questions[start : start + size]
+        try:
+            replies = run(part)
+        except torch.OutOfMemoryError:
+            replies = []
+        if replies:
+            yield from replies
+            start += len(part)
+            continue
+        # Here and not above: inside `except` the traceback still holds the batch's tensors.
+        if len(part) == 1:
+            raise NotAvailableError("memory does not suffice for a single item: use a smaller model, or dtype=int4")
+        size = len(part) // 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
