@@ -230,7 +230,7 @@ def test_encoders_can_be_chosen_with_arguments(session):
 def test_markers_and_keywords_select(session):
     collected = session("--collect-only", "-q", "-m", "content", "-k", "freedom", code=0)
     assert "test_content.py::test_content_beats_the_feature_free_twin[freedom-attributes-twin-toy]" in collected
-    assert "noise" not in collected
+    assert "test_noise" not in collected
     assert "NOTSET" not in collected  # no plugin adds a claim here
 
 

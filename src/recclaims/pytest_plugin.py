@@ -218,7 +218,7 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
         wanted = config.getoption("claims_encoder") or list(registry().encoders)
         found = cases(claim, reference, source, registry(), wanted, _admits(config), _noises(config))
         session.left_out[source.name] = [
-            name for name in wanted if not facts_of(name, registry()).requires <= source.modalities
+            name for name in wanted if not facts_of(name, registry(), "--claims-encoder").requires <= source.modalities
         ]
         yield from found
 

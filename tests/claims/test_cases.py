@@ -43,21 +43,35 @@ def test_a_dataset_gets_the_encoders_it_can_feed(registry):
     assert of(NOISE, registry) == []
 
 
+TEXTUAL_NOISE = set(NOISE.controls) - {"permuted_per_modality", "permuted_within_category"}
+MULTIMODAL = {encoder.name for encoder in load().encoders.values() if encoder.modality == "multimodal"}
 TRAINED = {"vbpr", "lattice", "freedom", "bm3", "vbpr-elliot", "lattice-elliot", "freedom-elliot"}
 
 
 def test_every_content_recommender_meets_every_control(registry):
     found = of(NOISE, registry, "textual")
     assert {(c.recommender, c.control) for c in found} == {
-        (recommender, control) for recommender in (*TRAINED, "content-knn") for control in ("permuted", "gaussian")
+        (recommender, control) for recommender in (*TRAINED, "content-knn") for control in TEXTUAL_NOISE
     }
+    fused = {c.control for c in of(NOISE, registry, "visual", "textual", "attributes") if c.treatment == "late_fusion"}
+    assert fused == set(NOISE.controls)
+
+
+def test_noise_can_be_asked_for(registry):
+    found = cases(NOISE, "toy", Source("textual"), registry, noises=("gaussian", "uniform"))
+    assert {c.control for c in found} == {"gaussian", "uniform"}
+    # A claim about nothing of what was asked for keeps its own.
+    mine = replace(NOISE, controls=("constant", "twin"))
+    found = cases(mine, "toy", Source("textual"), registry, noises=("gaussian",))
+    assert {c.control for c in found} == {"constant", "twin"}
 
 
 def test_recommenders_of_sets_read_sets_and_controls_that_keep_them(registry):
     found = [c for c in of(NOISE, registry, "textual", "attributes") if c.recommender.startswith("attribute-knn")]
     assert {(c.recommender, c.treatment, c.control) for c in found} == {
-        ("attribute-knn", "attributes", "permuted"),
-        ("attribute-knn-content", "attributes", "permuted"),
+        (recommender, "attributes", control)
+        for recommender in ("attribute-knn", "attribute-knn-content")
+        for control in ("permuted", "permuted_within_category")
     }
 
 
@@ -80,8 +94,12 @@ def test_capacity_compares_noise_with_what_has_no_features(registry):
 def test_the_baseline_claim_is_about_image_and_text(registry):
     assert of(BASELINE, registry, "textual") == []
     found = of(BASELINE, registry, "visual", "textual")
+    assert "late_fusion" in MULTIMODAL
     assert {(c.recommender, c.treatment, c.control) for c in found} == {
-        (r, "late_fusion", control) for r in TRAINED for control in ("mostpop", "itemknn", "bpr", "lightgcn")
+        (r, encoder, control)
+        for r in TRAINED
+        for encoder in MULTIMODAL
+        for control in ("mostpop", "itemknn", "bpr", "lightgcn")
     }
 
 
@@ -102,7 +120,7 @@ def test_a_new_encoder_joins_every_claim_that_its_modality_fits(registry):
     registry.encoders["plugged"] = Plugged
     after = {c.id for claim in (NOISE, CONTENT) for c in of(claim, registry, "textual")}
     assert after - before == {
-        *(f"{r}-plugged-{c}-toy" for r in (*TRAINED, "content-knn") for c in ("permuted", "gaussian")),
+        *(f"{r}-plugged-{c}-toy" for r in (*TRAINED, "content-knn") for c in TEXTUAL_NOISE),
         *(f"{r}-plugged-twin-toy" for r in TRAINED),
     }
     assert not any("plugged" in c.id for c in of(NOISE, registry, "visual"))

@@ -39,7 +39,7 @@ def test_it_selects_one_case(tmp_path, claim, treatment, control):
 
 def test_it_repeats_the_runs_options():
     line = command(document(case(), profile="paper", seeds=7, mask="train"), case())
-    assert line.endswith("--claims-data toy --claims-profile paper --claims-seeds 7 --claims-mask train")
+    assert line.endswith("--claims-data toy --claims-control permuted --claims-profile paper --claims-seeds 7 --claims-mask train")
     assert "--claims-encoder" not in line
 
 

@@ -48,6 +48,7 @@ class Case:
         dataset: reference of the dataset; `dataset_name` is what people call it.
         recommender: name of the recommender that the case is about.
         treatment, control: what people call the two arms, as in `late_fusion` and `permuted`.
+        flavour: the recommender's; None where families do not differ.
         arms: the treatment's and the control's. Replicate r of both has the same split and seed.
     """
 
@@ -58,6 +59,7 @@ class Case:
     treatment: str
     control: str
     arms: tuple[Arm, Arm]
+    flavour: str | None = None
 
     @property
     def id(self) -> str:
@@ -123,7 +125,9 @@ def cases(
                 continue
             reads = _Reading(recommender, encoder, found, source)
             for treatment, control, arms in reads.comparisons(claim.treatments, chosen, registry):
-                yield Case(claim, reference, source.name, recommender.name, treatment, control, arms)
+                yield Case(
+                    claim, reference, source.name, recommender.name, treatment, control, arms, recommender.flavour
+                )
 
 
 def _chosen(controls: Sequence[str], noises: Collection[str]) -> list[str]:

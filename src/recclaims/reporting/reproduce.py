@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from recclaims.encoders.noise import CONTROLS
+
 #: What pytest's -k takes as part of a name, in ASCII: a name is otherwise cut into the pieces between.
 _NAME = re.compile(r"[A-Za-z0-9_:+\-.\[\]\\/]+")
 
@@ -26,6 +28,10 @@ def command(document: Mapping[str, Any], case: Mapping[str, Any]) -> str:
     encoder = treatment.split("/")[0]
     if ":" in encoder:  # an argument: not among the encoders that run by themselves
         parts += ["--claims-encoder", encoder]
+    if case.get("flavour"):
+        parts += ["--claims-flavour", case["flavour"]]
+    for noise in (name for name in (*treatment.split("/")[1:], case["control"]) if name in CONTROLS):
+        parts += ["--claims-control", noise]
     parts += ["--claims-profile", document["profile"], "--claims-seeds", str(document["seeds"])]
     return shlex.join([*parts, "--claims-mask", document["mask"]])
 

@@ -85,6 +85,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "case": case.id,
         "dataset": case.dataset_name,
         "recommender": case.recommender,
+        "flavour": case.flavour,
         "treatment": case.treatment,
         "control": case.control,
         "metric": case.claim.metric,

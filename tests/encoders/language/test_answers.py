@@ -16,7 +16,7 @@ from recclaims.encoders.language.cleaning import OTHER, clean, clusters, normali
 from recclaims.encoders.language.diagnosis import slot_reports
 from recclaims.encoders.language.parsing import parse_keywords
 from recclaims.encoders.language.prompts import find_domain
-from recclaims.encoders.resolve import make_encoder, requirements_of
+from recclaims.encoders.resolve import facts_of, make_encoder
 from recclaims.encoders.sentence import SentenceEncoder
 from recclaims.errors import FeatureError, UnknownNameError
 from recclaims.plugin_manager import registry
@@ -150,9 +150,9 @@ def test_the_slots_are_those_of_the_domain_or_the_answers():
 def test_without_answers_there_is_no_case():
     mine = registry()
     for name in ("keywords:m", "answers:m"):
-        assert requirements_of(name, mine) == {"answers"}
+        assert facts_of(name, mine).requires == {"answers"}
     for name in ("keywords", "answers"):
-        assert not requirements_of(name, mine) <= {"visual", "textual", "attributes", "answers"}
+        assert not facts_of(name, mine).requires <= {"visual", "textual", "attributes", "answers"}
         assert f"{name}:NAME" in make_encoder(name, mine).unavailable()
 
 

@@ -17,7 +17,7 @@ from recclaims.encoders.language import trust
 from recclaims.encoders.language.checkpoints import NAMES, Checkpoint
 from recclaims.encoders.language.generation import stop_tokens
 from recclaims.encoders.language.vision_language import VisionLanguage
-from recclaims.encoders.resolve import make_encoder, requirements_of
+from recclaims.encoders.resolve import facts_of, make_encoder
 from recclaims.errors import FeatureError, NotAvailableError, RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import registry
 
@@ -381,7 +381,7 @@ def test_the_version_follows_weights_and_prompts(checkpoints, tmp_path):
 
 
 def test_it_joins_datasets_with_images_and_loads_nothing_meanwhile():
-    assert requirements_of("lvlm", registry()) == {"visual"}
+    assert facts_of("lvlm", registry()).requires == {"visual"}
     code = (
         "import sys; from recclaims.plugin_manager import registry; "
         "from recclaims.encoders.resolve import make_encoder; "
