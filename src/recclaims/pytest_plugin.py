@@ -215,8 +215,9 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
                 f"--claims-data: {other} and {reference} are both called '{source.name}'; "
                 "give one of them another name in its dataset.toml"
             )
-        wanted = config.getoption("claims_encoder") or list(registry().encoders)
-        found = cases(claim, reference, source, registry(), wanted, _admits(config), _noises(config))
+        asked = config.getoption("claims_encoder") or ()
+        found = cases(claim, reference, source, registry(), asked, _admits(config), _noises(config))
+        wanted = asked or [name for name, made in registry().encoders.items() if not hasattr(made, "answers")]
         session.left_out[source.name] = [
             name for name in wanted if not facts_of(name, registry(), "--claims-encoder").requires <= source.modalities
         ]

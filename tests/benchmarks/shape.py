@@ -1,5 +1,6 @@
 """Interactions of the size of Amazon Baby (MMRec's version), and stock RecBole on them."""
 
+import contextlib
 import functools
 import warnings
 
@@ -29,7 +30,7 @@ def features(dimension, n_items=N_ITEMS, seed=0):
     return np.random.default_rng(seed).standard_normal((n_items, dimension), dtype=np.float32)
 
 
-def build(recommender, content=(), **changes):
+def build(recommender, content=(), sizes=(N_USERS, N_ITEMS, N_PAIRS), **changes):
     """A model of a recommender, with its batches and a trainer: what `fit` makes."""
     import torch
 
@@ -38,16 +39,16 @@ def build(recommender, content=(), **changes):
     from recclaims.recommenders.sampling import make_batches
     from recclaims.recommenders.trainer import CellTrainer
 
-    users, items, _ = interactions()
+    users, items, _ = interactions(*sizes)
     model_class = recommender()
     settings = {**TRAINING, **recommender.parameters, "train_batch_size": BATCH, **changes}
     with quiet_recbole():
         torch.manual_seed(0)
         config = make_config(model_class, settings, 0, "cpu")
         matrices = tuple((name, pad(matrix)) for name, matrix in content)
-        dataset = TrainDataset(config, users, items, N_USERS, N_ITEMS, matrices)
+        dataset = TrainDataset(config, users, items, *sizes[:2], matrices)
         model = config.model_class(config, dataset)
-        batches = make_batches(recommender.sampler, users + 1, items + 1, N_ITEMS, BATCH, 0)
+        batches = make_batches(recommender.sampler, users + 1, items + 1, sizes[1], settings["train_batch_size"], 0)
         trainer = CellTrainer(config, model, lambda: 0.0)
     return model, batches, trainer
 
@@ -60,25 +61,74 @@ def epoch_of(recommender, content=(), **changes):
 
 def stock_epoch_of(recommender, content=(), **changes):
     """A function that trains one epoch with RecBole 1.2.1's own loader, sampler and trainer."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from recbole.data.dataloader import TrainDataLoader
-        from recbole.sampler import Sampler
-        from recbole.trainer import Trainer
+    from recbole.data.dataloader import TrainDataLoader
+    from recbole.sampler import Sampler
+    from recbole.trainer import Trainer
 
-        model, _, trainer = build(recommender, content, stock=True, **changes)
-        config, dataset = trainer.config, None
-        from recclaims.recommenders.recbole_bridge import TrainDataset
+    from recclaims.recommenders.recbole_bridge import TrainDataset
 
-        users, items, _ = interactions()
-        dataset = TrainDataset(config, users, items, N_USERS, N_ITEMS)
+    model, _, trainer = build(recommender, content, stock=True, **changes)
+    users, items, _ = interactions()
+    with quietly():
+        dataset = TrainDataset(trainer.config, users, items, N_USERS, N_ITEMS)
         sampler = Sampler("train", dataset, "uniform").set_phase("train")
-        loader = TrainDataLoader(config, dataset, sampler, shuffle=True)
-        stock = Trainer(config, model)
+        loader = TrainDataLoader(trainer.config, dataset, sampler, shuffle=True)
+        stock = Trainer(trainer.config, model)
 
     def epoch():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             return stock._train_epoch(loader, 0)
 
     return epoch
+
+
+def evaluation():
+    """A function that ranks all items for all users of this library, and the model that it ranks with."""
+    from recclaims.evaluation.ranking import ItemLists, evaluate
+    from recclaims.recommenders.builtin import BPR
+    from recclaims.recommenders.fit import _scorer
+
+    model, _, _ = build(BPR)
+    model.eval()
+    users, items, held = interactions()
+    seen = ItemLists.of(users, items, N_USERS)
+    return lambda: evaluate(_scorer(model, "cpu"), held, seen)
+
+
+def stock_evaluation(users_at_once):
+    """The same by RecBole 1.2.1's Trainer, whose batches are counted in scores."""
+    from recbole.data.dataloader import FullSortEvalDataLoader
+    from recbole.sampler import Sampler
+    from recbole.trainer import Trainer
+
+    from recclaims.recommenders.builtin import BPR
+    from recclaims.recommenders.recbole_bridge import TrainDataset
+
+    settings = {
+        "eval_batch_size": users_at_once * (N_ITEMS + 1),
+        "metrics": ["Recall", "NDCG", "Hit"],
+        "topk": [10, 20],
+    }
+    model, _, trainer = build(BPR, **settings)
+    users, items, held = interactions()
+    counts = np.diff(held.offsets)
+    with quietly():
+        train = TrainDataset(trainer.config, users, items, N_USERS, N_ITEMS)
+        test = TrainDataset(trainer.config, np.repeat(np.arange(N_USERS), counts), held.items, N_USERS, N_ITEMS)
+        sampler = Sampler(["train", "test"], [train, test], "uniform").set_phase("test")
+        loader = FullSortEvalDataLoader(trainer.config, test, sampler)
+        stock = Trainer(trainer.config, model)
+
+    def evaluate():
+        with quietly():
+            return stock.evaluate(loader, load_best_model=False)
+
+    return evaluate
+
+
+@contextlib.contextmanager
+def quietly():
+    """RecBole warns of its age wherever it is used."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

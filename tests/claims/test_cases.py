@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from recclaims.claims.builtin import BASELINE, CAPACITY, CONTENT, NOISE
+from recclaims.claims.builtin import BASELINE, CAPACITY, CONTENT, KEYWORDS, NOISE, PROMPT
 from recclaims.claims.case import cases
 from recclaims.errors import UnknownNameError
 from recclaims.plugin_manager import load
@@ -11,9 +11,10 @@ from recclaims.runner.profile import Profile
 
 
 class Source:
-    def __init__(self, *modalities):
+    def __init__(self, *modalities, answers=()):
         self.name = "toy"
         self.modalities = frozenset(modalities)
+        self.answers = answers
 
 
 class Plugged:
@@ -100,6 +101,37 @@ def test_the_baseline_claim_is_about_image_and_text(registry):
         for r in TRAINED
         for encoder in MULTIMODAL
         for control in ("mostpop", "itemknn", "bpr", "lightgcn")
+    }
+
+
+ANSWERS = ("a_keywords", "b_keywords", "a_descriptive", "a_mis_2026", "c_descriptive")
+
+
+def test_keywords_are_compared_with_none_with_others_and_with_the_catalogues(registry):
+    source = Source("textual", "attributes", "answers", answers=ANSWERS)
+    found = list(cases(KEYWORDS, "toy", source, registry))
+    assert {(c.recommender, c.treatment, c.control) for c in found} == {
+        ("attribute-knn", f"keywords:{answer}", control)
+        for answer in ("a_keywords", "b_keywords")
+        for control in ("twin", "permuted", "attributes")
+    }
+    by_control = {c.control: c.control_cells(1)[0] for c in found if c.treatment == "keywords:a_keywords"}
+    assert by_control == {
+        "twin": Cell("toy", "attribute-knn", twin="twin"),
+        "permuted": Cell("toy", "attribute-knn", "keywords:a_keywords", "permuted"),
+        "attributes": Cell("toy", "attribute-knn", "attributes"),
+    }
+    without = Source("textual", "answers", answers=ANSWERS)
+    assert {c.control for c in cases(KEYWORDS, "toy", without, registry)} == {"twin", "permuted"}
+    asked = cases(KEYWORDS, "toy", source, registry, ["sbert", "keywords:b_keywords"])
+    assert {c.treatment for c in asked} == {"keywords:b_keywords"}
+
+
+def test_a_prompt_is_compared_with_the_same_models_misaligned_one(registry):
+    found = list(cases(PROMPT, "toy", Source("answers", answers=ANSWERS), registry))
+    assert {c.recommender for c in found} == {*TRAINED, "content-knn"}
+    assert {(c.treatment, c.control, c.control_cells(1)[0].features) for c in found} == {
+        ("answers:a_descriptive", "misaligned", "answers:a_mis_2026")
     }
 
 

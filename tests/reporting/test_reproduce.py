@@ -39,13 +39,17 @@ def test_it_selects_one_case(tmp_path, claim, treatment, control):
 
 def test_it_repeats_the_runs_options():
     line = command(document(case(), profile="paper", seeds=7, mask="train"), case())
-    assert line.endswith("--claims-data toy --claims-control permuted --claims-profile paper --claims-seeds 7 --claims-mask train")
+    assert line.endswith(
+        "--claims-data toy --claims-control permuted --claims-profile paper --claims-seeds 7 --claims-mask train"
+    )
     assert "--claims-encoder" not in line
 
 
 def test_an_arm_of_noise_needs_no_encoder_of_its_own():
-    assert "--claims-encoder" not in command(document(), case(treatment="sbert/permuted"))
-    assert "--claims-encoder sbert:mpnet " in command(document(), case(treatment="sbert:mpnet/permuted"))
+    assert "--claims-encoder" not in command(document(), case(treatment="sbert/permuted", treatment_noise="permuted"))
+    assert "--claims-encoder sbert:mpnet " in command(
+        document(), case(treatment="sbert:mpnet/permuted", treatment_noise="permuted")
+    )
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,26 @@ BASELINE = Claim(
     modalities=("multimodal",),
     trained=True,
 )
+KEYWORDS = Claim(
+    id="keywords",
+    version=1,
+    statement="Keywords decoded by a vision-language model help Attribute Item-kNN.",
+    source="arXiv 2508.04571, RQ3: keywords as side content",
+    encoders=("keywords",),
+    recommenders=("attribute-knn",),
+    controls=("twin", "permuted", "attributes"),
+)
+PROMPT = Claim(
+    id="prompt",
+    version=1,
+    statement="Descriptions asked for by an aligned prompt beat those of a misaligned one.",
+    source="follow-up of arXiv 2508.04571: the use of an object for something absurd as the control",
+    encoders=("answers",),
+    controls=("misaligned",),
+)
 
 
 @hookimpl
 def recclaims_claims() -> list[Claim]:
     """See hookspecs."""
-    return [NOISE, CONTENT, CAPACITY, BASELINE]
+    return [NOISE, CONTENT, CAPACITY, BASELINE, KEYWORDS, PROMPT]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recclaims.claims.claim import REAL, Claim
+from recclaims.encoders.language.kinds import counterpart, of_kind
 from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.resolve import EncoderFacts, facts_of
 from recclaims.errors import UnknownNameError
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from recclaims.datasets.dataset import DatasetSource
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.spec import Recommender
+
+#: A control that is no encoder of its own: the same model's answers to a misaligned prompt.
+MISALIGNED = "misaligned"
 
 
 @dataclass(frozen=True)
@@ -113,10 +117,13 @@ def cases(
     """
     _check(claim, registry)
     chosen = _chosen(claim.controls, noises)
-    facts = {name: facts_of(name, registry, "--claims-encoder") for name in encoders or tuple(registry.encoders)}
+    names = _encoders(claim, source, registry, encoders)
+    facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
     fed = {name: found for name, found in facts.items() if found.requires <= source.modalities}
     for recommender in registry.recommenders.values():
         if not (recommender.content and admits(recommender)) or (claim.trained and recommender.training_free):
+            continue
+        if claim.recommenders and recommender.name not in claim.recommenders:
             continue
         for encoder, found in fed.items():
             if claim.modalities and found.modality not in claim.modalities:
@@ -128,6 +135,19 @@ def cases(
                 yield Case(
                     claim, reference, source.name, recommender.name, treatment, control, arms, recommender.flavour
                 )
+
+
+def _encoders(claim: Claim, source: DatasetSource, registry: Registry, asked: Sequence[str]) -> list[str]:
+    """The encoders that take part: those asked for, of those the claim is about."""
+    if not claim.encoders:
+        return list(asked or registry.encoders)
+    answers: Sequence[str] = getattr(source, "answers", ())
+    every = [
+        f"{name}:{answer}" for name in claim.encoders for answer in of_kind(answers, registry.encoders[name].answers)
+    ]
+    if not asked:
+        return every
+    return [name for name in asked if name.partition(":")[0] in claim.encoders and ":" in name]
 
 
 def _chosen(controls: Sequence[str], noises: Collection[str]) -> list[str]:
@@ -166,7 +186,19 @@ class _Reading:
             return Arm(self.recommender.name, self.encoder, noise=control) if self._fits(control) else None
         if control in self.recommender.twins:
             return Arm(self.recommender.name, twin=control)
+        if control == MISALIGNED:
+            return self._misaligned()
+        if control in registry.encoders:
+            other = facts_of(control, registry)
+            read = self.recommender.reads == "any" or other.representation == "sets"
+            return Arm(self.recommender.name, control) if read and other.requires <= self.source.modalities else None
         return Arm(control) if control in registry.recommenders else None
+
+    def _misaligned(self) -> Arm | None:
+        """The same encoder on what the same model answered to a misaligned prompt."""
+        encoder, _, answer = self.encoder.partition(":")
+        other = counterpart(answer, MISALIGNED, getattr(self.source, "answers", ()))
+        return Arm(self.recommender.name, f"{encoder}:{other}") if other else None
 
     def _fits(self, noise: str) -> bool:
         has_categories = "attributes" in self.source.modalities
@@ -177,7 +209,8 @@ def _check(claim: Claim, registry: Registry) -> None:
     """Notice a claim that compares with nothing there is, which would silently have no case."""
     collaborative = {name for name, found in registry.recommenders.items() if not found.content}
     twins = {twin for found in registry.recommenders.values() for twin in found.twins}
-    for names, known in ((claim.controls, {*CONTROLS, *twins, *collaborative}), (claim.treatments, {REAL, *CONTROLS})):
+    others = {*CONTROLS, *twins, *collaborative, *registry.encoders, MISALIGNED}
+    for names, known in ((claim.controls, others), (claim.treatments, {REAL, *CONTROLS})):
         for name in names:
             if name not in known:
                 raise UnknownNameError.of("control", name, sorted(known), f"claim '{claim.id}'")

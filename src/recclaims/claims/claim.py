@@ -20,9 +20,14 @@ class Claim:
         statement: the claim in one sentence.
         source: who makes it.
         controls: what the treatment is compared with: names of noise controls (the same recommender with its
-            features replaced), of twins (the same without features), or of recommenders without content.
+            features replaced), of twins (the same without features), of recommenders without content, of
+            encoders (the same recommender on their features), or "misaligned": the same model's answers to a
+            misaligned prompt.
         treatments: what the recommender reads: REAL, or names of noise controls, where the claim is about noise.
         modalities: of the encoders that take part; empty: all.
+        encoders: names of those that take part, on every answer of their kind that a dataset carries; empty:
+            all that need no argument.
+        recommenders: names of those that take part; empty: all.
         trained: True where only recommenders that are trained take part.
         direction: "greater" where the treatment is claimed to be better.
         equivalence: True where the claim is that the arms do not differ.
@@ -37,6 +42,8 @@ class Claim:
     controls: tuple[str, ...]
     treatments: tuple[str, ...] = (REAL,)
     modalities: tuple[str, ...] = ()
+    encoders: tuple[str, ...] = ()
+    recommenders: tuple[str, ...] = ()
     trained: bool = False
     direction: str = "greater"
     equivalence: bool = False

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from recclaims.datasets.assemble import assemble
 from recclaims.datasets.interactions_file import ENDINGS, find_table, read_table
-from recclaims.datasets.items_file import peek, read_items
+from recclaims.datasets.items_file import peek, peek_answers, read_items
 from recclaims.datasets.protocol import Protocol
 from recclaims.datasets.splits import NAMES, STRATEGIES
 from recclaims.errors import DatasetError, UnknownNameError
@@ -73,6 +73,11 @@ class FolderDataset:
         found = peek(self.items_path)
         base = self._base()
         return found | base.modalities if base else found
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Names of the answers that the first lines of the catalogue have."""
+        return peek_answers(self.items_path)
 
     @property
     def domain(self) -> str:

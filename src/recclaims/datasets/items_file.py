@@ -56,6 +56,20 @@ def peek(path: Path) -> frozenset[str]:
     return frozenset(found)
 
 
+def peek_answers(path: Path) -> tuple[str, ...]:
+    """The names of the answers that the first lines have, in their order; errors are left to reading."""
+    names: dict[str, None] = {}
+    try:
+        for number, record in _records(path):
+            answers = record.get("lvlm")
+            names |= dict.fromkeys(answers if isinstance(answers, dict) else ())
+            if number >= PEEK_LINES:
+                break
+    except DatasetError:
+        pass  # read_items will say so, when it is read
+    return tuple(names)
+
+
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         with path.open(encoding="utf-8") as file:

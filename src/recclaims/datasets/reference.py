@@ -31,6 +31,10 @@ class _Named:
     def modalities(self) -> frozenset[str]:
         return self._source.modalities
 
+    @property
+    def answers(self) -> tuple[str, ...]:
+        return getattr(self._source, "answers", ())
+
     def load(self) -> Dataset:
         from dataclasses import replace
 

@@ -105,11 +105,21 @@ class _SparseProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, matrix: torch.Tensor, transpose: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
         ctx.transpose = transpose
-        return torch.mm(matrix, embeddings)
+        return _product(matrix, embeddings)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, None, torch.Tensor]:
-        return None, None, torch.mm(ctx.transpose, gradients[0].contiguous())
+        return None, None, _product(ctx.transpose, gradients[0].contiguous())
+
+
+def _product(matrix: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
+    if embeddings.device.type != "cpu":
+        return torch.mm(matrix, embeddings)
+    # A row of the product is a weighted sum of embeddings: torch's kernel for that, made for tables of embeddings,
+    # is three times as fast on a CPU as its sparse product.
+    bags = matrix.col_indices(), matrix.crow_indices()
+    summed: torch.Tensor = torch.embedding_bag(embeddings, *bags, False, 0, False, matrix.values(), True)[0]
+    return summed
 
 
 def _csr_tensor(graph: sp.csr_matrix) -> torch.Tensor:
@@ -119,8 +129,8 @@ def _csr_tensor(graph: sp.csr_matrix) -> torch.Tensor:
         # "Sparse CSR tensor support is in beta state": only its matrix product is used here.
         warnings.filterwarnings("ignore", message=".*[Ss]parse CSR tensor support.*")
         return torch.sparse_csr_tensor(
-            torch.from_numpy(graph.indptr.astype(np.int64)),
-            torch.from_numpy(graph.indices.astype(np.int64)),
+            torch.from_numpy(graph.indptr.astype(np.int32)),
+            torch.from_numpy(graph.indices.astype(np.int32)),
             torch.from_numpy(graph.data),
             size=graph.shape,
             check_invariants=False,

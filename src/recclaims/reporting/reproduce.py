@@ -25,13 +25,14 @@ def command(document: Mapping[str, Any], case: Mapping[str, Any]) -> str:
     dataset, treatment = case["dataset"], case["treatment"]
     parts = ["pytest", "suite", "-m", case["claim"], "-k", selection(case["case"])]
     parts += ["--claims-data", document.get("references", {}).get(dataset, dataset)]
-    encoder = treatment.split("/")[0]
+    noise = case.get("treatment_noise")
+    encoder = treatment.removesuffix(f"/{noise}")
     if ":" in encoder:  # an argument: not among the encoders that run by themselves
         parts += ["--claims-encoder", encoder]
     if case.get("flavour"):
         parts += ["--claims-flavour", case["flavour"]]
-    for noise in (name for name in (*treatment.split("/")[1:], case["control"]) if name in CONTROLS):
-        parts += ["--claims-control", noise]
+    for control in (name for name in (noise, case["control"]) if name in CONTROLS):
+        parts += ["--claims-control", control]
     parts += ["--claims-profile", document["profile"], "--claims-seeds", str(document["seeds"])]
     return shlex.join([*parts, "--claims-mask", document["mask"]])
 

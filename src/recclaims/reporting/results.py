@@ -87,6 +87,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "recommender": case.recommender,
         "flavour": case.flavour,
         "treatment": case.treatment,
+        "treatment_noise": case.arms[0].noise,
         "control": case.control,
         "metric": case.claim.metric,
         "margin": case.claim.margin,

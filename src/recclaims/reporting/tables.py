@@ -73,9 +73,9 @@ def board_rows(document: Mapping[str, Any], dataset: str) -> tuple[list[str], li
     """A dataset's families side by side: one row per recommender and features, one column per control.
 
     "Real beats noise" is never shown without "real beats the feature-free twin": a column whose cases were
-    not selected stays, and says so.
+    not selected stays, and says so. Cases whose treatment is noise have no row here.
     """
-    cases = [case for case in document["claims"] if case["dataset"] == dataset]
+    cases = [case for case in document["claims"] if case["dataset"] == dataset and not case.get("treatment_noise")]
     columns = list(dict.fromkeys([*((c["claim"], c["control"]) for c in cases if c["claim"] != "content")]))
     columns += list(dict.fromkeys((c["claim"], c["control"]) for c in cases if c["claim"] == "content"))
     for claim, control in (("noise", "permuted"), ("content", "twin")):

@@ -66,6 +66,8 @@ class Answers(_OfAnswers):
     """
 
     name = "answers"
+    #: The kind of answers that a claim about them takes by itself, see kinds.
+    answers = "description"
 
     def __init__(self, argument: str = "") -> None:
         super().__init__(argument)
@@ -96,6 +98,7 @@ class Keywords(_OfAnswers):
     """
 
     name = "keywords"
+    answers = "keyword"
     #: Rows are sets: 0 and 1, zero for an item that has none. Recommenders on sets read this.
     representation = "sets"
     imputation = "zero"

@@ -1,0 +1,39 @@
+"""One epoch, and one full ranking, of this library and of stock RecBole 1.2.1, in one run on one machine.
+
+pytest-benchmark prints the ratio in each group; nothing is asserted of it. That both do the same is asserted in
+tests/recommenders (weights) and tests/evaluation (metrics).
+"""
+
+import pytest
+
+from recclaims.recommenders import builtin
+
+from .shape import epoch_of, evaluation, features, stock_epoch_of, stock_evaluation
+
+CONTENT = (("visual", features(2048)), ("textual", features(384)))
+EPOCHS = {
+    "bpr": (builtin.BPR, (), {}),
+    "lightgcn": (builtin.LIGHTGCN, (), {}),
+    "freedom, frozen features": (builtin.FREEDOM, CONTENT, {"train_features": False}),
+}
+
+
+@pytest.mark.parametrize("who", ["recclaims", "recbole"])
+@pytest.mark.parametrize("what", EPOCHS)
+def test_epoch(benchmark, what, who):
+    recommender, content, changes = EPOCHS[what]
+    epoch = {"recclaims": epoch_of, "recbole": stock_epoch_of}[who](recommender, content, **changes)
+    benchmark.group = f"one epoch of {what}"
+    assert benchmark.pedantic(epoch, rounds=2, warmup_rounds=1) > 0
+
+
+@pytest.mark.parametrize("who", ["recclaims", "recbole, 512 users at once", "recbole, its default of one user"])
+def test_full_ranking(benchmark, who):
+    benchmark.group = "ranking all items for all users"
+    rank = {
+        "recclaims": evaluation,
+        "recbole, 512 users at once": lambda: stock_evaluation(512),
+        "recbole, its default of one user": lambda: stock_evaluation(1),
+    }[who]()
+    metrics = benchmark.pedantic(rank, rounds=1 if "default" in who else 2, warmup_rounds=0 if "default" in who else 1)
+    assert len(metrics) == 6
