@@ -107,7 +107,7 @@ LATTICE_ELLIOT = Recommender(
 )
 FREEDOM = Recommender(
     "freedom",
-    "1",
+    "2",
     f"{_HERE}.freedom:FREEDOM",
     flavour="mmrec",
     parameters={
