@@ -26,12 +26,12 @@ def settings_of(recommender, **changes):
     return {**TRAINING, **recommender.parameters, **SMALL, "reg_weight": 0.3, **changes}
 
 
-def build(recommender, content, **changes):
+def build(recommender, content, items=ITEMS, **changes):
     torch.manual_seed(0)
     model = recommender()
     config = make_config(model, settings_of(recommender, **changes), 0, "cpu")
     matrices = tuple((name, pad(matrix)) for name, matrix in content.items())
-    return model(config, TrainDataset(config, USERS, ITEMS, N_USERS, N_ITEMS, matrices))
+    return model(config, TrainDataset(config, USERS, items, N_USERS, N_ITEMS, matrices))
 
 
 def dense_of(recommender, content, **changes):
@@ -117,6 +117,21 @@ def test_a_twin_equals_the_model_with_its_content_silenced(recommender):
         elif "freedom" in recommender.name:
             full.item_graph = None
     np.testing.assert_allclose(scores_of(twin), scores_of(full), atol=1e-6)
+
+
+@pytest.mark.parametrize("recommender", TRAINED, ids=lambda r: r.name)
+def test_renumbering_the_items_renumbers_the_scores(recommender):
+    order = np.random.default_rng(4).permutation(N_ITEMS)
+    moved = np.empty_like(VISUAL)
+    moved[order] = VISUAL
+    plain, other = build(recommender, {"visual": VISUAL}), build(recommender, {"visual": moved}, items=order[ITEMS])
+    rows = np.concatenate([[0], order + 1])
+    ours = dict(plain.named_parameters())
+    with torch.no_grad():
+        for name, value in other.named_parameters():
+            by_item = name.startswith(("item_", "trained."))
+            value[rows if by_item else slice(None)] = ours[name]
+    np.testing.assert_allclose(scores_of(other)[:, order], scores_of(plain), atol=1e-5)
 
 
 def test_one_modality_weighs_one_in_mmrec_and_a_tenth_in_elliot():

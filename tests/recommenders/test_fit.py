@@ -170,3 +170,12 @@ def test_the_fast_way_equals_the_stock_way(recommender):
     assert models[1].stock is True
     for name, value in states[0].items():
         np.testing.assert_allclose(value, states[1][name], atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("recommender", ALL, ids=lambda r: r.name)
+def test_scores_may_be_written_to(recommender):
+    result = fitted(recommender)
+    first = result.score(np.arange(5))
+    kept = first.clone()
+    first[:] = -1
+    np.testing.assert_array_equal(result.score(np.arange(5)), kept)

@@ -24,6 +24,8 @@ from recclaims.recommenders.sampling import history
 class BPR(recbole.BPR):  # type: ignore[misc]
     """Matrix factorisation with the pairwise loss (Rendle et al., UAI 2009)."""
 
+    fresh_scores = True
+
     def __init__(self, config: Any, dataset: TrainDataset) -> None:
         super().__init__(config, dataset)
         self.stock = bool(config["stock"])
@@ -42,6 +44,8 @@ class BPR(recbole.BPR):  # type: ignore[misc]
 
 class LightGCN(recbole.LightGCN):  # type: ignore[misc]
     """Propagation over the user-item graph without transformations (He et al., SIGIR 2020)."""
+
+    fresh_scores = True
 
     def __init__(self, config: Any, dataset: TrainDataset) -> None:
         self.stock = bool(config["stock"])

@@ -25,6 +25,8 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
     """
 
     input_type = InputType.PAIRWISE
+    #: item_scores makes its answer anew each time, so that whoever asks may write to it.
+    fresh_scores = True
 
     def __init__(self, config: Any, dataset: TrainDataset) -> None:
         super().__init__(config, dataset)

@@ -49,7 +49,7 @@ class Fitted:
     """A trained recommender.
 
     Attributes:
-        score: users, int64 (b,) -> scores of all items, float (b, n_items), in external order.
+        score: users, int64 (b,) -> scores of all items, float (b, n_items), in external order; the caller's own.
         epochs: epochs trained.
         best_epoch: the epoch whose weights are used, chosen on validation; 0 where nothing is trained.
         seconds: wall-clock time of building the model and training it.
@@ -152,10 +152,14 @@ def _fit(
 
 
 def _scorer(model: Any, device: str) -> Scorer:
+    # A model that does not say so may give away scores that it keeps.
+    kept = not getattr(model, "fresh_scores", False)
+
     def score(users: NDArray[np.int64]) -> torch.Tensor:
         batch = interaction_of({USER: torch.from_numpy(users + 1)}).to(torch.device(device))
         with torch.no_grad():
             flat: torch.Tensor = model.full_sort_predict(batch)
-        return flat.view(len(users), -1)[:, 1:]  # column 0 is the padding id
+        scores = flat.view(len(users), -1)[:, 1:]  # column 0 is the padding id
+        return scores.clone() if kept else scores
 
     return score
