@@ -179,3 +179,22 @@ def test_scores_may_be_written_to(recommender):
     kept = first.clone()
     first[:] = -1
     np.testing.assert_array_equal(result.score(np.arange(5)), kept)
+
+
+@pytest.mark.parametrize("recommender", TRAINED, ids=lambda r: r.name)
+def test_scores_are_those_of_the_best_epoch(recommender):
+    """Training on to worse epochs and going back gives what stopping at the best one gives."""
+    users, items, _ = checkerboard()
+    random = np.random.default_rng(0)
+    # Validation at random, so that the best epoch is soon past.
+    pairs = {(user, int(item)) for user in range(N_USERS) for item in random.permutation(N_ITEMS)[:2]}
+    chance = np.array(sorted(pairs - set(zip(users.tolist(), items.tolist(), strict=True))))
+    valid = ItemLists.of(chance[:, 0], chance[:, 1], N_USERS)
+    content = {"textual": parity_features()} if recommender.content else {}
+    data = TrainingData(users, items, N_USERS, N_ITEMS, valid, content)
+    known = {**FAST, "eval_step": 1, "stopping_step": 4, "learning_rate": 0.01}
+    longer = fit(recommender, {**known, "epochs": 25}, data, 0)
+    assert 0 < longer.best_epoch < longer.epochs
+    stopped = fit(recommender, {**known, "epochs": longer.best_epoch}, data, 0)
+    everyone = np.arange(N_USERS)
+    np.testing.assert_array_equal(longer.score(everyone), stopped.score(everyone))

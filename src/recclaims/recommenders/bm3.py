@@ -73,7 +73,7 @@ class BM3(GraphRecommender):
         return embeddings.detach() * (torch.from_numpy(kept).to(embeddings.device) / (1 - self.dropout))
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """See GraphRecommender."""
+        """See ContentRecommender."""
         users, items = self.embeddings()
         return self.predictor(users), self.predictor(items)
 

@@ -58,14 +58,14 @@ CONTENT_KNN = Recommender(
 BPR = Recommender("bpr", "2", f"{_HERE}.collaborative:BPR", content=False, parameters={"embedding_size": 64})
 LIGHTGCN = Recommender(
     "lightgcn",
-    "2",
+    "3",
     f"{_HERE}.collaborative:LightGCN",
     content=False,
     parameters={"embedding_size": 64, "n_layers": 2, "reg_weight": 1e-4, "require_pow": False},
 )
 VBPR = Recommender(
     "vbpr",
-    "1",
+    "2",
     f"{_HERE}.vbpr:VBPR",
     flavour="mmrec",
     parameters={"embedding_size": 64, "reg_weight": 0.01},
@@ -73,7 +73,7 @@ VBPR = Recommender(
 )
 VBPR_ELLIOT = Recommender(
     "vbpr-elliot",
-    "1",
+    "2",
     f"{_HERE}.vbpr:ElliotVBPR",
     flavour="elliot",
     parameters={"embedding_size": 64, "reg_weight": 0.1},

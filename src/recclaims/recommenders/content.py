@@ -33,15 +33,32 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
         self.modalities = tuple(modality for modality, _ in dataset.content)
         for modality, matrix in dataset.content:
             self.register_buffer(f"features_{modality}", matrix, persistent=False)
+        self._scored: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def features(self, modality: str) -> torch.Tensor:
         """The feature matrix of one modality, float32 (n_items + 1, d), row 0 padding."""
         matrix: torch.Tensor = getattr(self, f"features_{modality}")
         return matrix
 
-    def item_scores(self, users: torch.Tensor) -> torch.Tensor:
-        """Scores of all items, padding included, for internal user ids (b,): float32 (b, n_items + 1)."""
+    def train(self, mode: bool = True) -> ContentRecommender:
+        """Switch mode; what was kept for scoring is out of date."""
+        super().train(mode)
+        self._scored = None
+        return self
+
+    def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Users' and items' embeddings whose dot product is the score, (n_users + 1, s) and (n_items + 1, s)."""
         raise NotImplementedError
+
+    def item_scores(self, users: torch.Tensor) -> torch.Tensor:
+        """Scores of all items, padding included, for internal user ids (b,): float32 (b, n_items + 1).
+
+        The embeddings are computed once for all users, until the mode is switched again.
+        """
+        if self._scored is None:
+            with torch.no_grad():
+                self._scored = self.final_embeddings()
+        return self._scored[0][users] @ self._scored[1].T
 
     def full_sort_predict(self, interaction: Any) -> torch.Tensor:
         """RecBole's interface to item_scores: flattened, (b * (n_items + 1),)."""

@@ -111,5 +111,5 @@ class FREEDOM(GraphRecommender):
         return (rows(features, positive) - rows(features, negative)) @ weight.T
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """See GraphRecommender; over the full user-item graph."""
+        """See ContentRecommender; over the full user-item graph."""
         return self.embeddings(self.full_graph)

@@ -39,7 +39,6 @@ class GraphRecommender(ContentRecommender):
             self.projections[modality] = nn.Linear(matrix.shape[1], size)
             if config["train_features"]:
                 self.trained[modality] = nn.Parameter(matrix.clone())
-        self._scored: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def propagator(self, graph: sp.csr_matrix, *, symmetric: bool = False) -> Propagator:
         """A matrix to multiply embeddings with, on the model's device."""
@@ -65,20 +64,3 @@ class GraphRecommender(ContentRecommender):
     def current_features(self, modality: str) -> torch.Tensor:
         """The features as they are now: trained ones where they are trained."""
         return self.trained[modality] if modality in self.trained else self.features(modality)
-
-    def train(self, mode: bool = True) -> GraphRecommender:
-        """Switch mode; what was kept for scoring is out of date."""
-        super().train(mode)
-        self._scored = None
-        return self
-
-    def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Users' and items' embeddings whose dot product is the score, (n_users + 1, s) and (n_items + 1, s)."""
-        raise NotImplementedError
-
-    def item_scores(self, users: torch.Tensor) -> torch.Tensor:
-        """See ContentRecommender; the embeddings are computed once for all users."""
-        if self._scored is None:
-            with torch.no_grad():
-                self._scored = self.final_embeddings()
-        return self._scored[0][users] @ self._scored[1].T

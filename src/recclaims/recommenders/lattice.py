@@ -179,7 +179,7 @@ class LATTICE(GraphRecommender):
         return self.batch_size
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """See GraphRecommender; over the item graph as the parameters now make it."""
+        """See ContentRecommender; over the item graph as the parameters now make it."""
         graph = self.propagator(self.item_edges().matrix(self.n_items)) if self.modalities else None
         return self.embeddings(graph)
 

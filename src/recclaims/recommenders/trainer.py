@@ -30,6 +30,7 @@ class CellTrainer(Trainer):  # type: ignore[misc]
         self.logger = logger
         self.validate = validate
         self.best_state: dict[str, torch.Tensor] | None = None
+        self.best_other: dict[str, Any] = {}
         self.best_epoch = 0
         self.epochs_run = 0
         # Factor a per b epochs, [a, b], as MMRec's and Elliot's schedules: rate * a^(epoch / b).
@@ -70,6 +71,8 @@ class CellTrainer(Trainer):  # type: ignore[misc]
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
         self.best_epoch = epoch + 1
         self.best_state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        # What RecBole's models keep beside their weights, as LightGCN's embeddings for scoring.
+        self.best_other = self.model.other_parameter()
 
     def _add_hparam_to_tensorboard(self, best_valid_result: Any) -> None:
         pass
@@ -79,4 +82,5 @@ class CellTrainer(Trainer):  # type: ignore[misc]
         self.fit(batches, valid_data=True, verbose=logger.isEnabledFor(10), saved=True)
         if self.best_state is not None:
             self.model.load_state_dict(self.best_state)
+            self.model.load_other_parameter(self.best_other)
         self.model.eval()

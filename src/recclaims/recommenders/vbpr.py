@@ -39,7 +39,6 @@ class VBPR(ContentRecommender):
             self.register_buffer("joined", joined, persistent=False)
             self.projection = self._projection(joined.shape[1], factors)
         self.user_factors = nn.Parameter(self._user_factors(factors))
-        self._scored: torch.Tensor | None = None
 
     def _projection(self, width: int, factors: int) -> nn.Linear:
         projection = nn.Linear(width, factors)
@@ -64,7 +63,6 @@ class VBPR(ContentRecommender):
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The loss of one batch of (user, item, negative item)."""
-        self._scored = None
         users = rows(self.user_factors, interaction[self.USER_ID])
         items = self.item_embeddings()
         positive, negative = rows(items, interaction[self.ITEM_ID]), rows(items, interaction[self.NEG_ITEM_ID])
@@ -75,11 +73,9 @@ class VBPR(ContentRecommender):
         loss: torch.Tensor = ranking + self.reg_weight * unsquared_norms(users, positive, negative)
         return loss
 
-    def item_scores(self, users: torch.Tensor) -> torch.Tensor:
+    def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """See ContentRecommender."""
-        if self._scored is None:
-            self._scored = self.item_embeddings().detach()
-        return self.user_factors[users] @ self._scored.T
+        return self.user_factors, self.item_embeddings()
 
 
 class ElliotVBPR(VBPR):
