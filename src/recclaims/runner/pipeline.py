@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from recclaims.store import Artefact, Content, Store
 
 #: Raised when what a cell computes changes, so that no old result is taken for a new one.
-PROTOCOL = 1
+PROTOCOL = 2
 #: Libraries whose release can change an embedding, or a trained weight.
 ENCODING_LIBRARIES = ("numpy", "pillow", "torch", "transformers", "sentence-transformers")
 TRAINING_LIBRARIES = ("numpy", "scipy", "torch", "recbole")
