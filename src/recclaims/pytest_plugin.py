@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from recclaims.runner.settings import Mask, Reuse, Settings, default_workers
 
 if TYPE_CHECKING:
     from recclaims.claims.run import Run
+    from recclaims.datasets.dataset import DatasetSource
     from recclaims.recommenders.spec import Recommender
 
 DEFAULT_DATASETS = ("ml-100k",)
@@ -33,6 +34,7 @@ class ClaimsSession:
     """What one pytest session knows of its claims.
 
     Attributes:
+        sources: by reference, the dataset sources: opened once for all claims.
         names: by a dataset's name, the reference that asked for it.
         left_out: by dataset, encoders that it cannot feed.
         run: what came out, once the first case has asked for it.
@@ -43,6 +45,7 @@ class ClaimsSession:
         unwritten: why reports could not be written.
     """
 
+    sources: dict[str, DatasetSource] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     run: Run | None = None
@@ -208,7 +211,9 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
     session = config.stash[SESSION]
     session.broken = registry().broken
     for reference in dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS):
-        source = open_source(reference, registry())
+        if reference not in session.sources:
+            session.sources[reference] = open_source(reference, registry())
+        source = session.sources[reference]
         other = session.names.setdefault(source.name, reference)
         if other != reference:
             raise DatasetError(
@@ -217,11 +222,16 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
             )
         asked = config.getoption("claims_encoder") or ()
         found = cases(claim, reference, source, registry(), asked, _admits(config), _noises(config))
-        wanted = asked or [name for name, made in registry().encoders.items() if not hasattr(made, "answers")]
-        session.left_out[source.name] = [
-            name for name in wanted if not facts_of(name, registry(), "--claims-encoder").requires <= source.modalities
-        ]
+        if source.name not in session.left_out:
+            session.left_out[source.name] = _left_out(source, asked)
         yield from found
+
+
+def _left_out(source: DatasetSource, asked: Sequence[str]) -> list[str]:
+    """The encoders that a dataset has nothing for."""
+    wanted = asked or [name for name, made in registry().encoders.items() if not hasattr(made, "answers")]
+    modalities = source.modalities
+    return [name for name in wanted if not facts_of(name, registry(), "--claims-encoder").requires <= modalities]
 
 
 def _admits(config: pytest.Config) -> Callable[[Recommender], bool]:

@@ -147,6 +147,16 @@ def test_a_claim_that_compares_with_nothing_is_noticed(registry):
             of(claim, registry, "textual")
 
 
+def test_a_claim_can_be_about_encoders_that_need_no_answer(registry):
+    mine = replace(NOISE, encoders=("sbert",), controls=("permuted",))
+    assert {c.treatment for c in of(mine, registry, "textual", "attributes")} == {"sbert"}
+    asked = cases(mine, "toy", Source("textual", "attributes"), registry, ["attributes", "sbert:org/model"])
+    assert {c.treatment for c in asked} == {"sbert:org/model"}
+    for wrong, kind in (({"encoders": ("sbrt",)}, "encoder"), ({"recommenders": ("vbrp",)}, "recommender")):
+        with pytest.raises(UnknownNameError, match=rf"claim 'mine'.*unknown {kind}"):
+            of(replace(NOISE, id="mine", **wrong), registry, "textual")
+
+
 def test_a_new_encoder_joins_every_claim_that_its_modality_fits(registry):
     before = {c.id for claim in (NOISE, CONTENT) for c in of(claim, registry, "textual")}
     registry.encoders["plugged"] = Plugged

@@ -117,9 +117,11 @@ def cases(
     """
     _check(claim, registry)
     chosen = _chosen(claim.controls, noises)
-    names = _encoders(claim, source, registry, encoders)
+    answers: Sequence[str] = getattr(source, "answers", ())
+    names = _encoders(claim, answers, registry, encoders)
     facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
-    fed = {name: found for name, found in facts.items() if found.requires <= source.modalities}
+    modalities = source.modalities
+    fed = {name: found for name, found in facts.items() if found.requires <= modalities}
     for recommender in registry.recommenders.values():
         if not (recommender.content and admits(recommender)) or (claim.trained and recommender.training_free):
             continue
@@ -128,26 +130,31 @@ def cases(
         for encoder, found in fed.items():
             if claim.modalities and found.modality not in claim.modalities:
                 continue
-            if recommender.reads == "sets" and found.representation != "sets":
+            if not _can_read(recommender, found):
                 continue
-            reads = _Reading(recommender, encoder, found, source)
+            reads = _Reading(recommender, encoder, found, modalities, answers)
             for treatment, control, arms in reads.comparisons(claim.treatments, chosen, registry):
                 yield Case(
                     claim, reference, source.name, recommender.name, treatment, control, arms, recommender.flavour
                 )
 
 
-def _encoders(claim: Claim, source: DatasetSource, registry: Registry, asked: Sequence[str]) -> list[str]:
+def _encoders(claim: Claim, answers: Sequence[str], registry: Registry, asked: Sequence[str]) -> list[str]:
     """The encoders that take part: those asked for, of those the claim is about."""
     if not claim.encoders:
         return list(asked or registry.encoders)
-    answers: Sequence[str] = getattr(source, "answers", ())
-    every = [
-        f"{name}:{answer}" for name in claim.encoders for answer in of_kind(answers, registry.encoders[name].answers)
+    if asked:
+        return [name for name in asked if name.partition(":")[0] in claim.encoders]
+    kinds = {name: getattr(registry.encoders[name], "answers", None) for name in claim.encoders}
+    return [
+        reference
+        for name, kind in kinds.items()
+        for reference in ([f"{name}:{answer}" for answer in of_kind(answers, kind)] if kind else [name])
     ]
-    if not asked:
-        return every
-    return [name for name in asked if name.partition(":")[0] in claim.encoders and ":" in name]
+
+
+def _can_read(recommender: Recommender, facts: EncoderFacts) -> bool:
+    return recommender.reads in ("any", facts.representation)
 
 
 def _chosen(controls: Sequence[str], noises: Collection[str]) -> list[str]:
@@ -159,12 +166,13 @@ def _chosen(controls: Sequence[str], noises: Collection[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A recommender that reads an encoder's features of a dataset."""
+    """A recommender that reads an encoder's features of a dataset; the last two are what the dataset carries."""
 
     recommender: Recommender
     encoder: str
     facts: EncoderFacts
-    source: DatasetSource
+    modalities: frozenset[str]
+    answers: Sequence[str]
 
     def comparisons(
         self, treatments: Sequence[str], controls: Sequence[str], registry: Registry
@@ -190,18 +198,18 @@ class _Reading:
             return self._misaligned()
         if control in registry.encoders:
             other = facts_of(control, registry)
-            read = self.recommender.reads == "any" or other.representation == "sets"
-            return Arm(self.recommender.name, control) if read and other.requires <= self.source.modalities else None
+            fed = other.requires <= self.modalities and _can_read(self.recommender, other)
+            return Arm(self.recommender.name, control) if fed else None
         return Arm(control) if control in registry.recommenders else None
 
     def _misaligned(self) -> Arm | None:
         """The same encoder on what the same model answered to a misaligned prompt."""
         encoder, _, answer = self.encoder.partition(":")
-        other = counterpart(answer, MISALIGNED, getattr(self.source, "answers", ()))
+        other = counterpart(answer, MISALIGNED, self.answers)
         return Arm(self.recommender.name, f"{encoder}:{other}") if other else None
 
     def _fits(self, noise: str) -> bool:
-        has_categories = "attributes" in self.source.modalities
+        has_categories = "attributes" in self.modalities
         return CONTROLS[noise].unfit(self.facts.blocks, has_categories, self.recommender.reads) is None
 
 
@@ -210,7 +218,12 @@ def _check(claim: Claim, registry: Registry) -> None:
     collaborative = {name for name, found in registry.recommenders.items() if not found.content}
     twins = {twin for found in registry.recommenders.values() for twin in found.twins}
     others = {*CONTROLS, *twins, *collaborative, *registry.encoders, MISALIGNED}
-    for names, known in ((claim.controls, others), (claim.treatments, {REAL, *CONTROLS})):
+    for kind, names, known in (
+        ("control", claim.controls, others),
+        ("control", claim.treatments, {REAL, *CONTROLS}),
+        ("encoder", claim.encoders, {*registry.encoders}),
+        ("recommender", claim.recommenders, {*registry.recommenders}),
+    ):
         for name in names:
             if name not in known:
-                raise UnknownNameError.of("control", name, sorted(known), f"claim '{claim.id}'")
+                raise UnknownNameError.of(kind, name, sorted(known), f"claim '{claim.id}'")

@@ -74,7 +74,7 @@ class FolderDataset:
         base = self._base()
         return found | base.modalities if base else found
 
-    @property
+    @cached_property
     def answers(self) -> tuple[str, ...]:
         """Names of the answers that the first lines of the catalogue have."""
         return peek_answers(self.items_path)

