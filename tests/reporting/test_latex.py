@@ -121,3 +121,10 @@ def test_latex_reads_it(tmp_path, content):
     log = (tmp_path / "paper.log").read_text(errors="replace")
     assert "Missing character" not in log
     assert "Undefined control sequence" not in log
+
+
+def test_noise_is_not_printed_as_real():
+    noise = case(claim="capacity", treatment="sbert/permuted", treatment_noise="permuted", control="twin")
+    means, *effects = Latex().render(document(case(), noise)).split(r"\begin{longtable}")
+    assert "sbert/permuted" not in means
+    assert any("sbert/permuted" in table for table in effects)

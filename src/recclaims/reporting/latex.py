@@ -40,7 +40,7 @@ class Latex:
             r"% Needs \usepackage{booktabs,longtable}, and LaTeX twice: a longtable learns its widths in the first run."
         ]
         for dataset in document["datasets"]:
-            mine = [case for case in document["claims"] if case["dataset"] == dataset["dataset"]]
+            mine = tables.of_real_features(document, dataset["dataset"])
             for metric in dict.fromkeys(case["metric"] for case in mine):
                 parts += [_means(document, dataset, metric, [c for c in mine if c["metric"] == metric])]
         for claim in dict.fromkeys(case["claim"] for case in document["claims"]):

@@ -69,13 +69,18 @@ def case_rows(document: Mapping[str, Any], claim: str) -> tuple[list[str], list[
     return headers, rows
 
 
+def of_real_features(document: Mapping[str, Any], dataset: str) -> list[Mapping[str, Any]]:
+    """A dataset's cases that can share a column called "real": not those whose treatment is noise."""
+    return [case for case in document["claims"] if case["dataset"] == dataset and not case.get("treatment_noise")]
+
+
 def board_rows(document: Mapping[str, Any], dataset: str) -> tuple[list[str], list[list[str]]]:
     """A dataset's families side by side: one row per recommender and features, one column per control.
 
     "Real beats noise" is never shown without "real beats the feature-free twin": a column whose cases were
-    not selected stays, and says so. Cases whose treatment is noise have no row here.
+    not selected stays, and says so.
     """
-    cases = [case for case in document["claims"] if case["dataset"] == dataset and not case.get("treatment_noise")]
+    cases = of_real_features(document, dataset)
     columns = list(dict.fromkeys([*((c["claim"], c["control"]) for c in cases if c["claim"] != "content")]))
     columns += list(dict.fromkeys((c["claim"], c["control"]) for c in cases if c["claim"] == "content"))
     for claim, control in (("noise", "permuted"), ("content", "twin")):
