@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.errors import RecclaimsError, UnknownNameError, one_line
 from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
@@ -104,7 +104,11 @@ def _report(options: argparse.Namespace) -> int:
     from recclaims.reporting.results import read, write_atomically
 
     reporter = registry().find("reporters", options.format, "--format")
-    text = reporter().render(read(Path(options.results)))
+    document = read(Path(options.results))
+    try:
+        text = reporter().render(document)
+    except Exception as error:  # a plugin's code
+        raise RecclaimsError(f"reporter '{options.format}' failed: {one_line(error)}") from error
     if options.output is None:
         print(text, end="")
         return 0

@@ -3,11 +3,40 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections.abc import Iterable
+
+#: A message is cut here: it may quote what it complains of, and that may be a whole file.
+LONGEST = 2000
+_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
+#: Shorter values are words that may stand anywhere.
+_SHORTEST_SECRET = 8
+
+
+def without_secrets(text: str) -> str:
+    """The text with `***` for the value of every environment variable whose name says that it is secret."""
+    for name, value in os.environ.items():
+        if len(value) >= _SHORTEST_SECRET and _SECRET.search(name):
+            text = text.replace(value, "***")
+    return text
+
+
+def printable(text: str) -> str:
+    """The text on one line, without what a terminal would obey or could not print."""
+    line = " ".join(text.split())
+    shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
 
 
 class RecclaimsError(Exception):
-    """Anything recclaims refuses to do; the message is one line meant for a person."""
+    """Anything recclaims refuses to do; the message is one line meant for a person.
+
+    Whatever it quotes, it stays one printable line of bounded length, and shows no secret of the environment.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(without_secrets(message)))
 
 
 class UnknownNameError(RecclaimsError):
@@ -32,7 +61,7 @@ class UnknownNameError(RecclaimsError):
 
 def one_line(error: BaseException) -> str:
     """Type and message of somebody else's error, in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return printable(without_secrets(f"{type(error).__name__}: {error}"))
 
 
 class DatasetError(RecclaimsError):

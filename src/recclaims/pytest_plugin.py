@@ -334,6 +334,21 @@ def _device(wanted: str) -> str:
     return wanted
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    """Keep the machine's name and its folders out of the benchmarks' file, as out of every report."""
+    if config.stash[SESSION].document is None:
+        return
+    from recclaims.reporting.privacy import share
+
+    output_json["machine_info"].pop("node", None)
+    for benchmark in output_json["benchmarks"]:
+        benchmark["params"] = {
+            key: value.id if isinstance(value, Case) else value for key, value in (benchmark["params"] or {}).items()
+        }
+    output_json["benchmarks"] = share(output_json["benchmarks"])
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     """Show the tables, and say in words what the exit code means."""
     session = config.stash[SESSION]

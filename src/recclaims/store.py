@@ -25,7 +25,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from recclaims.errors import StoreError
+from recclaims.errors import StoreError, one_line
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -58,13 +58,21 @@ class Artefact:
         return str(self.manifest["key"])
 
     def array(self, name: str) -> NDArray[Any]:
-        """Map the array `name` into memory, read-only."""
-        array: NDArray[Any] = np.load(self.path / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        """Map the array `name` into memory, read-only; raises StoreError where it is none."""
+        path = self.path / f"{name}.npy"
+        try:
+            array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError, SyntaxError, RecursionError, OverflowError, TypeError) as error:
+            raise StoreError(f"{path}: not an array: {error}") from error
         return array
 
     def json(self, name: str) -> Any:
-        """Read the JSON document `name`."""
-        return json.loads((self.path / f"{name}.json").read_text(encoding="utf-8"))
+        """Read the JSON document `name`; raises StoreError where it is none."""
+        path = self.path / f"{name}.json"
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise StoreError(f"{path}: not JSON: {error}") from error
 
 
 class Store:
@@ -91,16 +99,20 @@ class Store:
         try:
             manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
             for name, facts in manifest["files"].items():
+                if Path(name).name != name:
+                    raise StoreError(f"{path / MANIFEST}: '{name}' is no name of a file")
                 if _sha256(path / name) != facts["sha256"]:
                     raise StoreError(f"{path / name}: checksum does not match")
             if manifest["recipe"] != json.loads(canonical(recipe)):
                 raise StoreError(f"{path / MANIFEST}: recipe does not match its key")
+            if manifest["key"] != path.name:
+                raise StoreError(f"{path / MANIFEST}: bears the key of another artefact")
         except FileNotFoundError:
             if not path.exists():
                 return None
             reason = f"{path}: a file of the artefact is missing"
-        except (StoreError, ValueError, KeyError, TypeError, OSError) as error:
-            reason = str(error)
+        except (StoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
+            reason = str(error) if isinstance(error, StoreError) else f"{path / MANIFEST}: {one_line(error)}"
         else:
             return Artefact(path, manifest)
         logger.warning("%s; it is removed and will be computed again", reason)

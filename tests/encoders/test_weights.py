@@ -11,9 +11,10 @@ from PIL import Image, ImageDraw
 
 from recclaims.datasets.catalogue import Item
 from recclaims.encoders.efficientnet import EfficientNetLite0
+from recclaims.encoders.extraction import extract
 from recclaims.encoders.resnet import CHECKPOINT, ResNet50
 from recclaims.encoders.sentence import SentenceEncoder
-from recclaims.errors import DatasetError
+from recclaims.errors import FeatureError
 
 needs_efficientnet = pytest.mark.skipif(EfficientNetLite0().unavailable() is not None, reason="no packaged weights")
 needs_minilm = pytest.mark.skipif(SentenceEncoder().unavailable() is not None, reason="no packaged weights")
@@ -63,11 +64,17 @@ def test_efficientnet_gives_an_image_the_same_row_in_any_batch(pictures):
 
 
 @needs_efficientnet
-def test_an_unreadable_image_is_named_by_the_encoder(tmp_path):
+def test_an_unreadable_image_is_recorded_and_the_others_are_encoded(tmp_path, pictures):
     path = tmp_path / "broken.png"
     path.write_bytes(b"nothing")
-    with pytest.raises(DatasetError, match=r"broken\.png: image of item 'x' cannot be read"):
-        EfficientNetLite0().encode([Item("x", image_path=path)])
+    found = EfficientNetLite0().encode([pictures[0], Item("x", image_path=path), pictures[1]])
+    assert [bool(record) for record in found.records] == [False, True, False]
+    assert "broken.png: image of item 'x' cannot be read" in found.records[1]["error"]
+    np.testing.assert_array_equal(found.matrix[[0, 2]], EfficientNetLite0().encode(pictures[:2]))
+    features = extract(EfficientNetLite0(), [pictures[0], Item("x", image_path=path)])
+    assert features.filled.tolist() == [False, True]
+    with pytest.raises(FeatureError, match=r"failed for every item: .*broken\.png"):
+        extract(EfficientNetLite0(), [Item("x", image_path=path)])
 
 
 def test_a_missing_package_is_named_with_its_command(monkeypatch):

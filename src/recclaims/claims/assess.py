@@ -63,6 +63,7 @@ def assess(
         below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(seeds)])
         if not np.isfinite(comparison.estimate.effect):
             fault = "no user has a relevant test item in both arms"
+        fault = fault or _finds_nothing(case, comparison, training_free(case))
         if below and not training_free(case):
             fault = fault or below
         if fault:
@@ -91,6 +92,17 @@ def _judge(case: Case, comparison: Comparison, p_adjusted: float) -> Judgement:
         direction=claim.direction,
         equivalence=claim.equivalence,
     )
+
+
+def _finds_nothing(case: Case, comparison: Comparison, training_free: bool) -> str | None:
+    """Why a mean of exactly zero is a failure: scores that say nothing look like an effect of -100 %."""
+    zero = [mean == 0 for mean in (comparison.treatment_mean, comparison.control_mean)]
+    if all(zero):
+        return f"neither arm finds anything for any user ({case.claim.metric} is 0): nothing can differ"
+    if any(zero) and not training_free:
+        arm = case.treatment if zero[0] else case.control
+        return f"{arm} finds nothing for any user ({case.claim.metric} is 0): a failure, not an effect"
+    return None
 
 
 def _below_popularity(arms: Sequence[Sequence[CellResult]], popularity: Sequence[CellResult]) -> str | None:

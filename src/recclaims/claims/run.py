@@ -71,6 +71,10 @@ def run(cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progres
 
 
 def _fault(pipeline: Pipeline, case: Case) -> str | None:
+    metric, _, cutoff = case.claim.metric.partition("@")
+    n_items = len(pipeline.dataset(case.dataset).items)
+    if metric in ("recall", "hit") and cutoff.isdecimal() and n_items <= int(cutoff):
+        return f"the catalogue has {n_items} items: {case.claim.metric} is 1 whatever is recommended"
     for encoder in case.encoders:
         facts = pipeline.encode(case.dataset, encoder).json("facts")
         report = FeatureReport(**{name: facts.get(name, 0) for name in FeatureReport.__dataclass_fields__})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,12 @@ from recclaims.errors import DatasetError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-#: The largest image that is decoded, in pixels: a guard against decompression bombs.
+#: The largest image that is decoded, in pixels (a guard against decompression bombs), and the largest file.
 MAX_PIXELS = 64_000_000
+MAX_IMAGE_BYTES = 100_000_000
+#: Decoders that are tried; Pillow has forty more, some of which start other programs. Of an animation the first
+#: frame counts.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +45,22 @@ class Item:
         """Open the image as RGB, or return None where the item has none.
 
         Raises:
-            DatasetError: the file is missing, too large or not an image; the message names it.
+            DatasetError: the file is missing, too large or not an image of FORMATS; the message names it.
         """
         if self.image_path is None:
             return None
-        from PIL import Image, UnidentifiedImageError
-
+        where = f"{self.image_path}: image of item '{self.item_id}'"
         try:
-            with Image.open(self.image_path) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise DatasetError(
-                        f"{self.image_path}: image of item '{self.item_id}' has {picture.width} x "
-                        f"{picture.height} pixels; at most {MAX_PIXELS} are decoded"
-                    )
-                return _opaque(picture, self.backdrop)
+            size = self.image_path.stat().st_size
+            if size > MAX_IMAGE_BYTES:
+                raise DatasetError(f"{where} has {size:,} bytes; at most {MAX_IMAGE_BYTES:,} are read")
+            return _decoded(self.image_path, self.backdrop, where)
         except FileNotFoundError:
-            raise DatasetError(f"{self.image_path}: image of item '{self.item_id}' does not exist") from None
-        except (
-            UnidentifiedImageError,
-            OSError,
-            SyntaxError,
-            ValueError,
-            Image.DecompressionBombError,
-        ) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DatasetError(f"{self.image_path}: image of item '{self.item_id}' cannot be read: {reason}") from None
+            raise DatasetError(f"{where} does not exist") from None
+        except DatasetError:
+            raise
+        except Exception as error:  # what a decoder makes of a broken file can be anything
+            raise DatasetError(f"{where} cannot be read: {error or type(error).__name__}") from None
 
     @property
     def text(self) -> str:
@@ -79,6 +75,20 @@ class Item:
         if modality == "textual":
             return bool(self.text)
         return self.image_path is not None and bool(self.text)
+
+
+def _decoded(path: Path, backdrop: Path | None, where: str) -> Image:
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        # Pillow only warns of an image that is half as large again as it would refuse; ours is the smaller limit.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path, formats=FORMATS) as picture:
+            if picture.width * picture.height > MAX_PIXELS:
+                raise DatasetError(
+                    f"{where} has {picture.width} x {picture.height} pixels; at most {MAX_PIXELS:,} are decoded"
+                )
+            return _opaque(picture, backdrop)
 
 
 def _opaque(picture: Image, backdrop: Path | None) -> Image:

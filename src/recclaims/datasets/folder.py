@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import replace
 from functools import cached_property
@@ -35,6 +36,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "domain": str,
 }
 MODALITIES = ("visual", "textual", "attributes", "answers")
+MAX_NAME, MAX_MANIFEST = 200, 1_000_000
 
 
 class FolderDataset:
@@ -175,18 +177,33 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise DatasetError(f"{folder}: is not a folder")
     if not path.is_file():
         raise DatasetError(f"{folder}: has no {MANIFEST}; see docs/folder-dataset.md")
+    _check_inside(path, folder, str(path))
     try:
+        if path.stat().st_size > MAX_MANIFEST:
+            raise DatasetError(f"{path}: has more than {MAX_MANIFEST:,} bytes")
         manifest = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: not TOML: {error}") from None
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from None
     _check(manifest, path)
+    _check_inside(folder / "items.jsonl", folder, str(folder / "items.jsonl"))
     named = [key for key in ("items", "interactions", "domain") if key in manifest]
     if not manifest.get("domain", ".toml").endswith(".toml"):
         named.remove("domain")
     for key in named:
-        if not (folder / manifest[key]).resolve().is_relative_to(folder.resolve()):
-            raise DatasetError(f"{path}: key '{key}': {manifest[key]!r} leads out of the folder")
+        _check_inside(folder / manifest[key], folder, f"{path}: key '{key}': {manifest[key]!r}")
     return manifest
+
+
+def _check_inside(path: Path, folder: Path, what: str) -> None:
+    """Refuse a path that leads out of the folder, links resolved, or that no file can have."""
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # too long, with a zero byte, or a ring of links
+        raise DatasetError(f"{what} is no file name: {error}") from None
+    if not inside:
+        raise DatasetError(f"{what} leads out of the folder")
 
 
 def _check(manifest: dict[str, Any], path: Path) -> None:
@@ -195,6 +212,11 @@ def _check(manifest: dict[str, Any], path: Path) -> None:
             raise UnknownNameError.of("key", key, KEYS, str(path))
         if not isinstance(value, KEYS[key]) or isinstance(value, bool):
             raise DatasetError(f"{path}: key '{key}' is {value!r}, of the wrong type")
+    name = manifest.get("name", "-")
+    if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
+        raise DatasetError(f"{path}: key 'name' is {name[:MAX_NAME]!r}, not a line of 1 to {MAX_NAME} letters")
+    if not math.isfinite(manifest.get("relevance", 0)):
+        raise DatasetError(f"{path}: key 'relevance' is {manifest['relevance']}, not a number")
     if manifest.get("split", STRATEGIES[0]) not in STRATEGIES:
         raise UnknownNameError.of("split", manifest["split"], STRATEGIES, str(path))
     for modality in manifest.get("modalities", ()):

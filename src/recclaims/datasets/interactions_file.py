@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 ENDINGS = ("tsv", "csv", "parquet")
 NEEDED = ("user_id", "item_id")
 NUMBERS = ("rating", "timestamp")
+#: The most rows that are read, and the characters of the longest id: a small Parquet file can stand for a huge table.
+MAX_ROWS, MAX_ID = 500_000_000, 1_000
+#: How files begin that polars would unpack by itself, however large what is in them: gzip, zlib, zstd.
+_PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
 
 
 def find_table(folder: Path, stem: str) -> Path | None:
@@ -28,23 +32,19 @@ def read_table(path: Path) -> pl.DataFrame:
     """Read user_id and item_id as text, rating and timestamp as numbers where they exist.
 
     Raises:
-        DatasetError: the file cannot be read, lacks a column, or holds an empty id or a value that is no number;
-            the message names file, column, row and value.
+        DatasetError: the file cannot be read, is compressed or too long, lacks a column, or holds an empty id or a
+            value that is no number; the message names file, column, row and value.
     """
     import polars as pl
 
     try:
-        if path.suffix == ".parquet":
-            table = pl.read_parquet(path)
-        else:
-            separator = "\t" if path.suffix == ".tsv" else ","
-            table = pl.read_csv(
-                path, separator=separator, infer_schema=False, quote_char=None if separator == "\t" else '"'
-            )
+        table = _parquet(path) if path.suffix == ".parquet" else _text(path)
     except pl.exceptions.NoDataError:
         raise DatasetError(f"{path}: is empty; its first line names the columns {', '.join(NEEDED)}") from None
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DatasetError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    # A panic is how polars fails on a file that breaks its own format; it is no Exception.
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException, OverflowError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DatasetError(f"{path}: cannot be read: {reason}") from None
     for column in NEEDED:
         if column not in table.columns:
             near = difflib.get_close_matches(column, table.columns, n=1)
@@ -54,6 +54,9 @@ def read_table(path: Path) -> pl.DataFrame:
     table = table.select(*NEEDED, *(column for column in NUMBERS if column in table.columns))
     table = table.with_columns(pl.col(NEEDED).cast(pl.String))
     for column in NEEDED:
+        long = table.select(pl.arg_where(pl.col(column).str.len_chars() > MAX_ID)).to_series()
+        if len(long):
+            raise DatasetError(f"{path}: row {long[0] + 1}: {column} is longer than {MAX_ID:,} characters")
         empty = table.select(pl.arg_where(pl.col(column).is_null() | (pl.col(column) == ""))).to_series()
         if len(empty):
             raise DatasetError(f"{path}: row {empty[0] + 1}: {column} is empty")
@@ -61,6 +64,30 @@ def read_table(path: Path) -> pl.DataFrame:
         if column in table.columns:
             table = table.with_columns(_numbers(table[column], path))
     return table
+
+
+def _text(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    with path.open("rb") as file:
+        if file.read(4).startswith(_PACKED):
+            raise DatasetError(f"{path}: is compressed; unpack it, so that its size is known")
+    separator = "\t" if path.suffix == ".tsv" else ","
+    return pl.read_csv(path, separator=separator, infer_schema=False, quote_char=None if separator == "\t" else '"')
+
+
+def _parquet(path: Path) -> pl.DataFrame:
+    """Its columns that are needed, and no others; of none of which there are more rows than can be meant."""
+    import polars as pl
+
+    scan = pl.scan_parquet(path, glob=False)
+    columns = scan.collect_schema().names()
+    rows = int(scan.select(pl.len()).collect().item())
+    if rows > MAX_ROWS:
+        raise DatasetError(f"{path}: has {rows:,} rows; at most {MAX_ROWS:,} are read")
+    _check_header(columns, path)
+    known = [column for column in columns if column in (*NEEDED, *NUMBERS)]
+    return scan.select(known).collect() if set(NEEDED) <= set(known) else pl.DataFrame(schema=columns)
 
 
 def _check_header(columns: list[str], path: Path) -> None:
@@ -78,6 +105,8 @@ def _numbers(column: pl.Series, path: Path) -> pl.Series:
     import polars as pl
 
     numbers = column.cast(pl.Float64, strict=False)
+    if column.name == "rating":  # kept as float32: what is beyond it becomes infinite
+        numbers = pl.select(pl.when(numbers.abs() < 3e38).then(numbers)).to_series()
     wrong = (numbers.is_null() | ~numbers.is_finite()).fill_null(value=True).arg_true()
     if len(wrong):
         raise DatasetError(f"{path}: row {wrong[0] + 1}: {column.name} is {column[wrong[0]]!r}, not a number")

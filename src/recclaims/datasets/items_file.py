@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ from recclaims.datasets.catalogue import Item
 from recclaims.errors import DatasetError
 
 KEYS = ("item_id", "title", "description", "image", "attributes", "lvlm")
+#: Characters of the longest line, text and id that are read; a book has a million.
+MAX_LINE, MAX_TEXT, MAX_ID = 8_000_000, 1_000_000, 1_000
 #: How far `peek` reads: enough to meet an image or a text where there are any, and quick at any size.
 PEEK_LINES = 2000
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read_items(path: Path) -> list[Item]:
@@ -73,13 +77,17 @@ def peek_answers(path: Path) -> tuple[str, ...]:
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), ""), 1):
+                if len(line) > MAX_LINE:
+                    raise DatasetError(f"{path}:{number}: the line is longer than {MAX_LINE:,} characters")
                 if not line.strip():
                     continue
                 try:
                     record = json.loads(line)
                 except (ValueError, RecursionError) as error:
                     raise DatasetError(f"{path}:{number}: not JSON: {error}") from None
+                if _SURROGATE.search(line):
+                    _check_letters(record, f"{path}:{number}")
                 if not isinstance(record, dict):
                     raise DatasetError(f"{path}:{number}: not a JSON object, but a {type(record).__name__}")
                 yield number, record
@@ -87,36 +95,62 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
+def _check_letters(value: object, where: str) -> None:
+    """Refuse half of a pair of escapes, which JSON can write and nothing else can: no file or digest takes it."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        broken = error.object[error.start]
+        raise DatasetError(f"{where}: the escape \\u{ord(broken):04x} stands alone and is no character") from None
+
+
 def _item(record: Mapping[str, Any], folder: Path, where: str) -> Item:
     for key in record:
         near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
         if key not in KEYS and near and near[0] not in record:
             raise DatasetError(f"{where}: unknown key '{key}'; did you mean '{near[0]}'?")
+    attributes = record.get("attributes")
+    if attributes is not None and not _is_slots(attributes):
+        raise DatasetError(f"{where}: key 'attributes' is {attributes!r}, not an object of lists of texts")
+    image = _text(record, "image", where)
+    return Item(
+        item_id=_id(record, where),
+        title=_text(record, "title", where),
+        description=_text(record, "description", where),
+        attributes=_slots(record),
+        answers=_answers(record, where),
+        image_path=_inside(folder, image, where) if image else None,
+    )
+
+
+def _id(record: Mapping[str, Any], where: str) -> str:
     item_id = record.get("item_id")
     if isinstance(item_id, int) and not isinstance(item_id, bool):
         item_id = str(item_id)
     if not isinstance(item_id, str) or not item_id:
         raise DatasetError(f"{where}: key 'item_id' is {'missing' if item_id is None else f'{item_id!r}, not a text'}")
-    texts = {}
-    for key in ("title", "description", "image"):
-        value = record.get(key)
-        if value is not None and not isinstance(value, str):
-            raise DatasetError(f"{where}: key '{key}' is {value!r}, not a text")
-        texts[key] = value or ""
+    if len(item_id) > MAX_ID:
+        raise DatasetError(f"{where}: key 'item_id' is longer than {MAX_ID:,} characters")
+    return item_id
+
+
+def _text(record: Mapping[str, Any], key: str, where: str) -> str:
+    value = record.get(key)
+    if value is not None and not isinstance(value, str):
+        raise DatasetError(f"{where}: key '{key}' is {value!r}, not a text")
+    if len(value or "") > MAX_TEXT:
+        raise DatasetError(f"{where}: key '{key}' is longer than {MAX_TEXT:,} characters")
+    return value or ""
+
+
+def _answers(record: Mapping[str, Any], where: str) -> dict[str, str]:
     answers = record.get("lvlm") or {}
     if not isinstance(answers, dict) or not all(isinstance(answer, str) for answer in answers.values()):
         raise DatasetError(f"{where}: key 'lvlm' is not an object of texts")
-    attributes = record.get("attributes")
-    if attributes is not None and not _is_slots(attributes):
-        raise DatasetError(f"{where}: key 'attributes' is {attributes!r}, not an object of lists of texts")
-    return Item(
-        item_id=item_id,
-        title=texts["title"],
-        description=texts["description"],
-        attributes=_slots(record),
-        answers=answers,
-        image_path=_inside(folder, texts["image"], where) if texts["image"] else None,
-    )
+    for name in answers:
+        if not name or not name.isprintable():
+            raise DatasetError(f"{where}: key 'lvlm': {name!r} is no name of an answer")
+    return answers
 
 
 def _is_texts(value: object) -> bool:

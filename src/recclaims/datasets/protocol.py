@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -39,9 +40,12 @@ class Protocol:
         if relevance is None or relevance == "none":
             return cls(strategy, every=relevance == "none")
         try:
-            return cls(strategy, float(relevance))
+            threshold = float(relevance)
         except ValueError:
-            raise DatasetError(f"{where}: relevance is '{relevance}', neither a number nor 'none'") from None
+            threshold = math.nan
+        if not math.isfinite(threshold):
+            raise DatasetError(f"{where}: relevance is '{relevance}', neither a number nor 'none'")
+        return cls(strategy, threshold)
 
     def over(self, other: Protocol) -> Protocol:
         """This protocol, with `other`'s say where it has one."""

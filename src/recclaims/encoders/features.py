@@ -14,8 +14,17 @@ from numpy.typing import NDArray
 MOST_ZERO = 0.5
 MOST_IMPUTED = 0.5
 MOST_ALIKE = 0.5
+#: Rows no longer than this have no direction that float32 can tell: they count as zero. Squares of lengths beyond
+#: the other bound leave float32, and cosines of such rows become zero without a sound.
+SHORTEST, LONGEST = 1e-12, 1e18
 #: An embedding read where an answer was cut off is not that of its end.
 MOST_TRUNCATED = 0.1
+
+
+def lengths(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The Euclidean length of every row, float64 (n,), computed without a float64 copy of the matrix."""
+    squares = np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64, casting="safe")
+    return np.asarray(np.sqrt(squares))
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ class FeatureReport:
     Attributes:
         items, dimension: the shape of the matrix.
         imputed: rows filled in because their item lacks the modality.
-        zero_rows: rows of zeros.
+        zero_rows: rows of zeros, or of a length of at most SHORTEST.
         duplicate_rows: rows equal to an earlier one; imputed rows are left out.
         largest_group: how many rows the most frequent one stands in; imputed rows are left out.
         failed: items that could not be encoded, as with a broken image; they are imputed.
@@ -100,7 +109,7 @@ class FeatureReport:
             items=len(features.matrix),
             dimension=features.matrix.shape[1],
             imputed=int(features.filled.sum()),
-            zero_rows=int((~features.matrix.any(axis=1)).sum()),
+            zero_rows=int((lengths(features.matrix) <= SHORTEST).sum()),
             duplicate_rows=int(len(own) - len(counts)),
             largest_group=int(counts.max(initial=0)),
             failed=sum("error" in record for record in features.records),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.datasets.catalogue import Item
+from recclaims.encoders.features import Encoded
+from recclaims.errors import DatasetError
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +33,7 @@ def pixels(item: Item) -> NDArray[np.float32]:
 
 def encode_images(
     items: Sequence[Item], embed: Callable[[torch.Tensor], torch.Tensor], batch: int = BATCH
-) -> NDArray[np.float32]:
+) -> NDArray[np.float32] | Encoded:
     """Run `embed` over the items' images.
 
     Args:
@@ -40,13 +42,27 @@ def encode_images(
         batch: images held at once.
 
     Returns:
-        float32 (n, d).
+        float32 (n, d); where an image cannot be read, with a record that says so, and a row that is not to be read.
     """
     import torch
 
-    rows = []
+    rows: list[NDArray[np.float32]] = []
+    records: list[Mapping[str, Any]] = []
     with torch.inference_mode():
         for start in range(0, len(items), batch):
-            stacked = np.stack([pixels(item) for item in items[start : start + batch]])
-            rows.append(embed(torch.from_numpy(stacked)).float().cpu().numpy())
-    return np.concatenate(rows)
+            pictures = []
+            for item in items[start : start + batch]:
+                try:
+                    pictures.append(pixels(item))
+                    records.append({})
+                except DatasetError as error:
+                    records.append({"error": str(error)})
+            if pictures:
+                rows.append(embed(torch.from_numpy(np.stack(pictures))).float().cpu().numpy())
+    good = [not record for record in records]
+    if all(good):
+        return np.concatenate(rows)
+    matrix = np.zeros((len(items), rows[0].shape[1] if rows else 1), dtype=np.float32)
+    if rows:
+        matrix[good] = np.concatenate(rows)
+    return Encoded(matrix, records)

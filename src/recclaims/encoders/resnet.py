@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from recclaims.datasets.catalogue import Item
+    from recclaims.encoders.features import Encoded
 
 #: torchvision's file of the weights IMAGENET1K_V2.
 CHECKPOINT = "resnet50-11ad3fa6.pth"
@@ -51,8 +52,8 @@ class ResNet50:
             f"download them, put {CHECKPOINT} into the torch hub's checkpoints folder, or name a file, resnet50:PATH"
         )
 
-    def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
-        """Return float32 (n, 2048)."""
+    def encode(self, items: Sequence[Item]) -> NDArray[np.float32] | Encoded:
+        """Return float32 (n, 2048), as encode_images does."""
         import torch
 
         model = self._load()
@@ -76,7 +77,8 @@ class ResNet50:
         elif self.path.is_file():
             state = torch.load(self.path, map_location="cpu", weights_only=True)
         else:
-            state = ResNet50_Weights.IMAGENET1K_V2.get_state_dict(progress=False, check_hash=True)
+            # torchvision itself would unpickle whatever the file holds.
+            state = ResNet50_Weights.IMAGENET1K_V2.get_state_dict(progress=False, check_hash=True, weights_only=True)
         model: torch.nn.Module = resnet50()
         model.load_state_dict(state)
         model.fc = torch.nn.Identity()

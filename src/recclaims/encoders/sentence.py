@@ -78,7 +78,11 @@ class SentenceEncoder:
         quiet()
         local = self._local()
         model = SentenceTransformer(
-            local or self.model, device="cpu", local_files_only=local is not None, trust_remote_code=False
+            local or self.model,
+            device="cpu",
+            local_files_only=local is not None,
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},  # a checkpoint in pickles is a program
         )
         distinct = list(dict.fromkeys(texts))
         rows = np.asarray(model.encode(distinct, batch_size=BATCH, show_progress_bar=False), dtype=np.float32)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CUTOFFS = (10, 20)
 METRICS = tuple(f"{metric}@{k}" for metric in ("recall", "ndcg", "hit") for k in CUTOFFS)
 PRIMARY = "recall@20"
+#: Raised when the same scores would give other values.
+VERSION = 2
 #: Users scored at once: 128 x 7,050 float32 scores are 3.6 MB, well within the last-level cache.
 BLOCK = 128
 
@@ -65,6 +67,7 @@ def evaluate(
     masked: ItemLists,
     cutoffs: Sequence[int] = CUTOFFS,
     block: int = BLOCK,
+    seed: int = 0,
 ) -> dict[str, NDArray[np.float64]]:
     """Rank all items for every user who has a relevant one.
 
@@ -74,10 +77,13 @@ def evaluate(
         masked: the items that are not candidates (seen before), per user; must not overlap `relevant`.
         cutoffs: the k of each metric.
         block: users per call of `score`.
+        seed: decides between equal scores, by one lot over the items for all users. Were they ranked in the order
+            of the catalogue, which often is that of popularity, a probe that scores most items zero would be
+            judged by that order: on ML-100K its recall halves when the catalogue is turned round.
 
     Returns:
         For each of recall, ndcg and hit at each cut-off a float64 array (n_users,), NaN for users without a
-        relevant item. Equal scores are ranked as torch.topk ranks them.
+        relevant item.
 
     Raises:
         CellError: a score is NaN or +inf.
@@ -89,6 +95,8 @@ def evaluate(
     longest = max(cutoffs)
     discount = 1.0 / np.log2(np.arange(2, longest + 2))
     ideal = np.concatenate(([0.0], np.cumsum(discount)))
+    lot = np.random.default_rng([seed, 0x71E])
+    order: torch.Tensor | None = None
     result = {f"{m}@{k}": np.full(n_users, np.nan) for m in ("recall", "ndcg", "hit") for k in cutoffs}
     for start in range(0, len(users), block):
         batch = users[start : start + block]
@@ -102,7 +110,9 @@ def evaluate(
             wanted = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
             rows, items = (torch.from_numpy(part).to(scores.device) for part in relevant.cells(batch))
             wanted[rows, items] = True
-            best = torch.topk(scores, min(longest, scores.shape[1]), dim=1).indices
+            if order is None:
+                order = torch.from_numpy(lot.permutation(scores.shape[1])).to(scores.device)
+            best = _best(scores, longest, order)
             hits = wanted.gather(1, best).cpu().numpy().astype(np.float64)
         hits = np.pad(hits, ((0, 0), (0, longest - hits.shape[1])))
         n_relevant = relevant.lengths[batch]
@@ -112,3 +122,20 @@ def evaluate(
             result[f"hit@{k}"][batch] = found > 0
             result[f"ndcg@{k}"][batch] = (hits[:, :k] @ discount[:k]) / ideal[np.minimum(n_relevant, k)]
     return result
+
+
+def _best(scores: torch.Tensor, k: int, order: torch.Tensor) -> torch.Tensor:
+    """The k best items of every row of (b, n_items), int64 (b, min(k, n_items)); equal scores in a random order."""
+    import torch
+
+    n_items = scores.shape[1]
+    # One more than asked for shows whether the last place is shared.
+    values, places = torch.topk(scores, min(k + 1, n_items), dim=1)
+    k = min(k, n_items)
+    best = places[:, :k]
+    tied = (values[:, 1:] == values[:, :-1]).any(dim=1)
+    if bool(tied.any()):
+        drawn = torch.topk(scores[tied][:, order], k, dim=1).indices
+        best = best.clone()
+        best[tied] = order[drawn]
+    return best

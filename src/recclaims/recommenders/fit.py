@@ -138,13 +138,16 @@ def _fit(
     seen = ItemLists.of(data.users, data.items, data.n_users)
 
     def validate() -> float:
-        return float(np.nanmean(evaluate(scorer, data.valid, seen, cutoffs=(20,))[PRIMARY]))
+        found = evaluate(scorer, data.valid, seen, cutoffs=(20,), seed=seed)[PRIMARY]
+        return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
 
     if recommender.training_free:
         for batch in batches:
             model.calculate_loss(batch.to(torch.device(device)))  # where such models count, as MostPop does
         seconds = time.perf_counter() - started
         return Fitted(scorer, 0, 0, seconds, validate())
+    if not data.valid.lengths.any():
+        raise CellError("no user has a relevant item in the validation part: nothing can choose the epoch")
     trainer = CellTrainer(config, model, validate)
     trainer.run(batches)
     seconds = time.perf_counter() - started

@@ -58,7 +58,7 @@ def _style(name: str) -> Iterator[None]:
 
 def drawable(case: Case) -> bool:
     """Whether a case has an effect that can be shown relative to its control."""
-    return case["effect"] is not None and bool(case["control_mean"])
+    return relative(case) is not None
 
 
 def _effect(case: Case) -> float:

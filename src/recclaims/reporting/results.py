@@ -17,6 +17,8 @@ import numpy as np
 
 from recclaims.errors import RecclaimsError
 from recclaims.evaluation.ranking import METRICS
+from recclaims.reporting.privacy import share, shareable
+from recclaims.reporting.schema import SCHEMA, checked
 
 if TYPE_CHECKING:
     from recclaims.claims.assess import CaseResult
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from recclaims.claims.run import Run
     from recclaims.runner.cell import CellResult
 
-SCHEMA = 1
+#: The largest file that is read.
+MAX_BYTES = 500_000_000
 LIBRARIES = (
     "recclaims",
     "numpy",
@@ -39,10 +42,10 @@ LIBRARIES = (
 
 
 def build(run: Run) -> dict[str, Any]:
-    """Turn a run into the document that results.json holds (schema 1)."""
+    """Turn a run into the document that results.json holds (schema 1), without places and secrets."""
     settings = run.settings
     names = {case.dataset: case.dataset_name for case in run.judged}
-    return {
+    document = {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "profile": settings.profile.name,
@@ -56,6 +59,9 @@ def build(run: Run) -> dict[str, Any]:
         "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
         "references": {name: shareable(reference) for reference, name in names.items()},
     }
+    places = (reference.partition("?")[0] for reference in names)
+    shared: dict[str, Any] = share(document, (place for place in places if Path(place).is_absolute()))
+    return shared
 
 
 def _statement(claim: Claim) -> dict[str, Any]:
@@ -67,14 +73,6 @@ def _statement(claim: Claim) -> dict[str, Any]:
         "direction": claim.direction,
         "equivalence": claim.equivalence,
     }
-
-
-def shareable(reference: str) -> str:
-    """A dataset's reference without the folders above it: they say whose machine it was, and lead nowhere else."""
-    place, mark, query = reference.partition("?")
-    if Path(place).is_absolute():
-        place = f"path/to/{Path(place).name}"
-    return f"{place}{mark}{query}"
 
 
 def _claim(result: CaseResult) -> dict[str, Any]:
@@ -236,7 +234,7 @@ def _write_per_user(run: Run, path: Path) -> None:
             pl.DataFrame({"user": users.astype(np.int32), **dict(zip(METRICS, values[:, users], strict=True))}).select(
                 pl.lit(result.key).alias("key"),
                 pl.lit(cell.recommender).alias("recommender"),
-                pl.lit(cell.arm).alias("features"),
+                pl.lit(share(cell.arm)).alias("features"),
                 pl.lit(cell.seed).alias("seed"),
                 pl.all(),
             )
@@ -250,17 +248,19 @@ def read(path: Path) -> dict[str, Any]:
     """Read a results.json.
 
     Raises:
-        RecclaimsError: the file does not exist, is not JSON, or has another schema.
+        RecclaimsError: the file does not exist, is not JSON or too large, has another schema, or a field that is
+            missing or of another type.
     """
     try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > MAX_BYTES:
+            raise RecclaimsError(f"{path}: has more than {MAX_BYTES:,} bytes")
+        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refused)
     except OSError as error:
         raise RecclaimsError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecclaimsError(f"{path}: not a results.json: {error}") from error
-    schema = document.get("schema") if isinstance(document, dict) else None
-    if schema != SCHEMA:
-        raise RecclaimsError(f"{path}: schema is {schema!r}, this version reads {SCHEMA}")
-    # A baseline has neither, and documents written before they were added lack the others.
-    defaults: dict[str, Any] = {"cells": [], "encoders": [], "statements": {}, "references": {}}
-    return defaults | document
+    return checked(document, str(path))
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} is no number of JSON")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,20 +23,28 @@ def percent(value: float | None, control_mean: float | None) -> str:
     """A difference relative to the control mean, as `+1.2`; empty where it cannot be said."""
     if value is None or not control_mean:
         return ""
-    return f"{100 * value / control_mean:+.1f}"
+    share = 100 * value / control_mean
+    return f"{share:+.1f}" if math.isfinite(share) else ""
 
 
 def relative(case: Mapping[str, Any]) -> float | None:
     """The effect in per cent of the control mean; None where it cannot be said."""
-    mean = case["control_mean"]
-    return 100 * float(case["effect"]) / mean if mean and case["effect"] is not None else None
+    return _share(case["effect"], case["control_mean"])
 
 
 def interval(case: Mapping[str, Any]) -> tuple[float | None, float | None]:
     """The ends of the interval in per cent of the control mean; None where an end is open."""
     mean = case["control_mean"]
-    low, high = (100 * float(bound) / mean if mean and bound is not None else None for bound in case["ci"])
+    low, high = (_share(bound, mean) for bound in case["ci"])
     return low, high
+
+
+def _share(value: float | None, mean: float | None) -> float | None:
+    """A value in per cent of a mean; None where that is no number that a float holds."""
+    if value is None or not mean:
+        return None
+    share = 100 * float(value) / mean
+    return share if math.isfinite(share) else None
 
 
 def effect(case: Mapping[str, Any]) -> str:

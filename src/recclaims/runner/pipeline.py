@@ -16,14 +16,15 @@ import numpy as np
 
 from recclaims.datasets.categories import categories, category_slot
 from recclaims.datasets.reference import open_source
-from recclaims.datasets.splits import Split, make_split, relevant
+from recclaims.datasets.splits import Split, check_relevant, make_split, relevant
 from recclaims.encoders.chunks import Chunks, Tell
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.features import Block, FeatureReport, Features
 from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.resolve import make_encoder
-from recclaims.errors import CellError, NotAvailableError
+from recclaims.errors import CellError, NotAvailableError, StoreError, one_line
 from recclaims.evaluation.ranking import METRICS, ItemLists
+from recclaims.evaluation.ranking import VERSION as RANKING
 from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.memory import peak_mb, reset_peak
 from recclaims.runner.settings import Mask, Reuse, Settings
@@ -80,6 +81,7 @@ class Pipeline:
             split = Split(np.array(found.array("labels"))) if found else make_split(dataset, seed)
             if not found:
                 self.store.save("splits", recipe, {"labels": split.labels})
+            check_relevant(dataset, split)
             self._splits[reference, seed] = split
         return self._splits[reference, seed]
 
@@ -206,6 +208,7 @@ class Pipeline:
             "seed": cell.seed,
             "device": self.settings.device.partition(":")[0],
             "libraries": versions(TRAINING_LIBRARIES),
+            "ranking": RANKING,
             "protocol": PROTOCOL,
         }
 
@@ -274,7 +277,7 @@ class Pipeline:
             if self.settings.mask is Mask.TRAIN_VALID:
                 known = np.concatenate([split.train, split.valid])
             try:
-                per_user = evaluate(fitted.score, scored(split.test), lists(known))
+                per_user = evaluate(fitted.score, scored(split.test), lists(known), seed=cell.seed)
             except CellError as error:
                 raise CellError(f"{cell.recommender}: {error}") from error
         facts = {
@@ -322,18 +325,21 @@ class Pipeline:
 def _result(cell: Cell, artefact: Artefact) -> CellResult:
     facts = artefact.json("facts")
     table = np.array(artefact.array("per_user"))
-    return CellResult(
-        cell=cell,
-        key=artefact.key,
-        per_user=dict(zip(METRICS, table, strict=True)),
-        epochs=facts["epochs"],
-        best_epoch=facts["best_epoch"],
-        seconds=facts["seconds"],
-        peak_mb=facts["peak_mb"],
-        valid_score=facts["valid_score"],
-        trials=facts["trials"],
-        tuned=facts["tuned"],
-    )
+    try:
+        return CellResult(
+            cell=cell,
+            key=artefact.key,
+            per_user=dict(zip(METRICS, table, strict=True)),
+            epochs=facts["epochs"],
+            best_epoch=facts["best_epoch"],
+            seconds=facts["seconds"],
+            peak_mb=facts["peak_mb"],
+            valid_score=facts["valid_score"],
+            trials=facts["trials"],
+            tuned=facts["tuned"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{artefact.path}: does not hold what a cell's result holds: {one_line(error)}") from error
 
 
 @contextlib.contextmanager

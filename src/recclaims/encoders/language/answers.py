@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.encoders.language.arguments import split_argument
+from recclaims.encoders.language.arguments import number, split_argument
 from recclaims.encoders.language.cleaning import DISTANCE, TOP, clean
 from recclaims.encoders.language.parsing import Failure, KeywordAnswer, Layout, parse_keywords, unwrap
 from recclaims.encoders.language.prompts import domain_names, find_domain
@@ -112,7 +112,8 @@ class Keywords(_OfAnswers):
         self.values = settings.get("values", "first")
         if self.values not in ("first", "all"):
             raise UnknownNameError.of("value", self.values, ("first", "all"), f"{self.name}: values")
-        self.distance, self.top = float(settings.get("distance", DISTANCE)), int(settings.get("top", TOP))
+        self.distance = number(settings, "distance", DISTANCE, 0.0, 2.0, self.name)
+        self.top = int(number(settings, "top", TOP, 1, 1_000_000, self.name))
         self.slots: tuple[str, ...] = find_domain(self.domain).slots if self.domain else ()
 
     @cached_property

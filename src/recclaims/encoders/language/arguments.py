@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
-from recclaims.errors import UnknownNameError
+from recclaims.errors import RecclaimsError, UnknownNameError
 
 
 def split_argument(argument: str, keys: Iterable[str], encoder: str) -> tuple[str, Mapping[str, str]]:
@@ -16,3 +17,17 @@ def split_argument(argument: str, keys: Iterable[str], encoder: str) -> tuple[st
         if key not in keys:
             raise UnknownNameError.of("key", key, keys, f"{encoder}:{argument}")
     return name, settings
+
+
+def number(settings: Mapping[str, str], key: str, default: float, least: float, most: float, encoder: str) -> float:
+    """A setting's number, whole where the default is; raises RecclaimsError where it is none within the bounds."""
+    text = settings.get(key)
+    if text is None:
+        return default
+    try:
+        value: float = type(default)(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        raise RecclaimsError(f"{encoder}: {key} is '{text}', not a number from {least:g} to {most:g}")
+    return value

@@ -74,7 +74,7 @@ def _read(path: Path) -> Domain:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RecclaimsError(f"{path}: no such file of prompts") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (tomllib.TOMLDecodeError, ValueError, RecursionError, OSError) as error:
         raise RecclaimsError(f"{path}: not TOML: {error}") from None
     return _checked(document, path)
 

@@ -116,7 +116,7 @@ class VisionLanguage:
                     raise FeatureError(f"item '{item.item_id}' has no image")
                 questions[place] = Question(prompt, image, _seed(self.seed, item.item_id))
             except RecclaimsError as error:  # a broken image
-                records[place]["error"] = str(error).encode(errors="replace").decode()
+                records[place]["error"] = str(error)
         answers = in_batches(list(questions.values()), self.batch, self._ask)
         rows: dict[int, Any] = {}
         for place, reply in zip(questions, answers, strict=True):
@@ -164,7 +164,8 @@ class VisionLanguage:
         loader = getattr(transformers, kind or "AutoModelForImageTextToText")
         processors: Any = transformers.AutoProcessor
         placement, device = self._placement()
-        model = loader.from_pretrained(path, **common, **placement)
+        # safetensors alone: a checkpoint in pickles is a program.
+        model = loader.from_pretrained(path, use_safetensors=True, **common, **placement)
         if "device_map" not in placement:
             model.to(device)
         forget_sampling(model)

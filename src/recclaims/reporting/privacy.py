@@ -1,0 +1,53 @@
+"""What leaves a machine in a report: no folder names, no secrets of the environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from recclaims.errors import without_secrets
+
+#: The folders of an absolute path, up to its last name. A web address has two slashes where these have one.
+_FOLDERS = re.compile(r"(?<![\w/.~-])(?:/[^\s/'\"`,;:()<>|\[\]]+)+/(?=[^\s/])")
+
+
+def shareable(reference: str) -> str:
+    """A dataset's reference without the folders above it: they say whose machine it was, and lead nowhere else."""
+    place, mark, query = reference.partition("?")
+    if Path(place).is_absolute():
+        place = f"path/to/{Path(place).name}"
+    return f"{place}{mark}{query}"
+
+
+def share(value: Any, places: Iterable[str] = ()) -> Any:
+    """A document with every text in it made fit to be shown: absolute paths shortened to their last name.
+
+    Args:
+        value: what JSON can hold; anything else in it becomes a text.
+        places: further absolute paths that may stand in it, as of a dataset, with spaces perhaps.
+    """
+    roots = {root: Path(root).name for root in (*places, str(Path.cwd()))}
+    roots[str(Path.home())] = "home"  # its own name is somebody's
+    longest_first = sorted((root for root in roots if len(Path(root).parts) > 1), key=len, reverse=True)
+    return _shared(value, {root: roots[root] for root in longest_first})
+
+
+def _shared(value: Any, roots: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return _without_places(without_secrets(value), roots)
+    if isinstance(value, dict):
+        return {_shared(key, roots): _shared(entry, roots) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shared(entry, roots) for entry in value]
+    return value if value is None or isinstance(value, bool | int | float) else _shared(str(value), roots)
+
+
+def _without_places(text: str, roots: Mapping[str, str]) -> str:
+    if "/" not in text:
+        return text
+    for root, name in roots.items():
+        pattern = rf"(?<![\w/.~-]){re.escape(root)}(?![\w-])"
+        text = re.sub(pattern, f"/path/to/{name}".replace("\\", r"\\"), text)
+    return _FOLDERS.sub("path/to/", text)
