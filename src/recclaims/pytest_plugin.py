@@ -87,10 +87,10 @@ def _profile(name: str) -> str:
     return name
 
 
-def _at_least(least: int) -> Callable[[str], int]:
+def _between(least: int, most: int) -> Callable[[str], int]:
     def whole_number(text: str) -> int:
-        if not text.isdecimal() or int(text) < least:
-            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of {least} or more")
+        if not (text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {least} to {most:,}")
         return int(text)
 
     return whole_number
@@ -130,7 +130,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME|all",
         help="noise to compare with, repeatable (default: the profile's)",
     )
-    add("--claims-seeds", type=_at_least(1), metavar="N", help="replicates: each its own split and seed")
+    add("--claims-seeds", type=_between(1, 10_000), metavar="N", help="replicates: each its own split and seed")
     add(
         "--claims-store",
         metavar="DIR",
@@ -165,7 +165,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add(
         "--claims-workers",
-        type=_at_least(0),
+        type=_between(0, 1024),
         metavar="N",
         help="processes that train at once; 0: this one (default: cores)",
     )
@@ -327,7 +327,7 @@ def _device(wanted: str) -> str:
     if wanted == "auto":
         return "cuda" if n_gpus else "cpu"
     name, _, number = wanted.partition(":")
-    if name != "cuda" or (number and not number.isdigit()):
+    if name != "cuda" or (number and not (number.isdecimal() and len(number) < 4)):
         raise UnknownNameError.of("device", wanted, ["auto", "cpu", "cuda", "cuda:0"], "--claims-device")
     if int(number or 0) >= n_gpus:
         raise RecclaimsError(f"--claims-device {wanted}: this machine has {n_gpus} GPUs that torch can use")

@@ -173,9 +173,13 @@ class FolderDataset:
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
-    if not folder.is_dir():
+    try:
+        is_folder, has_manifest = folder.is_dir(), path.is_file()
+    except (OSError, ValueError) as error:  # too long, or not ours to look into
+        raise DatasetError(f"{folder}: is no folder that can be read: {error}") from None
+    if not is_folder:
         raise DatasetError(f"{folder}: is not a folder")
-    if not path.is_file():
+    if not has_manifest:
         raise DatasetError(f"{folder}: has no {MANIFEST}; see docs/folder-dataset.md")
     _check_inside(path, folder, str(path))
     try:

@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recclaims.errors import DatasetError
+from recclaims.errors import DatasetError, one_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -77,17 +77,28 @@ def _text(path: Path) -> pl.DataFrame:
 
 
 def _parquet(path: Path) -> pl.DataFrame:
-    """Its columns that are needed, and no others; of none of which there are more rows than can be meant."""
-    import polars as pl
+    """Its columns that are needed, and no others; of none of which there are more rows than can be meant.
 
-    scan = pl.scan_parquet(path, glob=False)
-    columns = scan.collect_schema().names()
-    rows = int(scan.select(pl.len()).collect().item())
-    if rows > MAX_ROWS:
-        raise DatasetError(f"{path}: has {rows:,} rows; at most {MAX_ROWS:,} are read")
-    _check_header(columns, path)
-    known = [column for column in columns if column in (*NEEDED, *NUMBERS)]
-    return scan.select(known).collect() if set(NEEDED) <= set(known) else pl.DataFrame(schema=columns)
+    Read by Arrow: polars ends the whole process at some damaged files, which want more memory than there is.
+    """
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as source, pq.ParquetFile(source) as file:
+            columns = [str(name) for name in file.schema_arrow.names]
+            rows = file.metadata.num_rows
+            if rows > MAX_ROWS:
+                raise DatasetError(f"{path}: has {rows:,} rows; at most {MAX_ROWS:,} are read")
+            _check_header(columns, path)
+            known = [column for column in (*NEEDED, *NUMBERS) if column in columns]
+            if not set(NEEDED) <= set(known):
+                return pl.DataFrame(schema=columns)
+            found = pl.from_arrow(file.read(columns=known, use_threads=False))
+    except (pa.ArrowException, MemoryError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: cannot be read: {one_line(error)}") from None
+    return found if isinstance(found, pl.DataFrame) else found.to_frame()
 
 
 def _check_header(columns: list[str], path: Path) -> None:

@@ -66,11 +66,19 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
     if name in registry.datasets:
         source = _made(registry, name, own, reference)
         return _Named(source, source.name + suffix, changes)
-    if os.sep in name or Path(name).is_dir():
+    if os.sep in name or is_folder(name):
         for key in own:
             raise UnknownNameError.of("key", key, protocol.KEYS, reference)
         return FolderDataset(Path(name), registry, changes, suffix)
     raise UnknownNameError.of("dataset", name, [*registry.datasets, "a folder's path"], where)
+
+
+def is_folder(name: str) -> bool:
+    """Whether a text is the path of a folder; what no path can be (too long, with a zero byte) is none."""
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _settings(query: str, reference: str) -> dict[str, str]:

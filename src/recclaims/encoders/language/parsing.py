@@ -146,7 +146,7 @@ def _labelled(text: str, slots: Sequence[str]) -> dict[str, str]:
     ends = [label.start() for label in labels[1:]] + [len(text)]
     found: dict[str, str] = {}
     for label, end in zip(labels, ends, strict=True):
-        slot = by_name.get(_plain(label["boxed"] or label["bare"]))
+        slot = by_name.get(_plain(label["boxed"] or label["bare"] or ""))
         if slot is not None and slot not in found:
             found[slot] = _value(text[label.end() : end])
     return found

@@ -1,0 +1,95 @@
+"""Any text in any place of a document stays text, on the page and in LaTeX."""
+
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recclaims.reporting.latex import Latex, escape
+from recclaims.reporting.page import Page
+
+from . import documents
+from .documents import card, document, encoder
+from .test_page import Parsed
+
+#: Texts that are markup somewhere, and any others.
+PARTS = st.sampled_from(
+    [
+        "<script>",
+        "</td>",
+        "-->",
+        "<!--",
+        "&lt;",
+        "]]>",
+        "'",
+        '"',
+        "{{",
+        "{%",
+        "\\end{table}",
+        "\\",
+        "$",
+        "%",
+        "&",
+        "\n",
+        "`",
+    ]
+)
+TEXTS = st.lists(st.one_of(PARTS, st.text(max_size=8)), min_size=1, max_size=5).map("".join).filter(str.strip)
+
+
+def everywhere(text):
+    """A document in which everything that somebody else names is this text."""
+    names = dict.fromkeys(("claim", "case", "dataset", "recommender", "treatment", "control", "reason"), text)
+    return document(
+        not_run(**names),
+        datasets=[card(dataset=text, split=text, parameters={text: text})],
+        encoders=[encoder(encoder=text, dataset=text)],
+        statements={text: {"version": 1, "statement": text, "source": text}},
+        keywords=[{text: text}],
+        references={text: text},
+        environment={"cpu": text, "device": text, "versions": {text: text}},
+        profile=text,
+        mask=text,
+    )
+
+
+def not_run(*, reason, **names):
+    """A case without an effect, so that nothing is drawn: plots have tests of their own."""
+    return documents.not_run(**names) | {"reason": reason}
+
+
+def shape(page):
+    """The page's elements and the names of their attributes, but for what follows from a text being shown twice."""
+    return [(tag, sorted(attributes)) for tag, attributes in Parsed(page).elements]
+
+
+PLAIN = shape(Page().render(everywhere("plain")))
+
+
+@settings(max_examples=25, deadline=None)
+@given(TEXTS)
+def test_no_text_changes_the_elements_of_the_page(text):
+    assert shape(Page().render(everywhere(text))) == PLAIN
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS)
+def test_no_text_is_a_command_of_latex(text):
+    escaped = escape(text)
+    assert "\n" not in escaped
+    rest = re.sub(r"\\(?:text(?:backslash|asciitilde|asciicircum|less|greater|bar)\{\}|[&%$#_{}])", "", escaped)
+    assert not set("\\&%$#_~^") & set(rest)
+    depth = 0
+    for brace in re.findall(r"[{}]", rest):
+        depth += 1 if brace == "{" else -1
+        assert depth >= 0
+    assert depth == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS)
+def test_no_text_changes_the_rows_of_latex(text):
+    def rows(name):
+        return [line.count("&") - line.count("\\&") for line in Latex().render(everywhere(name)).splitlines()]
+
+    assert rows(text) == rows("plain")
