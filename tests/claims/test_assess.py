@@ -73,6 +73,25 @@ def test_both_arms_below_popularity_are_inadmissible():
     assert found.comparison is not None
 
 
+def test_arms_that_find_nothing_are_no_finding():
+    """Whatever the claim: the arms would be equal, and equal they are for certain."""
+    one = case("content-knn")
+    for training_free in (True, False):
+        found = judged([one], results_of(one, 0.0, 0.0, popularity=0.0), training_free=training_free)[one]
+        assert found.verdict is Verdict.INADMISSIBLE
+        assert found.reason == "neither arm finds anything for any user (recall@20 is 0): nothing can differ"
+
+
+@pytest.mark.parametrize(("treatment", "control", "arm"), [(0.0, 0.5, "sbert"), (0.5, 0.0, "permuted")])
+def test_an_effect_of_minus_100_per_cent_is_a_failure_of_a_trained_recommender(treatment, control, arm):
+    one = case()
+    found = judged([one], results_of(one, treatment, control))[one]
+    assert found.verdict is Verdict.INADMISSIBLE
+    assert found.reason == f"{arm} finds nothing for any user (recall@20 is 0): a failure, not an effect"
+    probe = judged([one], results_of(one, treatment, control), training_free=True)[one]
+    assert probe.verdict is not Verdict.INADMISSIBLE
+
+
 def test_one_arm_above_popularity_is_enough():
     one = case()
     assert judged([one], results_of(one, 0.5, 0.2, popularity=0.4))[one].verdict is Verdict.SUPPORTED

@@ -48,6 +48,35 @@ def test_fewer_items_than_the_cutoff():
     assert result["ndcg@20"][0] == pytest.approx(1 / np.log2(4))
 
 
+@pytest.mark.parametrize("wanted", [0, 15, 29])
+def test_equal_scores_are_drawn_by_lot(wanted):
+    """All items score alike: whichever is wanted is among the first 10 of 30 one time in three."""
+    relevant, masked = lists([[wanted]], 1), lists([[]], 1)
+    found = [evaluate(scorer([[1.0] * 30]), relevant, masked, (10, 20), seed=seed) for seed in range(600)]
+    assert np.mean([result["recall@10"] for result in found]) == pytest.approx(1 / 3, abs=0.06)
+    assert np.mean([result["recall@20"] for result in found]) == pytest.approx(2 / 3, abs=0.06)
+
+
+def test_the_lot_is_the_same_for_the_same_seed_and_for_whoever_ties():
+    scores = [[1.0] * 30, [1.0] * 29 + [2.0]]
+    relevant, masked = lists([[3], [29, 4]], 2), lists([[], []], 2)
+    once, again = (evaluate(scorer(scores), relevant, masked, seed=5) for _ in range(2))
+    for metric, values in once.items():
+        np.testing.assert_array_equal(values, again[metric])
+    assert once["hit@10"][1] == 1  # what is better than all others is first, tie or not
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_tie_of_one_user_leaves_the_others_alone(tied):
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(2, 30)).astype(np.float32)
+    expected = evaluate(scorer(scores), lists([[1], [2]], 2), lists([[], []], 2))
+    if tied:
+        scores[0] = 0
+    found = evaluate(scorer(scores), lists([[1], [2]], 2), lists([[], []], 2))
+    assert [found[m][1] for m in METRICS] == [expected[m][1] for m in METRICS]
+
+
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**31), block=st.integers(1, 40))
 def test_equals_a_slow_and_obvious_version(seed, block):

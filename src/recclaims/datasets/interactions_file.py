@@ -52,7 +52,6 @@ def read_table(path: Path) -> pl.DataFrame:
             raise DatasetError(f"{path}: column '{column}' is missing{hint}; it has {', '.join(table.columns)}")
     _check_header(table.columns, path)
     table = table.select(*NEEDED, *(column for column in NUMBERS if column in table.columns))
-    table = table.with_columns(pl.col(NEEDED).cast(pl.String))
     for column in NEEDED:
         long = table.select(pl.arg_where(pl.col(column).str.len_chars() > MAX_ID)).to_series()
         if len(long):
@@ -95,10 +94,16 @@ def _parquet(path: Path) -> pl.DataFrame:
             known = [column for column in (*NEEDED, *NUMBERS) if column in columns]
             if not set(NEEDED) <= set(known):
                 return pl.DataFrame(schema=columns)
-            found = pl.from_arrow(file.read(columns=known, use_threads=False))
+            for column in known:
+                if pa.types.is_nested(file.schema_arrow.field(column).type):
+                    raise DatasetError(f"{path}: column '{column}' holds lists or objects, not one value a row")
+            read = file.read(columns=known, use_threads=False)
+            # Without what the file says of its columns beside their names, which need not even be text.
+            found = pl.from_arrow(pa.Table.from_arrays([read[column] for column in known], names=known))
     except (pa.ArrowException, MemoryError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read: {one_line(error)}") from None
-    return found if isinstance(found, pl.DataFrame) else found.to_frame()
+    table = found if isinstance(found, pl.DataFrame) else found.to_frame()
+    return table.with_columns(pl.col(NEEDED).cast(pl.String))
 
 
 def _check_header(columns: list[str], path: Path) -> None:
