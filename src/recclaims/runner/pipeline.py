@@ -16,17 +16,17 @@ import numpy as np
 
 from recclaims.datasets.categories import categories, category_slot
 from recclaims.datasets.reference import open_source
-from recclaims.datasets.splits import Split, make_split, relevant
+from recclaims.datasets.splits import Split, make_split
 from recclaims.encoders.chunks import Chunks, Tell
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.features import Block, FeatureReport, Features
 from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.resolve import make_encoder
 from recclaims.errors import CellError, NotAvailableError
-from recclaims.evaluation.ranking import METRICS, ItemLists
+from recclaims.evaluation.ranking import METRICS
 from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.memory import peak_mb, reset_peak
-from recclaims.runner.settings import Mask, Reuse, Settings
+from recclaims.runner.settings import Reuse, Settings
 from recclaims.runner.tuning import Tuned, tune
 
 if TYPE_CHECKING:
@@ -236,20 +236,11 @@ class Pipeline:
             return _result(cell, self._train(cell, recipe))
 
     def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
-        from recclaims.evaluation.ranking import evaluate
-        from recclaims.recommenders.fit import TrainingData, fit
+        from recclaims.recommenders.fit import fit
+        from recclaims.runner.training import score, training_data
 
         reset_peak()
         dataset, split = self.dataset(cell.dataset), self.split(cell.dataset, cell.seed)
-        users, items = dataset.interactions.users, dataset.interactions.items
-        shape = len(dataset.user_ids), len(dataset.items)
-
-        def lists(index: np.ndarray[Any, Any]) -> ItemLists:
-            return ItemLists.of(users[index], items[index], shape[0])
-
-        def scored(index: np.ndarray[Any, Any]) -> ItemLists:
-            return lists(index[relevant(dataset, index)])
-
         content = {}
         if cell.features:
             features = self.features(cell.dataset, cell.features)
@@ -259,7 +250,7 @@ class Pipeline:
             if cell.control:
                 matrix = CONTROLS[cell.control].apply(matrix, cell.seed, features.blocks, categories(dataset))
             content = {features.modality: matrix}
-        data = TrainingData(users[split.train], items[split.train], *shape, valid=scored(split.valid), content=content)
+        data = training_data(dataset, split, content)
         recommender = self.recommender(cell)
 
         def train(parameters: Mapping[str, Any]) -> Fitted:
@@ -270,11 +261,8 @@ class Pipeline:
             if tuned:
                 parameters |= tuned.parameters
             fitted = train(parameters)
-            known = split.train
-            if self.settings.mask is Mask.TRAIN_VALID:
-                known = np.concatenate([split.train, split.valid])
             try:
-                per_user = evaluate(fitted.score, scored(split.test), lists(known))
+                per_user = score(fitted, dataset, split, self.settings.mask)
             except CellError as error:
                 raise CellError(f"{cell.recommender}: {error}") from error
         facts = {
