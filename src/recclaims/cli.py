@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -55,6 +56,22 @@ def _parser() -> argparse.ArgumentParser:
     compare = add("compare", _compare, "compare two results.json files; exit code 1 where a case got worse")
     compare.add_argument("old")
     compare.add_argument("new")
+    calibrate = add(
+        "calibrate",
+        _calibrate,
+        "simulate studies of which the answer is known, and count how often each rule of judging is wrong",
+    )
+    for what, count, text in (
+        ("studies", 400, "studies with nothing to find"),
+        ("powered", 100, "studies of each dose"),
+        ("users", 943, "users of a study"),
+        ("seeds", 5, "replicates of a study"),
+        ("workers", os.cpu_count() or 1, "processes"),
+    ):
+        calibrate.add_argument(f"--{what}", type=int, default=count, metavar="N", help=f"{text} (default: %(default)s)")
+    for what, name in (("recommender", "content-knn"), ("features", "attributes"), ("control", "permuted")):
+        calibrate.add_argument(f"--{what}", default=name, metavar="NAME", help="default: %(default)s")
+    calibrate.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
     add("doctor", _doctor, "say what this installation can and cannot do, and the command that mends it")
     return parser
 
@@ -128,6 +145,31 @@ def _compare(options: argparse.Namespace) -> int:
         print("\n".join(github.annotate(new, changes)))
         github.write_summary(new, changes)
     return 1 if any(change.worse for change in changes) else 0
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from recclaims.claims.calibration import Plan, conduct_all, null_rows, power_rows
+    from recclaims.claims.study import Study
+    from recclaims.reporting.calibration import render
+    from recclaims.store import Store
+
+    study = Study(
+        users=options.users,
+        replicates=options.seeds,
+        recommender=options.recommender,
+        features=options.features,
+        control=options.control,
+    )
+    plan = Plan.of(study, options.studies, options.powered)
+    store, studies = Store(Path(options.store).absolute()), plan.everything()
+    with Progress(console=Console(stderr=True)) as bars:
+        bar = bars.add_task("studies", total=len(studies))
+        conduct_all(studies, store, options.workers, lambda: bars.advance(bar))
+    print(render(plan, null_rows(plan, store), list(power_rows(plan, store))))
+    return 0
 
 
 def _doctor(_: argparse.Namespace) -> int:

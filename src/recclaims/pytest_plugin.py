@@ -13,6 +13,7 @@ import pytest
 
 from recclaims.claims.case import Case, cases
 from recclaims.claims.claim import Claim
+from recclaims.claims.planted import REFERENCES, Opened, planted_cases
 from recclaims.datasets.reference import open_source
 from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.resolve import facts_of
@@ -210,21 +211,39 @@ def _claims(*names: str) -> list[Claim]:
 def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
     session = config.stash[SESSION]
     session.broken = registry().broken
-    for reference in dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS):
-        if reference not in session.sources:
-            session.sources[reference] = open_source(reference, registry())
-        source = session.sources[reference]
-        other = session.names.setdefault(source.name, reference)
-        if other != reference:
-            raise DatasetError(
-                f"--claims-data: {other} and {reference} are both called '{source.name}'; "
-                "give one of them another name in its dataset.toml"
-            )
-        asked = config.getoption("claims_encoder") or ()
+    asked = config.getoption("claims_encoder") or ()
+    references = list(dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS))
+    if claim.planted:
+        yield from planted_cases(claim, _plant(session, references), registry(), asked, _plants(config))
+        return
+    for reference in references:
+        source = _open(session, reference)
         found = cases(claim, reference, source, registry(), asked, _admits(config), _noises(config))
         if source.name not in session.left_out:
             session.left_out[source.name] = _left_out(source, asked)
         yield from found
+
+
+def _open(session: ClaimsSession, reference: str) -> DatasetSource:
+    """Open a dataset once for all claims; two of one name could not be told apart in any table."""
+    if reference not in session.sources:
+        session.sources[reference] = open_source(reference, registry())
+    source = session.sources[reference]
+    other = session.names.setdefault(source.name, reference)
+    if other != reference:
+        raise DatasetError(
+            f"--claims-data: {other} and {reference} are both called '{source.name}'; "
+            "give one of them another name in its dataset.toml"
+        )
+    return source
+
+
+def _plant(session: ClaimsSession, asked: Sequence[str]) -> dict[str, Opened]:
+    """The planted datasets; where one was asked for in other words, by those."""
+    names = {_open(session, reference).name: reference for reference in asked}
+    made = {reference: open_source(reference, registry()) for reference in REFERENCES}
+    words = {reference: names.get(source.name, reference) for reference, source in made.items()}
+    return {reference: Opened(word, _open(session, word)) for reference, word in words.items()}
 
 
 def _left_out(source: DatasetSource, asked: Sequence[str]) -> list[str]:
@@ -240,6 +259,12 @@ def _admits(config: pytest.Config) -> Callable[[Recommender], bool]:
     if wanted is None:
         return _profile_of(config).admits
     return lambda recommender: wanted == "all" or recommender.flavour in (None, wanted)
+
+
+def _plants(config: pytest.Config) -> Callable[[Recommender], bool]:
+    """Which recommenders are tried on planted data."""
+    profile, admits = _profile_of(config), _admits(config)
+    return lambda recommender: admits(recommender) and profile.plants(recommender)
 
 
 def _noises(config: pytest.Config) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recclaims.claims.case import Case
+from recclaims.claims.case import Case, Expectation
 from recclaims.claims.comparison import Comparison, compare, mean_of, per_user
+from recclaims.claims.gate import silent, withdraw
 from recclaims.claims.statistics import holm
 from recclaims.claims.verdict import Judgement, Verdict, judge
 from recclaims.evaluation.ranking import PRIMARY
@@ -39,6 +40,8 @@ def assess(
     training_free: Callable[[Case], bool],
 ) -> dict[Case, CaseResult]:
     """Judge all cases. Holm's family is every admissible case of one claim on one dataset in this run.
+
+    Controls of the suite may then withdraw verdicts, see gate.
 
     Args:
         cases: what to judge.
@@ -78,12 +81,12 @@ def assess(
             judged[case] = CaseResult(
                 case, judgement.verdict, judgement.reason + flags[case], comparison, float(p), seconds, seeds
             )
-    return judged
+    return withdraw(judged)
 
 
 def _judge(case: Case, comparison: Comparison, p_adjusted: float) -> Judgement:
     claim = case.claim
-    return judge(
+    judgement = judge(
         comparison.estimate,
         p_adjusted,
         comparison.control_mean,
@@ -91,6 +94,7 @@ def _judge(case: Case, comparison: Comparison, p_adjusted: float) -> Judgement:
         direction=claim.direction,
         equivalence=claim.equivalence,
     )
+    return silent(judgement) if case.expects is Expectation.SILENT else judgement
 
 
 def _below_popularity(arms: Sequence[Sequence[CellResult]], popularity: Sequence[CellResult]) -> str | None:

@@ -64,9 +64,17 @@ PROMPT = Claim(
     encoders=("answers",),
     controls=("misaligned",),
 )
+CONTROLS = Claim(
+    id="controls",
+    version=1,
+    statement="The suite finds content that was planted, and finds none where none was.",
+    source="recclaims, of itself: a negative result counts only where a positive one was possible",
+    controls=("permuted",),
+    planted=True,
+)
 
 
 @hookimpl
 def recclaims_claims() -> list[Claim]:
     """See hookspecs."""
-    return [NOISE, CONTENT, CAPACITY, BASELINE, KEYWORDS, PROMPT]
+    return [NOISE, CONTENT, CAPACITY, BASELINE, KEYWORDS, PROMPT, CONTROLS]

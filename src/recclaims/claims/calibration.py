@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.stats
 
-from recclaims.claims.rules import RULES, Reading, Rule
+from recclaims.claims.rules import RULES, Floats, Reading, Rule
 from recclaims.claims.study import FIXED, Study, Tables, conduct
+from recclaims.encoders.noise import find_control
+from recclaims.encoders.resolve import facts_of
+from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
@@ -40,16 +43,43 @@ class Plan:
     doses: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2)
     fewer: tuple[tuple[int, ...], tuple[int, ...]] = ((3,), (200,))
 
+    @classmethod
+    def of(cls, study: Study, studies: int, powered: int) -> Plan:
+        """A plan that reads its studies at fewer replicates and users where they have more.
+
+        Raises:
+            RecclaimsError: a name is not installed, the recommender reads no such features, or a number is too small.
+        """
+        for what, count, least in (
+            ("studies", studies, 2),
+            ("powered", powered, 2),
+            ("seeds", study.replicates, 2),
+            ("users", study.users, 20),
+        ):
+            if count < least:
+                raise RecclaimsError(f"--{what} {count}: at least {least} are needed")
+        recommender = registry().find("recommenders", study.recommender, "--recommender")
+        facts = facts_of(study.features, registry(), "--features")
+        if not recommender.content or recommender.reads not in ("any", facts.representation):
+            raise RecclaimsError(f"--recommender {study.recommender} does not read {study.features}")
+        reason = find_control(study.control).unfit(facts.blocks, has_categories=True, reads=recommender.reads)
+        if reason:
+            raise RecclaimsError(f"--control {study.control}: {reason}")
+        fewer = tuple(
+            tuple(count for count in counts if count < most)
+            for counts, most in (((3,), study.replicates), ((200,), study.users))
+        )
+        return cls(study, studies, powered, fewer=(fewer[0], fewer[1]))
+
     def many_worlds(self) -> list[Study]:
         """Studies of dose 0, each of a dataset of its own."""
-        return [replace(self.study, world=n, first=self._first(n), tuned=True) for n in range(1, self.studies + 1)]
+        tuned = "k" in registry().find("recommenders", self.study.recommender).parameters
+        return [replace(self.study, world=n, first=self._first(n), tuned=tuned) for n in range(1, self.studies + 1)]
 
     def one_world(self, dose: float = 0.0) -> list[Study]:
         """Studies of one dataset, each with users of its own."""
         count = self.powered if dose else self.studies
-        return [
-            replace(self.study, dose=dose, crowd=n, first=self._first(n), tuned=False) for n in range(1, count + 1)
-        ]
+        return [replace(self.study, dose=dose, crowd=n, first=self._first(n), tuned=False) for n in range(1, count + 1)]
 
     def everything(self) -> list[Study]:
         """All studies."""
@@ -156,7 +186,7 @@ def null_rows(plan: Plan, store: Store) -> list[NullRow]:
 
 
 def _null_row(
-    rule: Rule, replicates: int, worlds: Sequence[Tables], crowds: Sequence[np.ndarray], control: float
+    rule: Rule, replicates: int, worlds: Sequence[Tables], crowds: Sequence[Floats], control: float
 ) -> NullRow:
     read = [_read(rule, tables[rule.tuned], replicates=replicates) for tables in worlds]
     covered, widths = Rate(0, 0), float("nan")
@@ -198,5 +228,5 @@ def _most(plan: Plan) -> tuple[int, int]:
     return plan.study.replicates, plan.study.users
 
 
-def _read(rule: Rule, arms: np.ndarray, replicates: int, users: int | None = None) -> Reading:
+def _read(rule: Rule, arms: Floats, replicates: int, users: int | None = None) -> Reading:
     return rule.read(arms[0, :users, :replicates] - arms[1, :users, :replicates])

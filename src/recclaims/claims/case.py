@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from recclaims.claims.claim import REAL, Claim
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 MISALIGNED = "misaligned"
 
 
+class Expectation(StrEnum):
+    """What is known of a case before it is run, where its data are planted."""
+
+    FOUND = "found"
+    SILENT = "silent"
+
+
 @dataclass(frozen=True)
 class Arm:
     """One side of a comparison: a recommender and what it reads; its cells differ by replicate alone.
@@ -31,15 +39,18 @@ class Arm:
         features: reference of the encoder; None: no features.
         noise: the control that replaces the features; None: nothing does.
         twin: which feature-free twin; None: the recommender itself.
+        dataset: reference of its dataset, where that is not the case's.
     """
 
     recommender: str
     features: str | None = None
     noise: str | None = None
     twin: str | None = None
+    dataset: str | None = None
 
     def cells(self, dataset: str, seeds: int) -> list[Cell]:
         """One cell per replicate."""
+        dataset = self.dataset or dataset
         return [Cell(dataset, self.recommender, self.features, self.noise, self.twin, seed) for seed in range(seeds)]
 
 
@@ -54,6 +65,8 @@ class Case:
         treatment, control: what people call the two arms, as in `late_fusion` and `permuted`.
         flavour: the recommender's; None where families do not differ.
         arms: the treatment's and the control's. Replicate r of both has the same split and seed.
+        expects: what is known of planted data; None: nothing, as of a claim about the world.
+        tests: name of the recommender or encoder that a planted case puts to the test.
     """
 
     claim: Claim
@@ -64,6 +77,8 @@ class Case:
     control: str
     arms: tuple[Arm, Arm]
     flavour: str | None = None
+    expects: Expectation | None = None
+    tests: str = ""
 
     @property
     def id(self) -> str:
@@ -130,7 +145,7 @@ def cases(
         for encoder, found in fed.items():
             if claim.modalities and found.modality not in claim.modalities:
                 continue
-            if not _can_read(recommender, found):
+            if not can_read(recommender, found):
                 continue
             reads = _Reading(recommender, encoder, found, modalities, answers)
             for treatment, control, arms in reads.comparisons(claim.treatments, chosen, registry):
@@ -153,7 +168,8 @@ def _encoders(claim: Claim, answers: Sequence[str], registry: Registry, asked: S
     ]
 
 
-def _can_read(recommender: Recommender, facts: EncoderFacts) -> bool:
+def can_read(recommender: Recommender, facts: EncoderFacts) -> bool:
+    """Whether a recommender takes features of this kind."""
     return recommender.reads in ("any", facts.representation)
 
 
@@ -198,7 +214,7 @@ class _Reading:
             return self._misaligned()
         if control in registry.encoders:
             other = facts_of(control, registry)
-            fed = other.requires <= self.modalities and _can_read(self.recommender, other)
+            fed = other.requires <= self.modalities and can_read(self.recommender, other)
             return Arm(self.recommender.name, control) if fed else None
         return Arm(control) if control in registry.recommenders else None
 

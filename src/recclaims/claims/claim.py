@@ -29,6 +29,7 @@ class Claim:
             all that need no argument.
         recommenders: names of those that take part; empty: all.
         trained: True where only recommenders that are trained take part.
+        planted: True where it is about the suite: its cases are on planted data, whatever dataset was asked for.
         direction: "greater" where the treatment is claimed to be better.
         equivalence: True where the claim is that the arms do not differ.
         margin: the smallest effect of interest, relative to the control mean; set before any run.
@@ -45,6 +46,7 @@ class Claim:
     encoders: tuple[str, ...] = ()
     recommenders: tuple[str, ...] = ()
     trained: bool = False
+    planted: bool = False
     direction: str = "greater"
     equivalence: bool = False
     margin: float = 0.02

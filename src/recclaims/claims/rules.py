@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.stats
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from recclaims.claims.intervals import DEFAULT_INTERVAL, INTERVALS
 from recclaims.claims.study import EACH, FIXED, ONCE, TREATMENT
 
-Floats = NDArray[np.floating]
+Floats = NDArray[np.floating[Any]]
 ALPHA = 0.05
 
 

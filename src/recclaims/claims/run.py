@@ -27,6 +27,7 @@ class Run:
         judged: every case's result, in the order of the cases.
         outcome: every cell's result or failure.
         cards: a card of every dataset.
+        names: by reference, what people call the datasets.
         encoders: facts about the features of every encoder on every dataset.
     """
 
@@ -35,6 +36,7 @@ class Run:
     outcome: local.Outcome
     cards: list[dict[str, Any]] = field(default_factory=list)
     encoders: list[dict[str, Any]] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
 
     def cells_of(self, case: Case) -> list[CellResult]:
         """The results of both arms of a case, as far as there are any."""
@@ -50,7 +52,7 @@ def run(cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progres
         RecclaimsError: a dataset cannot be read; every other fault is its case's alone.
     """
     seeds = pipeline.settings.seeds
-    references = dict.fromkeys(case.dataset for case in cases)
+    references = dict.fromkeys(cell.dataset for case in cases for cell in case.cells(1))
     cards = [pipeline.dataset(reference).card() for reference in references]
     for reference in references:
         for seed in range(seeds):
@@ -67,7 +69,8 @@ def run(cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progres
     )
     used = dict.fromkeys((case.dataset, encoder) for case in cases for encoder in case.encoders)
     encoders = [facts for pair in used if (facts := _facts(pipeline, *pair))]
-    return Run(pipeline.settings, {case: judged[case] for case in cases}, outcome, cards, encoders)
+    names = {reference: pipeline.dataset(reference).name for reference in references}
+    return Run(pipeline.settings, {case: judged[case] for case in cases}, outcome, cards, encoders, names)
 
 
 def _fault(pipeline: Pipeline, case: Case) -> str | None:

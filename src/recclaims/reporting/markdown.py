@@ -21,7 +21,9 @@ class Markdown:
         parts = ["# Verdicts", f"{budget}; {tables.counts(document) or 'no case was run'}."]
         for dataset in document["datasets"]:
             parts += [f"## {_escape(dataset['dataset'])}", _escape(tables.card(dataset))]
-            parts.append(table(*tables.board_rows(document, dataset["dataset"])))
+            headers, rows = tables.board_rows(document, dataset["dataset"])
+            if rows:
+                parts.append(table(headers, rows))
         for claim in claims:
             parts += [f"## Claim: {_escape(claim)}", table(*tables.case_rows(document, claim))]
         if document["encoders"]:

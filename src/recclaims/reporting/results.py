@@ -41,7 +41,6 @@ LIBRARIES = (
 def build(run: Run) -> dict[str, Any]:
     """Turn a run into the document that results.json holds (schema 1)."""
     settings = run.settings
-    names = {case.dataset: case.dataset_name for case in run.judged}
     return {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -51,10 +50,10 @@ def build(run: Run) -> dict[str, Any]:
         "environment": environment(settings.device),
         "datasets": run.cards,
         "claims": [_claim(result) for result in run.judged.values()],
-        "cells": [_cell(result, names[result.cell.dataset]) for result in run.outcome.results.values()],
+        "cells": [_cell(result, run.names[result.cell.dataset]) for result in run.outcome.results.values()],
         "encoders": run.encoders,
         "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
-        "references": {name: shareable(reference) for reference, name in names.items()},
+        "references": {name: shareable(reference) for reference, name in run.names.items()},
     }
 
 
@@ -66,6 +65,7 @@ def _statement(claim: Claim) -> dict[str, Any]:
         "source": claim.source,
         "direction": claim.direction,
         "equivalence": claim.equivalence,
+        "planted": claim.planted,
     }
 
 
@@ -89,6 +89,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "treatment": case.treatment,
         "treatment_noise": case.arms[0].noise,
         "control": case.control,
+        "expects": case.expects and str(case.expects),
         "metric": case.claim.metric,
         "margin": case.claim.margin,
         "verdict": str(result.verdict),

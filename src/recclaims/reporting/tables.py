@@ -69,9 +69,16 @@ def case_rows(document: Mapping[str, Any], claim: str) -> tuple[list[str], list[
     return headers, rows
 
 
+def about_the_suite(document: Mapping[str, Any]) -> set[str]:
+    """The claims that are about the suite itself, on planted data of their own."""
+    return {claim for claim, said in document.get("statements", {}).items() if said.get("planted")}
+
+
 def of_real_features(document: Mapping[str, Any], dataset: str) -> list[Mapping[str, Any]]:
-    """A dataset's cases that can share a column called "real": not those whose treatment is noise."""
-    return [case for case in document["claims"] if case["dataset"] == dataset and not case.get("treatment_noise")]
+    """A dataset's cases that can share a column called "real": not those whose treatment is noise, nor controls."""
+    suite = about_the_suite(document)
+    mine = (case for case in document["claims"] if case["dataset"] == dataset and case["claim"] not in suite)
+    return [case for case in mine if not case.get("treatment_noise")]
 
 
 def board_rows(document: Mapping[str, Any], dataset: str) -> tuple[list[str], list[list[str]]]:

@@ -23,9 +23,11 @@ def summary(document: Mapping[str, Any], run: Run, exit_code: int, against_basel
         yield f"{cases[0]['metric']}, {document['seeds']} replicates, margin {100 * cases[0]['margin']:g} %"
         yield tables.plain(*tables.case_rows(document, claim))
     for dataset in document["datasets"]:
-        yield ""
-        yield f"Side by side on {dataset['dataset']}: relative effect [95 % CI] and verdict"
-        yield tables.plain(*tables.board_rows(document, dataset["dataset"]))
+        headers, rows = tables.board_rows(document, dataset["dataset"])
+        if rows:
+            yield ""
+            yield f"Side by side on {dataset['dataset']}: relative effect [95 % CI] and verdict"
+            yield tables.plain(headers, rows)
     if document["encoders"]:
         yield ""
         yield tables.plain(*tables.encoder_rows(document))
