@@ -17,6 +17,7 @@ from recclaims.evaluation.ranking import PRIMARY
 
 if TYPE_CHECKING:
     from recclaims.datasets.dataset import Dataset
+    from recclaims.datasets.splits import Split
     from recclaims.encoders.features import Features
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.fit import Fitted
@@ -105,16 +106,19 @@ class _Conductor:
 
         self.study = study
         self.recommender: Recommender = registry.find("recommenders", study.recommender)
+        self.splits: dict[int, Split] = {}
+        self.tried: dict[tuple[int, int, int | None], _Tried] = {}
         self.dataset: Dataset = Emoji(users=study.users, dose=study.dose, seed=study.world, crowd=study.crowd).load()
         self.features: Features = extract(make_encoder(study.features, registry), self.dataset.items)
 
     def tables(self) -> Tables:
         """The study's tables, see Tables."""
-        tables = {FIXED: self._table([[self._try(arm, seed, {}) for seed in self.study.seeds] for arm in (0, 1)])}
+        usual = self.recommender.parameters.get("k")
+        tables = {FIXED: self._table([[self._try(arm, seed, usual) for seed in self.study.seeds] for arm in (0, 1)])}
         if not self.study.tuned:
             return tables
         tried = [
-            [[self._try(arm, seed, {"k": k}) for k in GRID] for seed in self.study.seeds] for arm in (0, 1)
+            [[self._try(arm, seed, k) for k in GRID] for seed in self.study.seeds] for arm in (0, 1)
         ]  # [arm][replicate][k]
         best = [[int(np.argmax([one.valid_score for one in ks])) for ks in arm] for arm in tried]
         tables[EACH] = self._table([[ks[b] for ks, b in zip(tried[a], best[a], strict=True)] for a in (0, 1)])
@@ -126,7 +130,13 @@ class _Conductor:
     def _table(arms: list[list[_Tried]]) -> NDArray[np.float32]:
         return np.stack([np.stack([one.per_user for one in arm], axis=1) for arm in arms])
 
-    def _try(self, arm: int, seed: int, parameters: Mapping[str, Any]) -> _Tried:
+    def _try(self, arm: int, seed: int, k: int | None) -> _Tried:
+        key = arm, seed, k
+        if key not in self.tried:
+            self.tried[key] = self._train(arm, seed, {} if k is None else {"k": k})
+        return self.tried[key]
+
+    def _train(self, arm: int, seed: int, parameters: Mapping[str, Any]) -> _Tried:
         from recclaims.datasets.categories import categories
         from recclaims.datasets.splits import make_split
         from recclaims.encoders.noise import find_control
@@ -138,7 +148,9 @@ class _Conductor:
         if arm == 1:
             control = find_control(self.study.control)
             matrix = control.apply(matrix, seed, self.features.blocks, categories(self.dataset))
-        split = make_split(self.dataset, seed)
+        if seed not in self.splits:
+            self.splits[seed] = make_split(self.dataset, seed)
+        split = self.splits[seed]
         data = training_data(self.dataset, split, {self.features.modality: matrix})
         fitted: Fitted = fit(self.recommender, {**self.recommender.parameters, **parameters}, data, seed)
         per_user = score(fitted, self.dataset, split, Mask.TRAIN_VALID)[PRIMARY]
