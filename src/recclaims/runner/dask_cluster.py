@@ -168,7 +168,9 @@ class Cluster:
                         for name in self._names(key, task)
                     ]
             key_by_name = {future.key: key for key, futures in copies.items() for future in futures}
-            for future in as_completed([future for futures in copies.values() for future in futures]):
+            for future in as_completed(
+                [future for futures in copies.values() for future in futures], loop=self._client.loop
+            ):
                 key = key_by_name[future.key]
                 if key not in wanted:
                     continue  # a copy has answered already
@@ -176,11 +178,13 @@ class Cluster:
                 copies[key].remove(future)
                 if isinstance(answer, Failure) and copies[key]:
                     continue  # another copy may do better
-                self._client.cancel(copies.pop(key))
+                if others := copies.pop(key):
+                    self._client.cancel(others)
                 for task in wanted.pop(key):
                     yield task, replace(answer, cell=task[1]) if isinstance(answer, CellResult) else answer
         finally:
-            self._client.cancel([future for futures in copies.values() for future in futures])
+            if copies:
+                self._client.cancel([future for futures in copies.values() for future in futures])
 
     def _names(self, key: str, task: Task) -> list[str]:
         """One name; for an encoding in chunks, as many as there are workers, which then share its chunks."""

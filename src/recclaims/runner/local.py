@@ -104,12 +104,7 @@ class Pool:
         processes = list((self._pool._processes or {}).values())
         self.shutdown()
         self._pool = self._started()
-        # The others were ended by the pool itself, with SIGTERM.
-        codes = {process.exitcode for process in processes} - {None, 0, -signal.SIGTERM}
-        if -signal.SIGKILL in codes:
-            return "killed by SIGKILL, as when memory runs out"
-        names = [signal.Signals(-code).name if code < 0 else f"exit code {code}" for code in codes if code is not None]
-        return ", ".join(sorted(names)) or "out of memory?"
+        return how_died({process.exitcode for process in processes})
 
     def terminate(self) -> None:
         """End the processes, whatever they are at."""
@@ -119,6 +114,16 @@ class Pool:
     def shutdown(self) -> None:
         """Wait for the processes to end; drop what has not begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def how_died(codes: Iterable[int | None]) -> str:
+    """What the exit codes of a broken pool's processes say of the one that died."""
+    # The others were ended by the pool itself, with SIGTERM.
+    told = {code for code in codes if code not in (None, 0, -signal.SIGTERM)}
+    if -signal.SIGKILL in told:
+        return "killed by SIGKILL, as when memory runs out"
+    names = [signal.Signals(-code).name if code < 0 else f"exit code {code}" for code in told if code is not None]
+    return ", ".join(sorted(names)) or "out of memory?"
 
 
 @contextlib.contextmanager
