@@ -1,12 +1,13 @@
 """A plugin, installed in a folder, that writes down who computes what and when, and can kill its own process."""
 
 import os
+import time
 from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MODULE = '''
-import hashlib, os, signal, time
+import os, time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,10 @@ import recclaims
 def log(*what):
     with open(os.environ["LOGGED_FILE"], "a") as file:
         print(*what, os.getpid(), time.time(), file=file, flush=True)
+
+
+def pids():
+    return {line.split()[2] for line in Path(os.environ["LOGGED_FILE"]).read_text().splitlines()}
 
 
 class Numbers:
@@ -49,7 +54,7 @@ MODEL = """
 import hashlib, os, signal, time
 from pathlib import Path
 
-from logged import log
+from logged import log, pids
 from recclaims.recommenders.content_knn import ContentKNN
 
 
@@ -64,6 +69,10 @@ class Logged(ContentKNN):
             if "once" not in kill or not mark.exists():
                 mark.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        together = int(os.environ.get("LOGGED_TOGETHER", 0))  # so many processes begin before any of them ends
+        deadline = time.monotonic() + 60
+        while together and len(pids()) < together and time.monotonic() < deadline:
+            time.sleep(0.01)
         time.sleep(float(os.environ.get("LOGGED_PAUSE", 0)))
         super().__init__(config, dataset)
         log("end", name)
@@ -96,6 +105,12 @@ class Log:
             else:
                 flying.pop(pid, None)
         return flying
+
+    def at_work(self):
+        """A process that has been at something for a while; what it did before is then out of its hands."""
+        flying = self.in_flight()
+        begun = {pid: at for how, _, pid, at in self.entries if how == "begin"}
+        return next((pid for pid in flying if time.time() - begun[pid] > 0.1), None)
 
     def twice_at_once(self, dead=()):
         """What was begun while another process, not one of the dead, was still at it."""

@@ -24,59 +24,17 @@ from recclaims.runner.profile import Profile
 from recclaims.runner.settings import Settings, checked_executor
 from recclaims.store import Store
 
-from ..logged import ROOT, install
-from ..toy import write_toy
+from ..logged import ROOT
+from .place import Place, wait_for
 
 SELECTION = "logged-attributes-permuted or vbpr-attributes-twin-toy"
-
-
-class Place:
-    """A scheduler, its workers, the plugin that logs, toy data, and a store."""
-
-    def __init__(self, root):
-        self.root, self.data = root, write_toy(root / "data")
-        environment, self.log = install(root / "site", pause=0.4)
-        self.environment = {**os.environ, **environment}
-        self.processes = []
-        facts = root / "scheduler.json"
-        self.start("scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", facts)
-        wait_for(facts.exists)
-        wait_for(lambda: facts.read_text().endswith("}"))
-        self.address = json.loads(facts.read_text())["address"]
-        self.executor = self.address.replace("tcp://", "dask://")
-
-    def start(self, what, *arguments):
-        command = [sys.executable, "-W", "ignore", "-m", "distributed.cli.dask_" + what, *map(str, arguments)]
-        with (self.root / "processes.log").open("a") as log:
-            process = subprocess.Popen(command, cwd=self.root / "site", env=self.environment, stdout=log, stderr=log)
-        self.processes.append(process)
-        return process
-
-    def worker(self, *arguments):
-        return self.start(
-            "worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1",
-            "--local-directory", self.root / "scratch", *arguments,
-        )  # fmt: skip
-
-    def pipeline(self, store="store", **changes):
-        settings = Settings(Profile("tiny", 1), seeds=1, executor=self.executor)
-        return Pipeline(replace(settings, **changes), plugin_manager.registry(), Store(self.root / store))
-
-
-def wait_for(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     found = Place(tmp_path_factory.mktemp("dask"))
     yield found
-    for process in found.processes:
-        process.kill()
-        process.wait()
+    found.end()
 
 
 @pytest.fixture(scope="module")
@@ -209,9 +167,7 @@ def test_a_run_outlives_a_worker_and_comes_to_what_it_comes_to_here(place, worke
 
     def victim_is_at_it():
         assert run.poll() is None, run.communicate()[0]
-        entries = place.log.entries[before:]
-        # Not at once: what it has just finished is on its way.
-        return len(entries) > 5 and victim in place.log.in_flight() and time.time() - entries[-1][3] > 0.15
+        return len(place.log.entries) > before + 5 and place.log.at_work() == victim
 
     wait_for(victim_is_at_it)
     os.kill(victim, signal.SIGKILL)

@@ -107,6 +107,8 @@ def run(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], No
             else:
                 outcome.failures[cell] = answer or Failure("no result")
             tell(Progress("cells", len(missing), str(cell)))
+    # In the order they were asked for, whichever was done first.
+    outcome.results = {cell: outcome.results[cell] for cell in wanted if cell in outcome.results}
     return outcome
 
 
