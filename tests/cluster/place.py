@@ -27,7 +27,17 @@ class Place:
         self.processes, self.elsewhere = [], root / "elsewhere"
         self.elsewhere.mkdir()
         facts = root / "scheduler.json"
-        self.start("scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", facts)
+        self.start(
+            "scheduler",
+            "--port",
+            "0",
+            "--host",
+            "127.0.0.1",
+            "--dashboard-address",
+            "127.0.0.1:0",
+            "--scheduler-file",
+            facts,
+        )
         wait_for(facts.exists)
         wait_for(lambda: facts.read_text().endswith("}"))
         self.address = json.loads(facts.read_text())["address"]
