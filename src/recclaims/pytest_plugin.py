@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,11 +18,12 @@ from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.resolve import facts_of
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import Plugin, registry
+from recclaims.runner.device import device_of
 from recclaims.runner.profile import Profile, profile_names
-from recclaims.runner.settings import Mask, Reuse, Settings, default_workers
+from recclaims.runner.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
+from recclaims.xdist_run import Controller, note_refusal
 
 if TYPE_CHECKING:
-    from recclaims.claims.run import Run
     from recclaims.datasets.dataset import DatasetSource
     from recclaims.recommenders.spec import Recommender
 
@@ -38,9 +38,10 @@ class ClaimsSession:
         sources: by reference, the dataset sources: opened once for all claims.
         names: by a dataset's name, the reference that asked for it.
         left_out: by dataset, encoders that it cannot feed.
-        run: what came out, once the first case has asked for it.
-        document: the run as results.json holds it.
+        document: what came out as results.json holds it, once the first case has asked for it.
+        trained: how many cells were trained for it.
         baseline: the document that --claims-baseline names.
+        notes: what was said before the run, where only a worker of xdist has heard it.
         broken: plugins that did not load.
         error: why the cases could not be made.
         unwritten: why reports could not be written.
@@ -49,12 +50,22 @@ class ClaimsSession:
     sources: dict[str, DatasetSource] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
-    run: Run | None = None
     document: dict[str, Any] | None = None
+    trained: int = 0
     baseline: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
     broken: list[Plugin] = field(default_factory=list)
     error: RecclaimsError | None = None
     unwritten: list[str] = field(default_factory=list)
+
+    def told(self) -> dict[str, Any]:
+        """What the summary is made of, for another process of xdist."""
+        return {name: getattr(self, name) for name in ("document", "trained", "notes", "unwritten")}
+
+    def hear(self, told: Mapping[str, Any]) -> None:
+        """Take over what another process has told."""
+        for name in ("document", "trained", "notes", "unwritten"):
+            setattr(self, name, told[name])
 
 
 SESSION = pytest.StashKey[ClaimsSession]()
@@ -98,9 +109,10 @@ def _at_least(least: int) -> Callable[[str], int]:
 
 
 def _executor(text: str) -> str:
-    if text != "local":
-        raise argparse.ArgumentTypeError(f"'{text}': this version runs cells on this machine only; use 'local'")
-    return text
+    try:
+        return checked_executor(text)
+    except RecclaimsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -157,7 +169,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--claims-update-baseline", action="store_true", help="write this run's results to --claims-baseline")
     add("--claims-device", metavar="DEVICE", default="auto", help="auto, cpu or cuda[:n] (default: auto)")
-    add("--claims-executor", type=_executor, metavar="WHERE", default="local", help="local (default)")
+    add(
+        "--claims-executor",
+        type=_executor,
+        metavar="WHERE",
+        default=LOCAL,
+        help="where cells are computed: local (default) or dask://HOST:PORT",
+    )
     add(
         "--claims-mask",
         choices=[str(mask) for mask in Mask],
@@ -180,6 +198,14 @@ def pytest_configure(config: pytest.Config) -> None:
     if importlib.util.find_spec("recclaims.fixtures") is not None:
         for module in ("session", "data", "judgement"):
             config.pluginmanager.import_plugin(f"recclaims.fixtures.{module}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Join xdist before it starts its workers."""
+    plugins = session.config.pluginmanager
+    if plugins.has_plugin("dsession"):
+        plugins.register(Controller(session.config), Controller.__name__)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -295,6 +321,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     error = config.stash[SESSION].error
     if error is not None:
+        note_refusal(config, str(error))
         raise pytest.UsageError(str(error))
     empty = [item for item in items if item.get_closest_marker("claim") and case_of(item) is None]
     if empty:
@@ -304,9 +331,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Say what is about to be run."""
+    return notes(config) if any(map(case_of, items)) else []
+
+
+def notes(config: pytest.Config) -> list[str]:
+    """What a person should know of the selection."""
     session = config.stash[SESSION]
-    if not any(map(case_of, items)):
-        return []
     lines = [f"recclaims: plugin {p.name} ({p.distribution}) is left out: {p.error}" for p in session.broken]
     for dataset, encoders in session.left_out.items():
         if encoders:
@@ -331,7 +361,8 @@ def settings_of(config: pytest.Config) -> Settings:
     """
     option = config.getoption
     profile = _profile_of(config)
-    device = _device(option("claims_device"))
+    executor = option("claims_executor")
+    device = device_of(option("claims_device"), here=executor == LOCAL)
     workers = option("claims_workers")
     return Settings(
         profile=profile,
@@ -340,36 +371,34 @@ def settings_of(config: pytest.Config) -> Settings:
         reuse=Reuse(option("claims_reuse")),
         device=device,
         workers=default_workers(device) if workers is None else workers,
+        executor=executor,
     )
 
 
-def _device(wanted: str) -> str:
-    if wanted == "cpu" or (wanted == "auto" and not Path("/dev/nvidia0").exists()):
-        return "cpu"  # decided without torch, whose import takes seconds
-    import torch
+def baseline_of(config: pytest.Config) -> dict[str, Any] | None:
+    """The document that --claims-baseline names, see reporting.baseline.chosen."""
+    from recclaims.reporting.baseline import chosen
 
-    n_gpus = torch.cuda.device_count()
-    if wanted == "auto":
-        return "cuda" if n_gpus else "cpu"
-    name, _, number = wanted.partition(":")
-    if name != "cuda" or (number and not number.isdigit()):
-        raise UnknownNameError.of("device", wanted, ["auto", "cpu", "cuda", "cuda:0"], "--claims-device")
-    if int(number or 0) >= n_gpus:
-        raise RecclaimsError(f"--claims-device {wanted}: this machine has {n_gpus} GPUs that torch can use")
-    return wanted
+    return chosen(config.getoption("claims_baseline"), config.getoption("claims_update_baseline"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     """Show the tables, and say in words what the exit code means."""
     session = config.stash[SESSION]
-    if session.document is None or session.run is None:
+    controller = config.pluginmanager.get_plugin(Controller.__name__)
+    if controller is not None and (left := controller.left()):
+        session.hear(left)
+        session.baseline = baseline_of(config)
+    if session.document is None:
         return
     from recclaims.reporting import github
     from recclaims.reporting.baseline import ABSENT, compare
     from recclaims.reporting.terminal import summary
 
     terminalreporter.section("recclaims", "=")
-    for line in summary(session.document, session.run, exitstatus, session.baseline is not None):
+    for line in session.notes:
+        terminalreporter.write_line(line)
+    for line in summary(session.document, session.trained, exitstatus, session.baseline is not None):
         terminalreporter.write_line(line)
     for line in session.unwritten:
         terminalreporter.write_line(line, red=True)

@@ -8,6 +8,8 @@ and renamed, so that a reader sees a whole artefact or none.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -15,7 +17,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +90,17 @@ class Store:
         An artefact that its checksums do not match is reported, removed and counts as absent.
         """
         path = self.path(kind, recipe)
+        # Twice, as another process may have replaced it in the middle of reading.
+        for _ in range(2):
+            artefact, reason = self._read(path, recipe)
+            if reason is None:
+                return artefact
+        logger.warning("%s; it is removed and will be computed again", reason)
+        self._remove(path)
+        return None
+
+    def _read(self, path: Path, recipe: Mapping[str, Any]) -> tuple[Artefact | None, str | None]:
+        """The artefact that lies there, or why it is none; neither where there is nothing."""
         try:
             manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
             for name, facts in manifest["files"].items():
@@ -96,16 +109,10 @@ class Store:
             if manifest["recipe"] != json.loads(canonical(recipe)):
                 raise StoreError(f"{path / MANIFEST}: recipe does not match its key")
         except FileNotFoundError:
-            if not path.exists():
-                return None
-            reason = f"{path}: a file of the artefact is missing"
+            return None, f"{path}: a file of the artefact is missing" if path.exists() else None
         except (StoreError, ValueError, KeyError, TypeError, OSError) as error:
-            reason = str(error)
-        else:
-            return Artefact(path, manifest)
-        logger.warning("%s; it is removed and will be computed again", reason)
-        self._remove(path)
-        return None
+            return None, str(error)
+        return Artefact(path, manifest), None
 
     def lock(self, kind: str, recipe: Mapping[str, Any]) -> FileLock:
         """A lock between processes for computing this artefact; freed by the system when its holder dies."""
@@ -127,7 +134,7 @@ class Store:
         path = self.path(kind, recipe)
         drafts = self.root / "drafts"
         self._make(drafts)
-        draft = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}-{os.getpid()}-", dir=drafts))
+        draft = Path(tempfile.mkdtemp(prefix=self.draft_prefix(), dir=drafts))
         try:
             names = [_write(draft, name, content) for name, content in files.items()]
             manifest = {
@@ -142,14 +149,29 @@ class Store:
             }
             _write(draft, MANIFEST.removesuffix(".json"), manifest)
             self._make(path.parent)
-            self._remove(path)
-            draft.replace(path)
+            self._put(draft, path)
             _flush_directory(path.parent)
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return Artefact(path, manifest)
+
+    @staticmethod
+    def draft_prefix() -> str:
+        """How the names of this process's drafts begin: `sweep` removes them when it is dead."""
+        return f"{socket.gethostname()}-{os.getpid()}-"
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for what this process has to tell others that use the store; removed afterwards."""
+        drafts = self.root / "drafts"
+        self._make(drafts)
+        place = Path(tempfile.mkdtemp(prefix=self.draft_prefix(), dir=drafts))
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
     def sweep(self) -> int:
         """Remove the drafts of dead processes on this machine; return how many there were."""
@@ -167,12 +189,24 @@ class Store:
         except OSError as error:
             raise StoreError(f"{directory}: cannot be made: {error.strerror or error}") from error
 
+    def _put(self, draft: Path, path: Path) -> None:
+        while True:
+            self._remove(path)
+            try:
+                draft.replace(path)
+            except OSError as error:  # another process has put the same there meanwhile
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            else:
+                return
+
     def _remove(self, path: Path) -> None:
         # Renamed first: a directory half removed must never be taken for an artefact.
         if path.exists():
             self._make(self.root / "drafts")
-            grave = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}-{os.getpid()}-", dir=self.root / "drafts"))
-            path.replace(grave / path.name)
+            grave = Path(tempfile.mkdtemp(prefix=self.draft_prefix(), dir=self.root / "drafts"))
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                path.replace(grave / path.name)
             shutil.rmtree(grave, ignore_errors=True)
 
 

@@ -15,7 +15,7 @@ from recclaims.claims.statistics import holm
 from recclaims.claims.verdict import Judgement, Verdict, judge
 from recclaims.evaluation.ranking import PRIMARY
 from recclaims.runner.cell import Cell, CellResult
-from recclaims.runner.local import Failure
+from recclaims.runner.executor import Failure
 
 
 @dataclass(frozen=True)

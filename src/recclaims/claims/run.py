@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from recclaims.claims.assess import CaseResult, assess
 from recclaims.encoders.features import FeatureReport
 from recclaims.errors import RecclaimsError
-from recclaims.runner import local
 from recclaims.runner.pipeline import Pipeline
+from recclaims.runner.run import Outcome, Progress
+from recclaims.runner.run import run as run_cells
 
 if TYPE_CHECKING:
     from recclaims.claims.case import Case
@@ -33,7 +34,7 @@ class Run:
 
     settings: Settings
     judged: dict[Case, CaseResult]
-    outcome: local.Outcome
+    outcome: Outcome
     cards: list[dict[str, Any]] = field(default_factory=list)
     encoders: list[dict[str, Any]] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
@@ -45,11 +46,22 @@ class Run:
         return [self.outcome.results[cell] for cell in cells if cell in self.outcome.results]
 
 
-def run(cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progress], None] = lambda _: None) -> Run:
+def run(
+    cases: Sequence[Case],
+    pipeline: Pipeline,
+    tell: Callable[[Progress], None] = lambda _: None,
+    outcome: Outcome | None = None,
+) -> Run:
     """Run cases to their verdicts.
 
+    Args:
+        cases: which.
+        pipeline: what finds and computes their cells.
+        tell: told how far it is.
+        outcome: what came of the cells, where that is known; nothing is computed then.
+
     Raises:
-        RecclaimsError: a dataset cannot be read; every other fault is its case's alone.
+        RecclaimsError: a dataset cannot be read, or the executor is lost; every other fault is its case's alone.
     """
     seeds = pipeline.settings.seeds
     references = dict.fromkeys(cell.dataset for case in cases for cell in case.cells(1))
@@ -57,8 +69,8 @@ def run(cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progres
     for reference in references:
         for seed in range(seeds):
             pipeline.split(reference, seed)  # an empty split is one clear error, not one per cell
-    cells = (cell for case in cases for cell in case.cells(seeds))
-    outcome = local.run(pipeline, cells, tell)
+    if outcome is None:
+        outcome = run_cells(pipeline, (cell for case in cases for cell in case.cells(seeds)), tell)
     judged = assess(
         cases,
         seeds,

@@ -73,6 +73,12 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
     raise UnknownNameError.of("dataset", name, [*registry.datasets, "a folder's path"], where)
 
 
+def located(reference: str, registry: Registry, folder: Path) -> str:
+    """A reference that means in any working directory what `reference` means in `folder`."""
+    name, mark, query = reference.partition("?")
+    return reference if name in registry.datasets else f"{folder / name}{mark}{query}"
+
+
 def _settings(query: str, reference: str) -> dict[str, str]:
     """The keys and values of a reference; one that is given twice could mean either."""
     settings: dict[str, str] = {}

@@ -7,9 +7,8 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import numpy as np
 
 from recclaims.errors import RecclaimsError
 from recclaims.evaluation.ranking import METRICS
+from recclaims.runner.machine import hardware, installed_version
 
 if TYPE_CHECKING:
     from recclaims.claims.assess import CaseResult
@@ -47,7 +47,7 @@ def build(run: Run) -> dict[str, Any]:
         "profile": settings.profile.name,
         "seeds": settings.seeds,
         "mask": str(settings.mask),
-        "environment": environment(settings.device),
+        "environment": environment(settings.device, run.outcome.machines),
         "datasets": run.cards,
         "claims": [_claim(result) for result in run.judged.values()],
         "cells": [_cell(result, run.names[result.cell.dataset]) for result in run.outcome.results.values()],
@@ -144,42 +144,28 @@ def _ratio(effect: float, control_mean: float) -> float | None:
     return _number(effect / control_mean) if control_mean else None
 
 
-def environment(device: str) -> dict[str, Any]:
-    """Versions and machine, without anything that names a person or a place."""
-    versions = {}
-    for library in LIBRARIES:
-        try:
-            versions[library] = version(library)
-        except PackageNotFoundError:
-            versions[library] = "not installed"
+def environment(device: str, machines: Sequence[Mapping[str, str | None]] = ()) -> dict[str, Any]:
+    """Versions and machines, without anything that names a person or a place.
+
+    Args:
+        device: what was computed on.
+        machines: what computed, see Executor; empty: this machine.
+    """
+    machines = machines or [hardware(device)]
+
+    def kinds(of: str) -> str | None:
+        return "; ".join(sorted({name for machine in machines if (name := machine[of])})) or None
+
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu(),
+        "cpu": kinds("cpu"),
         "cores": os.cpu_count(),
         "device": device,
-        "gpu": _gpu(device),
+        "gpu": kinds("gpu"),
         "commit": _commit(),
-        "versions": versions,
+        "versions": {library: installed_version(library) for library in LIBRARIES},
     }
-
-
-def _cpu() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # not Linux
-    return platform.processor() or "unknown"
-
-
-def _gpu(device: str) -> str | None:
-    if device == "cpu":
-        return None  # and torch is not imported to say so
-    import torch
-
-    return torch.cuda.get_device_name(device)
 
 
 def _commit() -> str | None:

@@ -10,12 +10,14 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import version as library_version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from filelock import Timeout
 
 from recclaims.datasets.categories import categories, category_slot
-from recclaims.datasets.reference import open_source
+from recclaims.datasets.reference import located, open_source
 from recclaims.datasets.splits import Split, make_split
 from recclaims.encoders.chunks import Chunks, Tell
 from recclaims.encoders.extraction import extract
@@ -55,10 +57,18 @@ class Pipeline:
     Args:
         settings, registry, store: what to compute, with what, and where it lies.
         tell: told how far an encoding in chunks is.
+        folder: where references to folders start from; None: the working directory.
     """
 
-    def __init__(self, settings: Settings, registry: Registry, store: Store, tell: Tell = lambda _: None) -> None:
-        self.settings, self.registry, self.store, self.tell = settings, registry, store, tell
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        store: Store,
+        tell: Tell = lambda _: None,
+        folder: Path | None = None,
+    ) -> None:
+        self.settings, self.registry, self.store, self.tell, self.folder = settings, registry, store, tell, folder
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple[str, int], Split] = {}
         self._features: dict[tuple[str, str], Artefact] = {}
@@ -68,7 +78,8 @@ class Pipeline:
     def dataset(self, reference: str) -> Dataset:
         """Read a dataset."""
         if reference not in self._datasets:
-            self._datasets[reference] = open_source(reference, self.registry).load()
+            place = located(reference, self.registry, self.folder) if self.folder else reference
+            self._datasets[reference] = open_source(place, self.registry).load()
         return self._datasets[reference]
 
     def split(self, reference: str, seed: int) -> Split:
@@ -77,10 +88,12 @@ class Pipeline:
             dataset = self.dataset(reference)
             recipe = self._split_recipe(dataset, seed)
             found = self.store.find("splits", recipe)
-            split = Split(np.array(found.array("labels"))) if found else make_split(dataset, seed)
-            if not found:
-                self.store.save("splits", recipe, {"labels": split.labels})
-            self._splits[reference, seed] = split
+            if found is None:
+                with self.store.lock("splits", recipe):
+                    found = self.store.find("splits", recipe) or self.store.save(
+                        "splits", recipe, {"labels": make_split(dataset, seed).labels}
+                    )
+            self._splits[reference, seed] = Split(np.array(found.array("labels")))
         return self._splits[reference, seed]
 
     def _split_recipe(self, dataset: Dataset, seed: int) -> dict[str, Any]:
@@ -229,11 +242,23 @@ class Pipeline:
         """
         recipe = self.cell_recipe(cell)
         with self.store.lock("cells", recipe):
-            if self.settings.reuse is not Reuse.NEVER:
-                found = self.store.find("cells", recipe)
-                if found:
-                    return _result(cell, found)
-            return _result(cell, self._train(cell, recipe))
+            return self._found_or_trained(cell, recipe)
+
+    def try_train(self, cell: Cell) -> CellResult | None:
+        """Like `train`, but None at once where another process is at the cell."""
+        recipe = self.cell_recipe(cell)
+        try:
+            with self.store.lock("cells", recipe).acquire(timeout=0):
+                return self._found_or_trained(cell, recipe)
+        except Timeout:
+            return None
+
+    def _found_or_trained(self, cell: Cell, recipe: Mapping[str, Any]) -> CellResult:
+        if self.settings.reuse is not Reuse.NEVER:
+            found = self.store.find("cells", recipe)
+            if found:
+                return _result(cell, found)
+        return _result(cell, self._train(cell, recipe), fresh=True)
 
     def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
         from recclaims.recommenders.fit import fit
@@ -307,7 +332,7 @@ class Pipeline:
         return tune(search, objective, cell.seed)
 
 
-def _result(cell: Cell, artefact: Artefact) -> CellResult:
+def _result(cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
     facts = artefact.json("facts")
     table = np.array(artefact.array("per_user"))
     return CellResult(
@@ -321,6 +346,7 @@ def _result(cell: Cell, artefact: Artefact) -> CellResult:
         valid_score=facts["valid_score"],
         trials=facts["trials"],
         tuned=facts["tuned"],
+        fresh=fresh,
     )
 
 
