@@ -9,6 +9,7 @@ from recclaims.encoders.protocol import MODALITIES, Encoder
 from recclaims.errors import FeatureError, RecclaimsError, one_line
 
 if TYPE_CHECKING:
+    from recclaims.datasets.dataset import Dataset
     from recclaims.plugin_manager import Registry
 
 _NEEDS = {
@@ -53,8 +54,20 @@ def make_encoder(name: str, registry: Registry) -> Encoder:
     return made
 
 
+def bind(encoder: Encoder, dataset: Dataset) -> Encoder:
+    """Tell an encoder, and the parts of a composite one, which dataset it is for, where it has a method for that.
+
+    Raises:
+        RecclaimsError: the dataset does not have what the encoder reads.
+    """
+    for part in getattr(encoder, "parts", ()):
+        bind(part, dataset)
+    getattr(encoder, "bind", lambda _: None)(dataset)
+    return encoder
+
+
 def requirements(encoder: Any) -> frozenset[str]:
-    """What a dataset must have for this encoder: a subset of visual, textual, attributes and answers.
+    """What a dataset must have for this encoder: of visual, textual, attributes, answers and names of its own vectors.
 
     An encoder, or the class that makes it, says so by the attribute `requires`; without it, its modality does.
     """
