@@ -14,6 +14,7 @@ from recclaims.encoders.extraction import extract
 from recclaims.encoders.file_features import NAME as FEATURES
 from recclaims.encoders.file_features import is_path
 from recclaims.encoders.resolve import make_encoder, requirements
+from recclaims.errors import FeatureError
 from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
@@ -76,9 +77,14 @@ def _split(parts: str) -> list[str]:
     pieces, names = parts.split("+"), []
     while pieces:
         joined = ("+".join(pieces[:n]) for n in range(1, len(pieces) + 1))
-        # Where no way of joining gives a file, the first piece is the one that is reported.
-        names.append(next((name for name in joined if not _lost(name)), pieces[0]))
-        del pieces[: names[-1].count("+") + 1]
+        name = next((name for name in joined if not _lost(name)), None)
+        if name is None:
+            raise FeatureError(
+                f"late_fusion:{parts}: no file is at {pieces[0].partition(':')[2]} "
+                "or where its path would go on after a '+'"
+            )
+        names.append(name)
+        del pieces[: name.count("+") + 1]
     return names
 
 

@@ -62,7 +62,8 @@ class Pipeline:
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple[str, int], Split] = {}
         self._features: dict[tuple[str, str], Artefact] = {}
-        self._recipes: dict[tuple[str, str], dict[str, Any]] = {}
+        # Asked for their version alone, which one of files takes from their content; none of them loads anything.
+        self._encoders: dict[tuple[str, str], Encoder] = {}
 
     # Datasets and splits
 
@@ -92,12 +93,9 @@ class Pipeline:
     def features_recipe(self, reference: str, encoder_name: str) -> dict[str, Any]:
         """Everything features depend on."""
         key = reference, encoder_name
-        if key not in self._recipes:
-            self._recipes[key] = self._features_recipe(reference, encoder_name)
-        return dict(self._recipes[key])
-
-    def _features_recipe(self, reference: str, encoder_name: str) -> dict[str, Any]:
-        encoder = self._encoder(reference, encoder_name)
+        if key not in self._encoders:
+            self._encoders[key] = self._encoder(reference, encoder_name)
+        encoder = self._encoders[key]
         origin = self.registry.origin["encoders", encoder_name.partition(":")[0]]
         return {
             "catalogue": self.dataset(reference).catalogue_fingerprint,
