@@ -6,9 +6,19 @@ from recclaims.datasets.splits import make_split
 from recclaims.datasets.vectors import modality_of
 from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import registry
+from recclaims.testing import DatasetContract
 
 from .. import foreign
 from ..foreign import N_ITEMS, interactions, write_cornac, write_ducho, write_elliot, write_mmrec, write_recbole
+
+
+class TestImportedFolder(DatasetContract):
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path):
+        self.path = write_recbole(tmp_path / "rb")
+
+    def make(self):
+        return open_source(str(self.path), registry())
 
 
 def load(folder, query=""):
