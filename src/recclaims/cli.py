@@ -17,6 +17,7 @@ from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
     from recclaims.encoders.chunks import EncodingProgress
+    from recclaims.runner.pipeline import Pipeline
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,24 +73,51 @@ def _parser() -> argparse.ArgumentParser:
     for what, name in (("recommender", "content-knn"), ("features", "attributes"), ("control", "permuted")):
         calibrate.add_argument(f"--{what}", default=name, metavar="NAME", help="default: %(default)s")
     calibrate.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
+    export = add("export", _export, "write a dataset, one replicate's split and features for MMRec or RecBole")
+    export.add_argument("dataset", help="NAME|PATH, as --claims-data takes it")
+    export.add_argument("--format", required=True, metavar="mmrec|recbole", help="whose files to write")
+    export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
+    export.add_argument(
+        "--encoder",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME[:ARGUMENT]",
+        help="whose features to write, one a modality",
+    )
+    export.add_argument("--seed", type=int, default=0, metavar="N", help="the replicate whose split it is (default: 0)")
+    export.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
     add("doctor", _doctor, "say what this installation can and cannot do, and the command that mends it")
     return parser
 
 
-def _encode(options: argparse.Namespace) -> int:
+def _pipeline(options: argparse.Namespace) -> Pipeline:
     from recclaims.runner.pipeline import Pipeline
     from recclaims.runner.profile import Profile
     from recclaims.runner.settings import Settings
     from recclaims.store import Store
 
     settings = Settings(Profile.named("quick"), seeds=1)
-    pipeline = Pipeline(settings, registry(), Store(Path(options.store).absolute()), _tell_encoding)
+    return Pipeline(settings, registry(), Store(Path(options.store).absolute()), _tell_encoding)
+
+
+def _encode(options: argparse.Namespace) -> int:
+    pipeline = _pipeline(options)
     facts = pipeline.encode(options.data, options.encoder).json("facts")
     print(
         f"{facts['encoder']}: {facts['items']:,} x {facts['dimension']:,}, {facts['imputed']:,} imputed, "
         f"{facts['zero_rows']:,} zero and {facts['duplicate_rows']:,} duplicate rows, "
         f"{facts.get('failed', 0):,} failed, {facts.get('truncated', 0):,} cut off, {facts['seconds']:.1f} s"
     )
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from recclaims.exporting.export import export
+
+    place = Path(options.to)
+    for path in export(_pipeline(options), options.dataset, options.format, place, options.encoder, options.seed):
+        print(f"{path}  {path.stat().st_size:,} bytes")
     return 0
 
 

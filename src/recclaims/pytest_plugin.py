@@ -15,6 +15,7 @@ from recclaims.claims.claim import Claim
 from recclaims.claims.planted import REFERENCES, Opened, planted_cases
 from recclaims.datasets.reference import open_source
 from recclaims.encoders.noise import CONTROLS
+from recclaims.encoders.offered import carried
 from recclaims.encoders.resolve import facts_of
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import Plugin, registry
@@ -274,8 +275,13 @@ def _plant(session: ClaimsSession, asked: Sequence[str]) -> dict[str, Opened]:
 
 def _left_out(source: DatasetSource, asked: Sequence[str]) -> list[str]:
     """The encoders that a dataset has nothing for."""
-    wanted = asked or [name for name, made in registry().encoders.items() if not hasattr(made, "answers")]
-    modalities = source.modalities
+    by_themselves = (
+        name
+        for name, made in registry().encoders.items()
+        if not hasattr(made, "answers") and not getattr(made, "needs_argument", False)
+    )
+    wanted = asked or list(by_themselves)
+    modalities = carried(source)
     return [name for name in wanted if not facts_of(name, registry(), "--claims-encoder").requires <= modalities]
 
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from recclaims.claims.builtin import CONTROLS
@@ -46,6 +47,13 @@ def test_an_encoder_finds_what_it_reads_and_nothing_else(registry):
 def test_encoders_can_be_asked_for(registry):
     tested = {case.tests for case in made(registry, "sbert:all-mpnet-base-v2") if case.expects} - TESTED
     assert tested == {"sbert:all-mpnet-base-v2"}
+
+
+def test_vectors_of_other_items_are_not_tried(registry, tmp_path):
+    np.save(tmp_path / "some.npy", np.zeros((3, 2), np.float32))
+    path = f"features:{tmp_path / 'some.npy'}"
+    tested = {case.tests for case in made(registry, "sbert", path, f"late_fusion:sbert+{path}")} - TESTED
+    assert tested == {"", "sbert"}
 
 
 def test_the_probe_finds_more_where_there_is_more(registry):

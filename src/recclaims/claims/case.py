@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from recclaims.claims.claim import REAL, Claim
 from recclaims.encoders.language.kinds import counterpart, of_kind
 from recclaims.encoders.noise import CONTROLS
+from recclaims.encoders.offered import carried, offered
 from recclaims.encoders.resolve import EncoderFacts, facts_of
 from recclaims.errors import UnknownNameError
 from recclaims.runner.cell import Cell
@@ -133,9 +134,9 @@ def cases(
     _check(claim, registry)
     chosen = _chosen(claim.controls, noises)
     answers: Sequence[str] = getattr(source, "answers", ())
-    names = _encoders(claim, answers, registry, encoders)
+    names = _encoders(claim, answers, registry, encoders, offered(source))
     facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
-    modalities = source.modalities
+    modalities = carried(source)
     fed = {name: found for name, found in facts.items() if found.requires <= modalities}
     for recommender in registry.recommenders.values():
         if not (recommender.content and admits(recommender)) or (claim.trained and recommender.training_free):
@@ -154,10 +155,12 @@ def cases(
                 )
 
 
-def _encoders(claim: Claim, answers: Sequence[str], registry: Registry, asked: Sequence[str]) -> list[str]:
-    """The encoders that take part: those asked for, of those the claim is about."""
+def _encoders(
+    claim: Claim, answers: Sequence[str], registry: Registry, asked: Sequence[str], offered: Sequence[str]
+) -> list[str]:
+    """The encoders that take part: those asked for, or else all there are and those that the dataset brings."""
     if not claim.encoders:
-        return list(asked or registry.encoders)
+        return list(asked or [*registry.encoders, *offered])
     if asked:
         return [name for name in asked if name.partition(":")[0] in claim.encoders]
     kinds = {name: getattr(registry.encoders[name], "answers", None) for name in claim.encoders}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from recclaims.claims.case import Arm, Case, Expectation, can_read
-from recclaims.encoders.resolve import facts_of
+from recclaims.encoders.resolve import facts_of, is_bound
 
 if TYPE_CHECKING:
     from recclaims.claims.claim import Claim
@@ -52,7 +52,7 @@ def planted_cases(
         claim: the claim.
         opened: the datasets, by REFERENCES.
         registry: what is installed; a new encoder or recommender is put to the test without another line.
-        encoders: the encoders to test; empty: all that need no argument.
+        encoders: the encoders to test, but those that know the items of one dataset alone; empty: all there are.
         admits: which recommenders take part.
     """
     for recommender in registry.recommenders.values():
@@ -64,6 +64,8 @@ def planted_cases(
     for more, less in ((SOME, NOTHING), (STRONG, SOME)):
         yield _rising(claim, opened[more], opened[less], less, probe)
     for encoder in encoders or [name for name, made in registry.encoders.items() if not hasattr(made, "answers")]:
+        if is_bound(encoder, registry):
+            continue
         facts = facts_of(encoder, registry, "--claims-encoder")
         for channel, reference in CHANNELS.items():
             if facts.requires <= opened[reference].source.modalities and can_read(probe, facts):

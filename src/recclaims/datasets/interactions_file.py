@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,18 +34,51 @@ def read_table(path: Path) -> pl.DataFrame:
     """
     import polars as pl
 
+    if path.suffix != ".parquet":
+        return checked(read_cells(path, "\t" if path.suffix == ".tsv" else ","), path)
     try:
-        if path.suffix == ".parquet":
-            table = pl.read_parquet(path)
-        else:
-            separator = "\t" if path.suffix == ".tsv" else ","
-            table = pl.read_csv(
-                path, separator=separator, infer_schema=False, quote_char=None if separator == "\t" else '"'
-            )
-    except pl.exceptions.NoDataError:
-        raise DatasetError(f"{path}: is empty; its first line names the columns {', '.join(NEEDED)}") from None
+        table = pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DatasetError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    return checked(table, path)
+
+
+def read_cells(path: Path, separator: str, columns: Sequence[str] = ()) -> pl.DataFrame:
+    """Read a table of texts.
+
+    Args:
+        path: the file.
+        separator: between cells; quotes mean something only beside commas.
+        columns: names of the first columns, where the file does not begin with them; further ones are left out.
+
+    Raises:
+        DatasetError: the file cannot be read or is empty.
+    """
+    import polars as pl
+
+    try:
+        table = pl.read_csv(
+            path,
+            separator=separator,
+            has_header=not columns,
+            infer_schema=False,
+            quote_char='"' if separator == "," else None,
+        )
+    except pl.exceptions.NoDataError:
+        hint = "" if columns else f"; its first line names the columns {', '.join(NEEDED)}"
+        raise DatasetError(f"{path}: is empty{hint}") from None
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DatasetError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    if not columns:
+        return table
+    table = table[:, : len(columns)]
+    return table.rename(dict(zip(table.columns, columns, strict=False)))
+
+
+def checked(table: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """The columns that are used, ids as text and numbers as numbers; see read_table."""
+    import polars as pl
+
     for column in NEEDED:
         if column not in table.columns:
             near = difflib.get_close_matches(column, table.columns, n=1)

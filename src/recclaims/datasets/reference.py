@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from recclaims.datasets import protocol
-from recclaims.datasets.folder import FolderDataset
+from recclaims.datasets.importers.registry import open_folder
 from recclaims.datasets.parameters import read_parameters
 from recclaims.datasets.protocol import Protocol
 from recclaims.errors import DatasetError, UnknownNameError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from recclaims.datasets.dataset import Dataset, DatasetSource
+    from recclaims.datasets.vectors import FeatureFile
     from recclaims.plugin_manager import Registry
 
 
@@ -34,6 +37,10 @@ class _Named:
     @property
     def answers(self) -> tuple[str, ...]:
         return getattr(self._source, "answers", ())
+
+    @property
+    def features(self) -> Mapping[str, FeatureFile]:
+        return getattr(self._source, "features", {})
 
     def load(self) -> Dataset:
         from dataclasses import replace
@@ -69,7 +76,7 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
     if os.sep in name or Path(name).is_dir():
         for key in own:
             raise UnknownNameError.of("key", key, protocol.KEYS, reference)
-        return FolderDataset(Path(name), registry, changes, suffix)
+        return open_folder(Path(name), registry, changes, suffix)
     raise UnknownNameError.of("dataset", name, [*registry.datasets, "a folder's path"], where)
 
 

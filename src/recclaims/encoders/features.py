@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,8 @@ MOST_IMPUTED = 0.5
 MOST_ALIKE = 0.5
 #: An embedding read where an answer was cut off is not that of its end.
 MOST_TRUNCATED = 0.1
+#: Rows that are counted at once.
+BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -92,17 +96,21 @@ class FeatureReport:
 
     @classmethod
     def of(cls, features: Features) -> FeatureReport:
-        """Count; exact, by the bytes of the rows."""
-        own = np.ascontiguousarray(features.matrix[~features.filled]) + np.float32(0)  # -0.0 becomes 0.0
-        rows = own.view(np.dtype((np.void, own.itemsize * own.shape[1]))).ravel()
-        counts = np.unique(rows, return_counts=True)[1]
+        """Count, by SHA-256 of the rows: features may be too large to be sorted beside themselves."""
+        matrix, filled = features.matrix, features.filled
+        counts: Counter[bytes] = Counter()
+        n_zero = 0
+        for start in range(0, len(matrix), BLOCK):
+            rows = np.ascontiguousarray(matrix[start : start + BLOCK]) + np.float32(0)  # -0.0 becomes 0.0
+            n_zero += int((~rows.any(axis=1)).sum())
+            counts.update(hashlib.sha256(row).digest() for row in rows[~filled[start : start + BLOCK]])
         return cls(
-            items=len(features.matrix),
-            dimension=features.matrix.shape[1],
-            imputed=int(features.filled.sum()),
-            zero_rows=int((~features.matrix.any(axis=1)).sum()),
-            duplicate_rows=int(len(own) - len(counts)),
-            largest_group=int(counts.max(initial=0)),
+            items=len(matrix),
+            dimension=matrix.shape[1],
+            imputed=int(filled.sum()),
+            zero_rows=n_zero,
+            duplicate_rows=counts.total() - len(counts),
+            largest_group=max(counts.values(), default=0),
             failed=sum("error" in record for record in features.records),
             truncated=sum(bool(record.get("truncated")) for record in features.records),
         )

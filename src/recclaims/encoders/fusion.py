@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.encoders.extraction import extract
+from recclaims.encoders.file_features import NAME as FEATURES
+from recclaims.encoders.file_features import is_path
 from recclaims.encoders.resolve import make_encoder, requirements
+from recclaims.errors import FeatureError
 from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
@@ -25,7 +29,8 @@ class LateFusion:
 
     Args:
         parts: encoders, joined by `+`, as in `resnet50+sbert:all-mpnet-base-v2` (the paper's); empty:
-            efficientnet-lite0 and sbert, whose weights install as packages.
+            efficientnet-lite0 and sbert, whose weights install as packages. A path of `features:PATH` may have a
+            `+` in it where the file exists.
     """
 
     name, modality = "late_fusion", "multimodal"
@@ -33,7 +38,7 @@ class LateFusion:
     requires: frozenset[str] = frozenset({"visual", "textual"})
 
     def __init__(self, parts: str = "") -> None:
-        self._names = (parts or DEFAULT).split("+")
+        self._names = _split(parts or DEFAULT)
         if parts:
             self.name = f"late_fusion:{parts}"
             self.requires = frozenset().union(*(requirements(part) for part in self.parts))
@@ -65,3 +70,26 @@ class LateFusion:
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
         """Encode with every part and fuse: float32 (n, sum of the parts' dimensions)."""
         return self.fuse([extract(part, items).matrix for part in self.parts])
+
+
+def _split(parts: str) -> list[str]:
+    """The names between `+`; one within the path of a file that exists is part of the path."""
+    pieces, names = parts.split("+"), []
+    while pieces:
+        joined = ("+".join(pieces[:n]) for n in range(1, len(pieces) + 1))
+        name = next((name for name in joined if not _lost(name)), None)
+        if name is None:
+            raise FeatureError(
+                f"late_fusion:{parts}: no file is at {pieces[0].partition(':')[2]} "
+                "or where its path would go on after a '+'"
+            )
+        names.append(name)
+        del pieces[: name.count("+") + 1]
+    return names
+
+
+def _lost(name: str) -> bool:
+    """Whether it is a path of features that leads nowhere."""
+    base, _, argument = name.partition(":")
+    place = argument.partition("?")[0]
+    return base == FEATURES and is_path(place) and not Path(place).exists()

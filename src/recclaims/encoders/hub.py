@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-from functools import cache
 from pathlib import Path
 
-#: Bytes from which a folder's digest is kept: 15 GB of weights take a minute.
-LARGE = 100_000_000
+from recclaims.encoders.digests import digest_of
+
 ALLOW = "RECCLAIMS_ALLOW_DOWNLOADS"
 
 
@@ -46,31 +44,9 @@ def known_as(model: str) -> str:
     """A folder by its content, a model of the hub by its name and its revision in the local cache."""
     folder = Path(model)
     if folder.is_dir():
-        return f"sha256-{folder_digest(folder)}"
+        return f"sha256-{digest_of(folder)}"
     commit = revision(model)
     return f"{model}@{commit}" if commit else model
-
-
-def folder_digest(folder: Path) -> str:
-    """SHA-256 over names and contents of all files, shortened; of a large folder kept while sizes and times stay."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    facts = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    # Times are coarse: two writes can bear the same one, so that what is read quickly is read again.
-    return (_kept if sum(size for _, size, _ in facts) > LARGE else _digest)(folder, facts)
-
-
-@cache
-def _kept(folder: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
-    return _digest(folder, files)
-
-
-def _digest(folder: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
-    digest = hashlib.sha256()
-    for path, _, _ in files:
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{path.relative_to(folder)}\0{content}\n".encode())
-    return digest.hexdigest()[:16]
 
 
 def quiet() -> None:

@@ -23,7 +23,7 @@ from recclaims.encoders.chunks import Chunks, Tell
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.features import Block, FeatureReport, Features
 from recclaims.encoders.noise import CONTROLS
-from recclaims.encoders.resolve import make_encoder
+from recclaims.encoders.resolve import bind, make_encoder
 from recclaims.errors import CellError, NotAvailableError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.runner.cell import Cell, CellResult
@@ -72,6 +72,8 @@ class Pipeline:
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple[str, int], Split] = {}
         self._features: dict[tuple[str, str], Artefact] = {}
+        # Asked for their version alone, which one of files takes from their content; none of them loads anything.
+        self._encoders: dict[tuple[str, str], Encoder] = {}
 
     # Datasets and splits
 
@@ -103,7 +105,10 @@ class Pipeline:
 
     def features_recipe(self, reference: str, encoder_name: str) -> dict[str, Any]:
         """Everything features depend on."""
-        encoder = make_encoder(encoder_name, self.registry)
+        key = reference, encoder_name
+        if key not in self._encoders:
+            self._encoders[key] = self._encoder(reference, encoder_name)
+        encoder = self._encoders[key]
         origin = self.registry.origin["encoders", encoder_name.partition(":")[0]]
         return {
             "catalogue": self.dataset(reference).catalogue_fingerprint,
@@ -113,6 +118,9 @@ class Pipeline:
             "libraries": versions(ENCODING_LIBRARIES),
             "protocol": PROTOCOL,
         }
+
+    def _encoder(self, reference: str, encoder_name: str) -> Encoder:
+        return bind(make_encoder(encoder_name, self.registry), self.dataset(reference))
 
     def encode(self, reference: str, encoder_name: str) -> Artefact:
         """Find or compute the features of a dataset.
@@ -133,7 +141,7 @@ class Pipeline:
         return self._features[key]
 
     def _encode(self, reference: str, encoder_name: str, recipe: Mapping[str, Any]) -> Artefact:
-        encoder = make_encoder(encoder_name, self.registry)
+        encoder = self._encoder(reference, encoder_name)
         unavailable = getattr(encoder, "unavailable", lambda: None)()
         if unavailable:
             raise NotAvailableError(unavailable)
@@ -269,8 +277,10 @@ class Pipeline:
         content = {}
         if cell.features:
             features = self.features(cell.dataset, cell.features)
-            matrix = np.array(features.matrix)
+            # Mapped from the store: what trains makes the one copy that it needs, with a row for padding.
+            matrix = np.asarray(features.matrix)
             if self.recommender(cell).reads == "sets":
+                matrix = matrix.copy()
                 matrix[features.filled] = 0  # no attributes, where others are given an average item's
             if cell.control:
                 matrix = CONTROLS[cell.control].apply(matrix, cell.seed, features.blocks, categories(dataset))
