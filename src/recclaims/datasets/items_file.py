@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,10 @@ def read_items(path: Path) -> list[Item]:
     """
     items: list[Item] = []
     lines: dict[str, int] = {}
+    root = path.parent.resolve()
     for number, record in _records(path):
         where = f"{path}:{number}"
-        item = _item(record, path.parent, where)
+        item = _item(record, path.parent, root, where)
         if item.item_id in lines:
             raise DatasetError(f"{where}: item_id '{item.item_id}' stands in line {lines[item.item_id]} already")
         lines[item.item_id] = number
@@ -87,11 +89,11 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _item(record: Mapping[str, Any], folder: Path, where: str) -> Item:
+def _item(record: Mapping[str, Any], folder: Path, root: Path, where: str) -> Item:
     for key in record:
-        near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
-        if key not in KEYS and near and near[0] not in record:
-            raise DatasetError(f"{where}: unknown key '{key}'; did you mean '{near[0]}'?")
+        near = _nearest(key)
+        if near and near not in record:
+            raise DatasetError(f"{where}: unknown key '{key}'; did you mean '{near}'?")
     item_id = record.get("item_id")
     if isinstance(item_id, int) and not isinstance(item_id, bool):
         item_id = str(item_id)
@@ -115,8 +117,15 @@ def _item(record: Mapping[str, Any], folder: Path, where: str) -> Item:
         description=texts["description"],
         attributes=_slots(record),
         answers=answers,
-        image_path=_inside(folder, texts["image"], where) if texts["image"] else None,
+        image_path=_inside(folder, root, texts["image"], where) if texts["image"] else None,
     )
+
+
+@lru_cache(maxsize=1024)
+def _nearest(key: str) -> str | None:
+    """The key that an unknown one may be a slip for; kept, since every line has the same keys."""
+    near = [] if key in KEYS else difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
+    return near[0] if near else None
 
 
 def _is_texts(value: object) -> bool:
@@ -134,11 +143,11 @@ def _slots(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {slot: tuple(values) for slot, values in slots.items() if values}
 
 
-def _inside(folder: Path, name: str, where: str) -> Path:
+def _inside(folder: Path, root: Path, name: str, where: str) -> Path:
     """Resolve an image's path, links included; it must stay in the folder."""
     path = folder / name
     try:
-        inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+        inside, there = path.resolve().is_relative_to(root), path.is_file()
     except (OSError, ValueError) as error:  # a name that is too long, or has a zero byte
         raise DatasetError(f"{where}: key 'image': {name[:40]!r} is no file name: {error}") from None
     if not inside:
