@@ -14,9 +14,13 @@ CATEGORY = "Baby_Products"
 ALPHABET = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", dtype=np.uint8)
 
 
-def write_raw(folder, n_reviews, n_items, category=CATEGORY, seed=0, at_once=50_000):
-    """Write reviews and metadata, gzipped; users are a fifth as many as reviews."""
+def write_raw(folder, n_reviews, n_items, category=CATEGORY, seed=0, at_once=50_000, corrupt_every=0):
+    """Write reviews and metadata, gzipped; users are a fifth as many as reviews.
+
+    With `corrupt_every`, one line in so many is cut off.
+    """
     random = np.random.default_rng(seed)
+    at_once = min(at_once, corrupt_every or at_once)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     n_users = max(n_reviews // 5, 10)
@@ -30,6 +34,8 @@ def write_raw(folder, n_reviews, n_items, category=CATEGORY, seed=0, at_once=50_
             users, items = (np.minimum(np.searchsorted(t, random.random(n)), len(t) - 1) for t in tables)
             lengths, begins = random.geometric(1 / 35, n), random.integers(0, 190_000, n)
             times, ratings = random.integers(1.3e12, 1.69e12, n), random.integers(1, 6, n)
+            if corrupt_every:
+                file.write(b'{"rating": 5.0, "tit\n')
             file.write("".join(
                 f'{{"rating": {rating}.0, "title": "{words[begin]}", "text": "'
                 f'{" ".join(words[begin:begin + length])}", "images": [], "asin": "{asins[item]}", '

@@ -114,8 +114,7 @@ def _attempt(url: str, part: Path, web: Web, tell: Callable[[str], None]) -> Non
     if note and have == note.total:
         return
     headers = {"range": f"bytes={have}-", "if-range": note.version} if note and have else {}
-    response = web.get(url, web.hosts, headers)
-    try:
+    with web.get(url, web.hosts, headers) as response:
         if response.status in PASSING:
             raise _TryAgainError(f"the server answered {response.status}", response.headers.get("retry-after"))
         if response.status == 416 or (response.status == 206 and not _continues(response, have, note)):
@@ -136,8 +135,6 @@ def _attempt(url: str, part: Path, web: Web, tell: Callable[[str], None]) -> Non
                     tell(f"{part.stem}: {have >> 20:,} of {(total or 0) >> 20:,} MB")
         if total is not None and have != total:
             raise _TryAgainError(f"{have:,} of {total:,} bytes arrived")
-    finally:
-        response.close()
 
 
 def _continues(response: urllib3.BaseHTTPResponse, have: int, note: _Note | None) -> bool:

@@ -188,8 +188,7 @@ def _fetch(url: str, store: Path, web: Web) -> Image | str:
 
 
 def _bytes_of(url: str, web: Web) -> bytes:
-    response = web.get(url, web.image_hosts, {})
-    try:
+    with web.get(url, web.image_hosts, {}) as response:
         if response.status in PASSING:
             raise _LaterError(f"answer {response.status}", response.headers.get("retry-after"))
         if response.status != 200:
@@ -203,8 +202,6 @@ def _bytes_of(url: str, web: Web) -> bytes:
             if len(content) > MAX_BYTES:
                 raise _GoneError("too many bytes")
         return bytes(content)
-    finally:
-        response.close()
 
 
 def _keep(url: str, content: bytes, store: Path) -> Image:

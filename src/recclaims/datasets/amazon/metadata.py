@@ -113,9 +113,10 @@ def _keep(found: Metadata, item: str, product: Product, reviewed: Collection[str
 
 def _product(record: Mapping[str, Any]) -> Product:
     categories = _texts(record, "categories")
+    description, features = (" ".join(_texts(record, name)) for name in ("description", "features"))
     return Product(
         title=" ".join(_texts(record, "title")),
-        description=" ".join(_texts(record, "description")) or " ".join(_texts(record, "features")),
+        description=description or features,
         categories=tuple(dict.fromkeys(categories[1:] or categories)),
         image_url=_image(record.get("images")),
     )

@@ -289,12 +289,15 @@ class Preparation:
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder.parent / f".{self.category}.lock")
-            with lock.acquire(timeout=0):
-                yield
+            lock.acquire(timeout=0)
         except Timeout:
             raise StoreError(f"{self.folder}: another process is preparing {self.category} at this moment") from None
         except OSError as error:
             raise StoreError(f"{self.folder.parent}: cannot be used: {error.strerror or error}") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -25,6 +26,7 @@ BASES = (
 #: Where the products' images are.
 IMAGE_HOSTS = ("m.media-amazon.com", "images-na.ssl-images-amazon.com")
 REDIRECTS = 5
+REDIRECTED = frozenset({301, 302, 303, 307, 308})
 #: Answers that may be another one a moment later.
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -72,7 +74,8 @@ class Web:
         if self._scheme == "https" and port not in (None, 443):
             raise NotAllowedError(f"{url[:200]}: port {port} is not that of https")
 
-    def get(self, url: str, hosts: tuple[str, ...], headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+    @contextmanager
+    def get(self, url: str, hosts: tuple[str, ...], headers: dict[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
         """Ask for `url`; a redirect is followed to `hosts` alone. The body is not read yet.
 
         Raises:
@@ -85,9 +88,14 @@ class Web:
                 "GET", url, headers={**self._headers, **headers}, redirect=False, retries=False, preload_content=False
             )
             target = response.headers.get("location")
-            if response.status not in (301, 302, 303, 307, 308) or target is None:
-                return response
-            response.close()
+            try:
+                if response.status not in REDIRECTED or target is None:
+                    yield response
+                    return
+            finally:
+                # Whatever was not read goes with the connection, and its place is free again.
+                response.close()
+                response.release_conn()
             url = urljoin(url, target)
         raise NotAllowedError(f"{url[:200]}: redirected more than {REDIRECTS} times")
 
