@@ -79,6 +79,15 @@ def test_a_shorter_version_under_the_same_tag_is_begun_anew(fetch, server):
     assert fetch.target.read_bytes() == CONTENT[:500_000]
 
 
+def test_a_longer_version_under_the_same_tag_is_begun_anew(fetch, server):
+    server.script[PATH] = [("drop", 1_000_000), 404]
+    with pytest.raises(NotAvailableError):
+        fetch()
+    server.files[PATH] = CONTENT[::-1] + b"more"
+    fetch()
+    assert fetch.target.read_bytes() == CONTENT[::-1] + b"more"
+
+
 def test_a_server_without_ranges_begins_anew(fetch, server):
     server.ranges = False
     server.script[PATH] = [("drop", 1_000_000)]
