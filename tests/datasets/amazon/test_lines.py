@@ -2,7 +2,7 @@ import gzip
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from recclaims.datasets.amazon import faults as kinds
@@ -25,6 +25,7 @@ def read(path, block=64, longest=32):
 )
 def test_the_lines_are_the_same_in_blocks_of_any_size(tmp_path_factory, lines, block, zipped, ended):
     content = b"\n".join(lines) + (b"\n" if ended else b"")
+    assume(zipped or not content.startswith(b"\x1f\x8b"))  # which is gzip
     path = tmp_path_factory.mktemp("lines") / "x"
     path.write_bytes(gzip.compress(content) if zipped else content)
     found, bad = read(path, block)
@@ -45,8 +46,9 @@ def test_the_lines_are_the_same_in_blocks_of_any_size(tmp_path_factory, lines, b
 def test_members_of_gzip_are_read_one_after_the_other_and_padding_is_none(tmp_path):
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(b"a\nb") + gzip.compress(b"c\nd\n") + b"\0" * 7)
-    assert read(path) == ([(1, b"a\nbc\nd\n")], {}) or read(path)[0] == [(1, b"a\n"), (2, b"bc\nd\n")]
-    assert read(path)[1] == {}
+    found, bad = read(path)
+    assert b"".join(data for _, data in found) == b"a\nbc\nd\n"
+    assert bad == {}
 
 
 @pytest.mark.parametrize("cut", [1, 4, 8, 9, 200])
