@@ -45,6 +45,16 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("encoder", help="NAME or NAME:ARGUMENT, as `recclaims plugins` lists them")
     encode.add_argument("--data", default="ml-100k", metavar="NAME|PATH", help="dataset (default: ml-100k)")
     encode.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
+    prepare = add("prepare", _prepare, "make a dataset of raw files, once, and keep it")
+    prepare.add_argument("dataset", metavar="NAME:ARGUMENT", help="as in amazon2023:Baby_Products")
+    prepare.add_argument("--from", dest="raw", metavar="DIR", help="where the raw files are (default: fetch them)")
+    prepare.add_argument(
+        "--to", metavar="DIR", help="where prepared datasets lie (default: $RECCLAIMS_DATA_DIR, or .recclaims/data)"
+    )
+    prepare.add_argument("--core", type=int, metavar="N", help="least interactions of a user and of an item")
+    prepare.add_argument("--lacking", metavar="POLICY", help="keep or drop items without image or text")
+    prepare.add_argument("--images", action="store_true", help="fetch the items' images, too")
+    prepare.add_argument("--max-bad", type=_count, default=0, metavar="N", help="bad lines to leave out (default: 0)")
     add(
         "plugins",
         _plugins,
@@ -89,6 +99,32 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
     add("doctor", _doctor, "say what this installation can and cannot do, and the command that mends it")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 0 or more")
+    return int(text)
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    from recclaims.datasets.preparation import Request, data_directory, prepare
+
+    given = {key: getattr(options, key) for key in ("core", "lacking") if getattr(options, key) is not None}
+    request = Request(
+        raw=Path(options.raw) if options.raw else None,
+        data=Path(options.to) if options.to else data_directory(),
+        images=options.images,
+        max_bad=options.max_bad,
+        tell=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    prepared = prepare(options.dataset, given, request, registry())
+    print(tabulate(prepared.rows, colalign=("left", "right"), intfmt=",", tablefmt="plain"))
+    print("\n".join(prepared.notes))
+    print(f"{prepared.path} {'is there already.' if prepared.already else 'is ready.'}")
+    return 0
 
 
 def _pipeline(options: argparse.Namespace) -> Pipeline:

@@ -114,7 +114,7 @@ class FolderDataset:
             return None
         # A registered dataset, not a folder: a chain of folders could lead back to this one.
         where = f"{self.path / MANIFEST}: key 'base'"
-        self.registry.find("datasets", reference.partition("?")[0], where)
+        self.registry.find("datasets", reference.partition("?")[0].partition(":")[0], where)
         return open_source(reference, self.registry, where)
 
     def _over(self, source: DatasetSource, items: list[Item]) -> Dataset:

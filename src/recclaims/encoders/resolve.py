@@ -67,7 +67,7 @@ def bind(encoder: Encoder, dataset: Dataset) -> Encoder:
 
 
 def is_bound(name: str, registry: Registry) -> bool:
-    """Whether an encoder, or a part of it, reads what was made for the items of one dataset, as vectors in a file do."""
+    """Whether an encoder, or a part of it, knows the items of one dataset alone, as vectors in a file do."""
     factory = registry.find("encoders", name.partition(":")[0])
     parts: tuple[Encoder, ...] = getattr(make_encoder(name, registry), "parts", ()) if ":" in name else ()
     return any(hasattr(one, "bind") for one in (factory, *parts))
