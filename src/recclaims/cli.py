@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recclaims.encoders.language import trust
+from recclaims.encoders.language.checkpoints import TRUST
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import registry
 
@@ -43,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("encoder", help="NAME or NAME:ARGUMENT, as `recclaims plugins` lists them")
     encode.add_argument("--data", default="ml-100k", metavar="NAME|PATH", help="dataset (default: ml-100k)")
     encode.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
+    encode.add_argument(
+        TRUST, action="store_true", help="let code that comes with a model's checkpoint run (default: it is not run)"
+    )
+    keywords = add("keywords", _keywords, "say how the answers that a catalogue carries kept to their format, by model")
+    keywords.add_argument("data", metavar="NAME|PATH", help="a dataset whose items have answers, in the field `lvlm`")
+    keywords.add_argument("--domain", default="", metavar="NAME|PATH", help="whose slots (default: the items' own)")
     add(
         "plugins",
         _plugins,
@@ -65,7 +73,8 @@ def _encode(options: argparse.Namespace) -> int:
     from recclaims.runner.settings import Settings
     from recclaims.store import Store
 
-    settings = Settings(Profile.named("quick"), seeds=1)
+    trust.remote_code = trust.remote_code or options.trust_remote_code
+    settings = Settings(Profile.named("quick"), seeds=1, trust_remote_code=trust.remote_code)
     pipeline = Pipeline(settings, registry(), Store(Path(options.store).absolute()), _tell_encoding)
     facts = pipeline.encode(options.data, options.encoder).json("facts")
     print(
@@ -73,6 +82,35 @@ def _encode(options: argparse.Namespace) -> int:
         f"{facts['zero_rows']:,} zero and {facts['duplicate_rows']:,} duplicate rows, "
         f"{facts.get('failed', 0):,} failed, {facts.get('truncated', 0):,} cut off, {facts['seconds']:.1f} s"
     )
+    return 0
+
+
+def _keywords(options: argparse.Namespace) -> int:
+    from recclaims.datasets.reference import open_source
+    from recclaims.encoders.language.answers import Keywords
+    from recclaims.encoders.language.diagnosis import compliance, compliance_table, slot_records
+    from recclaims.encoders.language.kinds import of_kind
+    from recclaims.encoders.language.parsing import parse_keywords
+    from recclaims.reporting import tables
+
+    dataset = open_source(options.data, registry()).load()
+    known = dict.fromkeys(name for item in dataset.items for name in item.answers)
+    names = of_kind(known, Keywords.answers)
+    if not names:
+        raise RecclaimsError(
+            f"{options.data}: no item carries a keyword answer (answers: {', '.join(known) or 'none'})"
+        )
+    rows, records = [], []
+    for name in names:
+        texts = [item.answers[name] for item in dataset.items if name in item.answers]
+        encoder = Keywords(f"{name}?domain={options.domain}" if options.domain else name)
+        encoder.prepare(dataset.items)
+        rows += compliance({name: texts}, encoder.slots)
+        found = slot_records([parse_keywords(text, encoder.slots) for text in texts], encoder.slots)
+        records += [{"encoder": name, "dataset": dataset.name, **record} for record in found]
+    print(compliance_table(rows))
+    print("\nBefore cleaning, by slot:")
+    print(tables.plain(*tables.keyword_rows({"keywords": records})))
     return 0
 
 

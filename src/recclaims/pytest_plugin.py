@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recclaims.claims.case import Case, cases
+from recclaims.claims.case import Case, cases, unasked
 from recclaims.claims.claim import Claim
 from recclaims.datasets.reference import open_source
+from recclaims.encoders.language import trust
 from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.resolve import facts_of
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
@@ -96,6 +97,16 @@ def _at_least(least: int) -> Callable[[str], int]:
     return whole_number
 
 
+def _price(text: str) -> float:
+    try:
+        price = float(text)
+    except ValueError:
+        price = -1.0
+    if not 0 <= price < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a price")
+    return price
+
+
 def _executor(text: str) -> str:
     if text != "local":
         raise argparse.ArgumentTypeError(f"'{text}': this version runs cells on this machine only; use 'local'")
@@ -164,6 +175,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="no candidates at test time",
     )
     add(
+        "--claims-price-per-hour",
+        type=_price,
+        metavar="X",
+        help="what an hour of this machine costs, for the table of what encoders cost",
+    )
+    add(
+        "--claims-trust-remote-code",
+        action="store_true",
+        help="let code that comes with a model's checkpoint run (default: it is not run)",
+    )
+    add(
         "--claims-workers",
         type=_at_least(0),
         metavar="N",
@@ -175,6 +197,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and the fixtures that a wheel carries."""
     config.addinivalue_line("markers", "claim(id): this test is parametrised with the cases of a claim")
     config.stash[SESSION] = ClaimsSession()
+    # Which cases there are already depends on what may be loaded.
+    trust.remote_code = trust.remote_code or config.getoption("claims_trust_remote_code")
     # In a clone the root conftest.py loads `fixtures`; in a wheel they are part of the package.
     if importlib.util.find_spec("recclaims.fixtures") is not None:
         for module in ("session", "data", "judgement"):
@@ -229,7 +253,7 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
 
 def _left_out(source: DatasetSource, asked: Sequence[str]) -> list[str]:
     """The encoders that a dataset has nothing for."""
-    wanted = asked or [name for name, made in registry().encoders.items() if not hasattr(made, "answers")]
+    wanted = asked or [name for name in unasked(registry()) if not hasattr(registry().encoders[name], "answers")]
     modalities = source.modalities
     return [name for name in wanted if not facts_of(name, registry(), "--claims-encoder").requires <= modalities]
 
@@ -315,6 +339,7 @@ def settings_of(config: pytest.Config) -> Settings:
         reuse=Reuse(option("claims_reuse")),
         device=device,
         workers=default_workers(device) if workers is None else workers,
+        trust_remote_code=trust.remote_code,
     )
 
 

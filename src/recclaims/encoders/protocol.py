@@ -24,7 +24,11 @@ class Encoder(Protocol):
     changes. An encoder may also have `unavailable() -> str | None`, which says without loading anything
     why it cannot run on this machine and how to mend that; `representation = "sets"` where its rows are 0 and
     1: recommenders that read sets (Attribute Item-kNN) take those alone; and `chunk`, a number of items: it is
-    then given as many at a time, and what is done stays done when the run is stopped.
+    then given as many at a time, and what is done stays done when the run is stopped. `generative = True` says that it
+    reads the states of a model that answers, which claims on such models take; `answering`, its `temperature`,
+    `top_p`, `seed` and `max_new_tokens`, and `variant(settings) -> str`, the reference of the same encoder with some of
+    them set (None: not set), let it join claims on these. One with `on_request = True` joins no claim but those that
+    ask for it.
     """
 
     name: str

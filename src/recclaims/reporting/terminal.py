@@ -29,6 +29,10 @@ def summary(document: Mapping[str, Any], run: Run, exit_code: int, against_basel
     if document["encoders"]:
         yield ""
         yield tables.plain(*tables.encoder_rows(document))
+    if len({entry["encoder"] for entry in document["encoders"]}) > 1:
+        yield ""
+        yield "Cost and gain of encoders: the largest effect over recommenders"
+        yield tables.plain(*tables.cost_rows(document))
     yield ""
     yield f"{len(run.judged)} cases: {tables.counts(document)}."
     yield f"{len(run.outcome.results)} cells: {run.outcome.computed} trained, {run.outcome.reused} from the store."

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recclaims.encoders.language import trust
 from recclaims.errors import NotAvailableError, RecclaimsError, one_line
 from recclaims.plugin_manager import registry
 from recclaims.runner.cell import Cell, CellResult
@@ -193,6 +194,7 @@ def _start_worker(settings: Settings, store: Store) -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    trust.remote_code = settings.trust_remote_code
     _worker_pipeline = Pipeline(settings, registry(), store)
 
 

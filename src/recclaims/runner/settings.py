@@ -39,6 +39,7 @@ class Settings:
         mask: see Mask.
         reuse: see Reuse.
         device: "cpu", "cuda" or "cuda:n".
+        trust_remote_code: whether code that comes with a checkpoint may run.
         workers: processes that train at once; 0 trains in this one.
     """
 
@@ -48,6 +49,7 @@ class Settings:
     reuse: Reuse = Reuse.MISSING
     device: str = "cpu"
     workers: int = 0
+    trust_remote_code: bool = False
 
 
 def default_workers(device: str) -> int:
