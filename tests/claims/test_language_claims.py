@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recclaims.claims.builtin import FUSION, NOISE, STABILITY
+from recclaims.claims.builtin import FUSION, KEYWORDS, NOISE, STABILITY
 from recclaims.claims.case import cases
 from recclaims.claims.run import run
 from recclaims.claims.verdict import Verdict
@@ -222,3 +222,25 @@ def test_absent_weights_are_named_and_nothing_is_trained_in_vain(shop, registry,
     assert all("hf download Qwen/Qwen2-VL-2B-Instruct" in reason for reason in reasons)
     assert done.outcome.computed == 0
     assert not done.outcome.results
+
+
+def test_answers_behind_keywords_are_diagnosed_and_kept(registry, tmp_path, monkeypatch):
+    data = write_toy(tmp_path / "data", domain="clothing")
+    records = [json.loads(line) for line in (data / "items.jsonl").read_text().splitlines()]
+    for record in records:
+        record["lvlm"] = {"m_keyword": f"[Type] {{thing}}, [Color] {{{record['colour'][0]}}}"}
+    (data / "items.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    source = open_source(str(data), registry)
+    found = [c for c in cases(KEYWORDS, str(data), source, registry) if c.control == "twin"]
+    pipeline = Pipeline(Settings(PROFILE, seeds=1), registry, Store(tmp_path / "store"))
+    document = build(run(found, pipeline))
+    assert {(r["encoder"], r["dataset"], r["answers"]) for r in document["keywords"]} == {
+        ("keywords:m_keyword", "toy", 48)
+    }
+    by_slot = {record["slot"]: record for record in document["keywords"]}
+    assert (by_slot["Color"]["distinct"], by_slot["Color"]["entropy"]) == (4, 2.0)
+    assert (by_slot["Style"]["missing"], by_slot["Style"]["distinct"]) == (48, 0)
+    # Once computed, it is found.
+    again = Pipeline(pipeline.settings, registry, pipeline.store)
+    monkeypatch.setattr("recclaims.encoders.language.answers.Keywords.diagnose", lambda self, items: 1 / 0)
+    assert build(run(found, again))["keywords"] == document["keywords"]

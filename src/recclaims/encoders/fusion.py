@@ -142,11 +142,12 @@ class PrincipalComponents(LateFusion):
 
         joined = super().fuse(matrices).astype(np.float64)
         n, width = joined.shape
+        if (joined == joined[0]).all():  # nothing varies
+            return np.zeros((n, 1), dtype=np.float32)
         solver = "covariance_eigh" if n > width else "full"
-        found = PCA(max(1, min(COMPONENTS, n - 1, width)), svd_solver=solver)
+        found = PCA(min(COMPONENTS, n - 1, width), svd_solver=solver)
         rows = found.fit_transform(joined)
-        variance = found.explained_variance_ if n > 1 else np.zeros(1)
-        kept = np.maximum(1, (variance > _NOTHING * variance[0]).sum())
+        kept = (found.explained_variance_ > _NOTHING * found.explained_variance_[0]).sum()
         return np.ascontiguousarray(rows[:, :kept], dtype=np.float32)
 
 
