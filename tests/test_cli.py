@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from recclaims.cli import main
+from recclaims.encoders.language import trust
 
 from .reporting.documents import case, document
 from .toy import write_toy
@@ -71,6 +72,16 @@ def test_encode_keeps_features_and_says_what_they_are(tmp_path, capsys):
     assert main(arguments) == 0
     assert capsys.readouterr().out.startswith("attributes: 48 x 4, 0 imputed, 0 zero and 44 duplicate rows")
     assert list((tmp_path / "store" / "features").rglob("matrix.npy"))
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_encode_runs_code_of_a_checkpoint_only_where_it_is_trusted(tmp_path, monkeypatch, capsys, trusted):
+    monkeypatch.setattr(trust, "remote_code", False)
+    arguments = ["encode", "lvlm:phi-3.5-vision", "--data", "emoji", "--store", str(tmp_path)]
+    assert main([*arguments, *["--trust-remote-code"] * trusted]) == 2
+    error = capsys.readouterr().err
+    assert ("unless you trust it" in error) is not trusted
+    assert ("in an environment of that release" in error) is trusted
 
 
 def answered(place, answers):

@@ -226,9 +226,11 @@ def test_absent_weights_are_named_and_nothing_is_trained_in_vain(shop, registry,
 
 def test_answers_behind_keywords_are_diagnosed_and_kept(registry, tmp_path, monkeypatch):
     data = write_toy(tmp_path / "data", domain="clothing")
+    words = {"red": "opera", "green": "granite", "blue": "lion", "black": "winter"}  # too unlike to be merged
     records = [json.loads(line) for line in (data / "items.jsonl").read_text().splitlines()]
     for record in records:
-        record["lvlm"] = {"m_keyword": f"[Type] {{thing}}, [Color] {{{record['colour'][0]}}}"}
+        worn = words[record["colour"][0]]
+        record["lvlm"] = {"m_keyword": f"[Type] {{thing}}, [Color] {{{worn}}}"}
     (data / "items.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     source = open_source(str(data), registry)
     found = [c for c in cases(KEYWORDS, str(data), source, registry) if c.control == "twin"]

@@ -139,7 +139,7 @@ def _slot(slot: str, answers: Sequence[KeywordAnswer], rows: Sequence[Row]) -> S
         declined=declined,
         missing=len(answers) - answered - declined,
         distinct=len(counts),
-        entropy=-sum(n / total * math.log2(n / total) for n in counts.values()) if total else 0.0,
+        entropy=sum(n / total * math.log2(total / n) for n in counts.values()),
         other=counts[OTHER] / total if total else 0.0,
         examples=tuple(value for value, _ in counts.most_common() if value != OTHER)[:EXAMPLES],
     )
