@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recclaims.encoders.language import trust
+from recclaims.encoders.language.checkpoints import TRUST
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import registry
 
@@ -55,6 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     prepare.add_argument("--lacking", metavar="POLICY", help="keep or drop items without image or text")
     prepare.add_argument("--images", action="store_true", help="fetch the items' images, too")
     prepare.add_argument("--max-bad", type=_count, default=0, metavar="N", help="bad lines to leave out (default: 0)")
+    encode.add_argument(
+        TRUST, action="store_true", help="let code that comes with a model's checkpoint run (default: it is not run)"
+    )
+    keywords = add("keywords", _keywords, "say how the answers that a catalogue carries kept to their format, by model")
+    keywords.add_argument("data", metavar="NAME|PATH", help="a dataset whose items have answers, in the field `lvlm`")
+    keywords.add_argument("--domain", default="", metavar="NAME|PATH", help="whose slots (default: the items' own)")
     add(
         "plugins",
         _plugins,
@@ -133,7 +141,8 @@ def _pipeline(options: argparse.Namespace) -> Pipeline:
     from recclaims.runner.settings import Settings
     from recclaims.store import Store
 
-    settings = Settings(Profile.named("quick"), seeds=1)
+    trust.remote_code = trust.remote_code or getattr(options, "trust_remote_code", False)
+    settings = Settings(Profile.named("quick"), seeds=1, trust_remote_code=trust.remote_code)
     return Pipeline(settings, registry(), Store(Path(options.store).absolute()), _tell_encoding)
 
 
@@ -154,6 +163,35 @@ def _export(options: argparse.Namespace) -> int:
     place = Path(options.to)
     for path in export(_pipeline(options), options.dataset, options.format, place, options.encoder, options.seed):
         print(f"{path}  {path.stat().st_size:,} bytes")
+    return 0
+
+
+def _keywords(options: argparse.Namespace) -> int:
+    from recclaims.datasets.reference import open_source
+    from recclaims.encoders.language.answers import Keywords
+    from recclaims.encoders.language.diagnosis import compliance, compliance_table, slot_records
+    from recclaims.encoders.language.kinds import of_kind
+    from recclaims.encoders.language.parsing import parse_keywords
+    from recclaims.reporting import tables
+
+    dataset = open_source(options.data, registry()).load()
+    known = dict.fromkeys(name for item in dataset.items for name in item.answers)
+    names = of_kind(known, Keywords.answers)
+    if not names:
+        raise RecclaimsError(
+            f"{options.data}: no item carries a keyword answer (answers: {', '.join(known) or 'none'})"
+        )
+    rows, records = [], []
+    for name in names:
+        texts = [item.answers[name] for item in dataset.items if name in item.answers]
+        encoder = Keywords(f"{name}?domain={options.domain}" if options.domain else name)
+        encoder.prepare(dataset.items)
+        rows += compliance({name: texts}, encoder.slots)
+        found = slot_records([parse_keywords(text, encoder.slots) for text in texts], encoder.slots)
+        records += [{"encoder": name, "dataset": dataset.name, **record} for record in found]
+    print(compliance_table(rows))
+    print("\nBefore cleaning, by slot:")
+    print(tables.plain(*tables.keyword_rows({"keywords": records})))
     return 0
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recclaims.claims.case import Case, cases
+from recclaims.claims.case import Case, cases, unasked
 from recclaims.claims.claim import Claim
 from recclaims.claims.planted import REFERENCES, Opened, planted_cases
 from recclaims.datasets.reference import open_source
+from recclaims.encoders.language import trust
 from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.offered import carried
 from recclaims.encoders.resolve import facts_of
@@ -109,6 +110,16 @@ def _at_least(least: int) -> Callable[[str], int]:
     return whole_number
 
 
+def _price(text: str) -> float:
+    try:
+        price = float(text)
+    except ValueError:
+        price = -1.0
+    if not 0 <= price < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a price")
+    return price
+
+
 def _executor(text: str) -> str:
     try:
         return checked_executor(text)
@@ -184,6 +195,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="no candidates at test time",
     )
     add(
+        "--claims-price-per-hour",
+        type=_price,
+        metavar="X",
+        help="what an hour of this machine costs, for the table of what encoders cost",
+    )
+    add(
+        "--claims-trust-remote-code",
+        action="store_true",
+        help="let code that comes with a model's checkpoint run (default: it is not run)",
+    )
+    add(
         "--claims-workers",
         type=_at_least(0),
         metavar="N",
@@ -195,6 +217,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and the fixtures that a wheel carries."""
     config.addinivalue_line("markers", "claim(id): this test is parametrised with the cases of a claim")
     config.stash[SESSION] = ClaimsSession()
+    # Which cases there are already depends on what may be loaded.
+    trust.remote_code = trust.remote_code or config.getoption("claims_trust_remote_code")
     # In a clone the root conftest.py loads `fixtures`; in a wheel they are part of the package.
     if importlib.util.find_spec("recclaims.fixtures") is not None:
         for module in ("session", "data", "judgement"):
@@ -275,12 +299,7 @@ def _plant(session: ClaimsSession, asked: Sequence[str]) -> dict[str, Opened]:
 
 def _left_out(source: DatasetSource, asked: Sequence[str]) -> list[str]:
     """The encoders that a dataset has nothing for."""
-    by_themselves = (
-        name
-        for name, made in registry().encoders.items()
-        if not hasattr(made, "answers") and not getattr(made, "needs_argument", False)
-    )
-    wanted = asked or list(by_themselves)
+    wanted = asked or [name for name in unasked(registry()) if not hasattr(registry().encoders[name], "answers")]
     modalities = carried(source)
     return [name for name in wanted if not facts_of(name, registry(), "--claims-encoder").requires <= modalities]
 
@@ -378,6 +397,7 @@ def settings_of(config: pytest.Config) -> Settings:
         device=device,
         workers=default_workers(device) if workers is None else workers,
         executor=executor,
+        trust_remote_code=trust.remote_code,
     )
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from recclaims.claims.case import Arm, Case, Expectation, can_read
+from recclaims.claims.arm import Arm, can_read
+from recclaims.claims.case import Case, Expectation, unasked
 from recclaims.encoders.resolve import facts_of, is_bound
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def planted_cases(
     probe = registry.recommenders[PROBE]
     for more, less in ((SOME, NOTHING), (STRONG, SOME)):
         yield _rising(claim, opened[more], opened[less], less, probe)
-    for encoder in encoders or [name for name, made in registry.encoders.items() if not hasattr(made, "answers")]:
+    by_themselves = [name for name in unasked(registry) if not hasattr(registry.encoders[name], "answers")]
+    for encoder in encoders or by_themselves:
         if is_bound(encoder, registry):
             continue
         facts = facts_of(encoder, registry, "--claims-encoder")
@@ -92,8 +94,8 @@ def _case(
         CONTROL,
         arms,
         recommender.flavour,
-        expects,
-        tests or recommender.name,
+        expects=expects,
+        tests=tests or recommender.name,
     )
 
 

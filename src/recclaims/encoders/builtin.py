@@ -5,7 +5,14 @@ from __future__ import annotations
 from recclaims.encoders.attributes import Attributes
 from recclaims.encoders.efficientnet import EfficientNetLite0
 from recclaims.encoders.file_features import FileFeatures
-from recclaims.encoders.fusion import LateFusion
+from recclaims.encoders.fusion import (
+    Concatenation,
+    LateFusion,
+    Mean,
+    PrincipalComponents,
+    SeparateModalities,
+    Sum,
+)
 from recclaims.encoders.language.answers import Answers, Keywords
 from recclaims.encoders.language.vision_language import VisionLanguage
 from recclaims.encoders.resnet import ResNet50
@@ -25,5 +32,10 @@ def recclaims_encoders() -> list[type]:
         Answers,
         VisionLanguage,
         LateFusion,
+        Concatenation,
+        PrincipalComponents,
+        Mean,
+        Sum,
+        SeparateModalities,
         FileFeatures,
     ]

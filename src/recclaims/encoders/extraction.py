@@ -36,7 +36,7 @@ def extract(
 
     A composite encoder (with `parts` and `fuse`) is extracted part by part, each part imputing for itself; an
     item counts as imputed where every part was. With `side_by_side` it promises that `fuse` keeps each part's
-    columns together, in the order of the parts.
+    columns together, in the order of the parts; with `separate` too, recommenders get them as modalities of their own.
 
     Args:
         encoder: what encodes. Its optional `covers(item) -> bool` says which items it can encode; otherwise
@@ -65,7 +65,8 @@ def extract(
         filled = np.logical_and.reduce([features.filled for features in found])
         total = seconds + sum(features.seconds for features in found)
         blocks = _blocks(encoder, found, matrix)
-        return Features(encoder.name, encoder.modality, matrix, filled, imputation, total, blocks)
+        separate = getattr(encoder, "separate", False)
+        return Features(encoder.name, encoder.modality, matrix, filled, imputation, total, blocks, separate)
     _timed(encoder, getattr(encoder, "prepare", lambda _: None), items)
     covers: Callable[[Item], bool] = getattr(encoder, "covers", lambda item: item.has(encoder.modality))
     covered = np.array(_timed(encoder, lambda these: [bool(covers(item)) for item in these], items)[0], dtype=bool)

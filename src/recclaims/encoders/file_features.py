@@ -42,7 +42,7 @@ class FileFeatures:
     modality = "multimodal"
     #: Without an argument there is no case: no file is a default.
     requires: frozenset[str] = frozenset({"the path of a file"})
-    needs_argument = True
+    on_request = True
 
     def __init__(self, argument: str = "") -> None:
         self.argument, self._known_as = argument, ""

@@ -95,12 +95,14 @@ class EncoderFacts:
         representation: "sets" where every row is 0 and 1 (attributes, keywords), else "dense".
         blocks: modalities of the blocks of columns that its features are made of: its own, but for a fusion
             that puts its parts side by side.
+        separate: whether recommenders get the blocks as modalities of their own.
     """
 
     requires: frozenset[str]
     modality: str
     representation: str
     blocks: tuple[str, ...]
+    separate: bool = False
 
 
 def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
@@ -118,4 +120,5 @@ def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
     if getattr(factory, "side_by_side", False):
         parts: tuple[Encoder, ...] = make_encoder(name, registry).parts  # type: ignore[attr-defined]
         blocks = tuple(part.modality for part in parts)
-    return EncoderFacts(requirements(encoder), modality, getattr(encoder, "representation", "dense"), blocks)
+    representation, separate = getattr(encoder, "representation", "dense"), getattr(factory, "separate", False)
+    return EncoderFacts(requirements(encoder), modality, representation, blocks, separate)

@@ -28,6 +28,9 @@ class Markdown:
             parts += [f"## Claim: {_escape(claim)}", table(*tables.case_rows(document, claim))]
         if document["encoders"]:
             parts += ["## Encoders", table(*tables.encoder_rows(document))]
+            parts += ["## Cost and gain of encoders", table(*tables.cost_rows(document))]
+        if document.get("keywords"):
+            parts += ["## Keywords", table(*tables.keyword_rows(document))]
         return "\n\n".join(parts) + "\n"
 
 

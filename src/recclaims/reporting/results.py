@@ -38,8 +38,13 @@ LIBRARIES = (
 )
 
 
-def build(run: Run) -> dict[str, Any]:
-    """Turn a run into the document that results.json holds (schema 1)."""
+def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
+    """Turn a run into the document that results.json holds (schema 1).
+
+    Args:
+        run: the run.
+        price_per_hour: what an hour of the machine costs, in whatever currency; None: nobody said.
+    """
     settings = run.settings
     return {
         "schema": SCHEMA,
@@ -52,6 +57,8 @@ def build(run: Run) -> dict[str, Any]:
         "claims": [_claim(result) for result in run.judged.values()],
         "cells": [_cell(result, run.names[result.cell.dataset]) for result in run.outcome.results.values()],
         "encoders": run.encoders,
+        "keywords": run.keywords,
+        "price_per_hour": price_per_hour,
         "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
         "references": {name: shareable(reference) for reference, name in run.names.items()},
     }
@@ -90,6 +97,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "treatment_noise": case.arms[0].noise,
         "control": case.control,
         "expects": case.expects and str(case.expects),
+        "asked": list(case.asked),
         "metric": case.claim.metric,
         "margin": case.claim.margin,
         "verdict": str(result.verdict),
@@ -199,7 +207,7 @@ def write(document: Mapping[str, Any], run: Run, directory: Path) -> None:
 
 def write_baseline(document: Mapping[str, Any], path: Path) -> None:
     """Write what later runs are compared with: the document without its cells, which nobody reads there."""
-    slim = {key: value for key, value in document.items() if key not in {"cells", "encoders"}}
+    slim = {key: value for key, value in document.items() if key not in {"cells", "encoders", "keywords"}}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(slim, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
@@ -249,5 +257,5 @@ def read(path: Path) -> dict[str, Any]:
     if schema != SCHEMA:
         raise RecclaimsError(f"{path}: schema is {schema!r}, this version reads {SCHEMA}")
     # A baseline has neither, and documents written before they were added lack the others.
-    defaults: dict[str, Any] = {"cells": [], "encoders": [], "statements": {}, "references": {}}
+    defaults: dict[str, Any] = {"cells": [], "encoders": [], "keywords": [], "statements": {}, "references": {}}
     return defaults | document

@@ -34,6 +34,10 @@ def summary(document: Mapping[str, Any], trained: int, exit_code: int, against_b
     if document["encoders"]:
         yield ""
         yield tables.plain(*tables.encoder_rows(document))
+    if len({entry["encoder"] for entry in document["encoders"]}) > 1:
+        yield ""
+        yield "Cost and gain of encoders: the largest effect over recommenders"
+        yield tables.plain(*tables.cost_rows(document))
     yield ""
     n_cells = len(document["cells"])
     yield f"{len(document['claims'])} cases: {tables.counts(document)}."

@@ -42,6 +42,7 @@ def view(document: Document) -> dict[str, Any]:
         "planted": {dataset["dataset"] for dataset in document["datasets"] if dataset["planted"]},
         "gains": list(_gains(document)),
         "encoders": tables.encoder_rows(document),
+        "costs": tables.cost_rows(document),
         "keywords": _records(document.get("keywords", ())),
         "environment": list(_environment(document["environment"])),
     }

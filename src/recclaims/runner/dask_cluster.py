@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from recclaims.encoders.language import trust
 from recclaims.encoders.resolve import make_encoder
 from recclaims.errors import RecclaimsError, one_line
 from recclaims.plugin_manager import registry
@@ -280,6 +281,7 @@ def _new_pipeline(common: Common) -> Pipeline:
         raise _refusal(trouble)
     while len(_pipelines) > 1:
         del _pipelines[next(iter(_pipelines))]
+    trust.remote_code = common.settings.trust_remote_code
     _pipelines[common.run] = Pipeline(common.settings, registry(), common.store, folder=common.folder)
     return _pipelines[common.run]
 

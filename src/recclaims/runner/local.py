@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
+from recclaims.encoders.language import trust
 from recclaims.plugin_manager import registry
 from recclaims.runner.executor import Answer, Failure, Performed, Task, patiently, perform
 from recclaims.runner.pipeline import Pipeline
@@ -146,6 +147,7 @@ _worker_pipeline: Pipeline | None = None
 def _start_worker(settings: Settings, store: Store) -> None:
     global _worker_pipeline  # noqa: PLW0603 - one pipeline a process, so that what it has read is read once
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    trust.remote_code = settings.trust_remote_code
     _worker_pipeline = Pipeline(settings, registry(), store)
 
 

@@ -7,7 +7,7 @@ RecBole.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version as library_version
 from pathlib import Path
@@ -27,11 +27,12 @@ from recclaims.encoders.resolve import bind, make_encoder
 from recclaims.errors import CellError, NotAvailableError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.runner.cell import Cell, CellResult
-from recclaims.runner.memory import peak_mb, reset_peak
+from recclaims.runner.memory import Memory, peak_mb, reset_peak
 from recclaims.runner.settings import Reuse, Settings
 from recclaims.runner.tuning import Tuned, tune
 
 if TYPE_CHECKING:
+    from recclaims.datasets.catalogue import Item
     from recclaims.datasets.dataset import Dataset
     from recclaims.encoders.protocol import Encoder
     from recclaims.plugin_manager import Registry
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 #: Raised when what a cell computes changes, so that no old result is taken for a new one.
 PROTOCOL = 2
+#: Raised when the records of `diagnose` change.
+DIAGNOSIS = 1
 #: Libraries whose release can change an embedding, or a trained weight.
 ENCODING_LIBRARIES = ("numpy", "pillow", "torch", "transformers", "sentence-transformers")
 TRAINING_LIBRARIES = ("numpy", "scipy", "torch", "recbole")
@@ -122,6 +125,15 @@ class Pipeline:
     def _encoder(self, reference: str, encoder_name: str) -> Encoder:
         return bind(make_encoder(encoder_name, self.registry), self.dataset(reference))
 
+    def obstacle(self, reference: str, encoder_name: str) -> str | None:
+        """Say why features cannot be had: they are not stored, and their encoder cannot run here."""
+        if (reference, encoder_name) in self._features:
+            return None
+        encoder = self._encoder(reference, encoder_name)
+        unavailable: str | None = getattr(encoder, "unavailable", lambda: None)()
+        found = unavailable and self.store.find("features", self.features_recipe(reference, encoder_name))
+        return None if found else unavailable
+
     def encode(self, reference: str, encoder_name: str) -> Artefact:
         """Find or compute the features of a dataset.
 
@@ -148,31 +160,60 @@ class Pipeline:
         lock = self.store.lock("features", recipe)
         if getattr(encoder, "chunk", 0):
             # Not under the lock: processes share the work, chunk by chunk.
-            features = self._extract(reference, encoder, recipe)
+            made = self._extract(reference, encoder, recipe)
             with lock:
-                return self.store.find("features", recipe) or self._keep(features, recipe)
+                return self.store.find("features", recipe) or self._keep(made, recipe)
         with lock:
             found = self.store.find("features", recipe)
             return found or self._keep(self._extract(reference, encoder, recipe), recipe)
 
-    def _extract(self, reference: str, encoder: Encoder, recipe: Mapping[str, Any]) -> Features:
+    def diagnosis(self, reference: str, encoder_name: str) -> list[dict[str, Any]]:
+        """What an encoder says of the answers that it reads (`diagnose(items)`), flat records; none from most.
+
+        Raises:
+            RecclaimsError: the encoder cannot run here, or failed.
+        """
+        encoder = make_encoder(encoder_name, self.registry)
+        diagnose: Callable[[Sequence[Item]], list[dict[str, Any]]] | None = getattr(encoder, "diagnose", None)
+        if diagnose is None:
+            return []
+        recipe = {"features": self.features_recipe(reference, encoder_name), "version": DIAGNOSIS}
+        found = self.store.find("diagnoses", recipe)
+        if found is None:
+            if self.settings.reuse is Reuse.ALWAYS or self.obstacle(reference, encoder_name):
+                return []
+            with _deterministic(self.settings.device):
+                records = diagnose(self.dataset(reference).items)
+            found = self.store.save("diagnoses", recipe, {"records": records})
+        stored: list[dict[str, Any]] = found.json("records")
+        return stored
+
+    def _extract(self, reference: str, encoder: Encoder, recipe: Mapping[str, Any]) -> tuple[Features, Memory]:
         items = self.dataset(reference).items
+        reset_peak()
         with _deterministic(self.settings.device):
-            return extract(
+            features = extract(
                 encoder,
                 items,
                 part=lambda part: self.features(reference, part.name),
                 chunks=Chunks(self.store, recipe),
                 tell=self.tell,
             )
+        parts = [self.encode(reference, part.name).json("facts") for part in getattr(encoder, "parts", ())]
+        return features, Memory.now().most(parts)
 
-    def _keep(self, features: Features, recipe: Mapping[str, Any]) -> Artefact:
+    def _keep(self, made: tuple[Features, Memory], recipe: Mapping[str, Any]) -> Artefact:
+        features, memory = made
+        tokens = [record["tokens"] for record in features.records if "tokens" in record]
         document = {
             "encoder": features.encoder,
             "modality": features.modality,
             "imputation": features.imputation,
             "seconds": features.seconds,
+            **asdict(memory),
+            "generated_tokens": sum(tokens) if tokens else None,
             "blocks": [asdict(block) for block in features.blocks],
+            "separate": features.separate,
             **asdict(FeatureReport.of(features)),
         }
         files: dict[str, Content] = {"matrix": features.matrix, "filled": features.filled, "facts": document}
@@ -192,6 +233,7 @@ class Pipeline:
             imputation=facts["imputation"],
             seconds=facts["seconds"],
             blocks=tuple(Block(**block) for block in facts.get("blocks", ())),
+            separate=facts.get("separate", False),
         )
 
     # Cells
@@ -284,7 +326,7 @@ class Pipeline:
                 matrix[features.filled] = 0  # no attributes, where others are given an average item's
             if cell.control:
                 matrix = CONTROLS[cell.control].apply(matrix, cell.seed, features.blocks, categories(dataset))
-            content = {features.modality: matrix}
+            content = features.content(matrix)
         data = training_data(dataset, split, content)
         recommender = self.recommender(cell)
 

@@ -44,6 +44,7 @@ class Settings:
         mask: see Mask.
         reuse: see Reuse.
         device: "cpu", "cuda" or "cuda:n".
+        trust_remote_code: whether code that comes with a checkpoint may run.
         workers: processes that train at once; 0 trains in this one.
         executor: LOCAL, or the URL of a Dask scheduler, whose workers then train instead.
     """
@@ -55,6 +56,7 @@ class Settings:
     device: str = "cpu"
     workers: int = 0
     executor: str = LOCAL
+    trust_remote_code: bool = False
 
 
 def default_workers(device: str) -> int:

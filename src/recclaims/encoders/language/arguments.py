@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlencode
 
 from recclaims.errors import UnknownNameError
 
@@ -16,3 +16,9 @@ def split_argument(argument: str, keys: Iterable[str], encoder: str) -> tuple[st
         if key not in keys:
             raise UnknownNameError.of("key", key, keys, f"{encoder}:{argument}")
     return name, settings
+
+
+def join_argument(name: str, settings: Mapping[str, str]) -> str:
+    """The opposite of split_argument."""
+    # What a path or a model's name may hold stays readable.
+    return f"{name}?{urlencode(settings, safe='/:,', quote_via=quote)}" if settings else name
