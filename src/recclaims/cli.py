@@ -266,11 +266,11 @@ def _calibrate(options: argparse.Namespace) -> int:
         control=options.control,
     )
     plan = Plan.of(study, options.studies, options.powered)
-    store, studies = Store(Path(options.store).absolute()), plan.everything()
     with Progress(console=Console(stderr=True)) as bars:
-        bar = bars.add_task("studies", total=len(studies))
-        conduct_all(studies, store, options.workers, lambda: bars.advance(bar))
-    print(render(plan, null_rows(plan, store), list(power_rows(plan, store))))
+        bar = bars.add_task("studies", total=len(plan.everything()))
+        store = Store(Path(options.store).absolute())
+        reads = conduct_all(plan, store, options.workers, lambda: bars.advance(bar))
+    print(render(plan, null_rows(plan, reads), list(power_rows(plan, reads))))
     return 0
 
 

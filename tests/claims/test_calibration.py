@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from recclaims.claims import calibration
-from recclaims.claims.calibration import Plan, Rate
+from recclaims.claims.calibration import Plan, Rate, null_rows, power_rows, read_study
 from recclaims.claims.rules import RULES
 from recclaims.claims.study import EACH, FIXED, GRID, ONCE, TREATMENT, Study, conduct
+from recclaims.cli import main
 from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import load
 from recclaims.runner.cell import Cell
@@ -105,31 +105,47 @@ def test_habits_of_the_field_are_what_scipy_makes_of_them():
     assert (nothing.gain, nothing.loss) == (False, False)
 
 
-def test_counts_are_those_of_the_tables(tmp_path, monkeypatch):
+def test_counts_are_those_of_the_tables():
     """Studies whose differences are known: half of them far above zero, a quarter far below, all sure."""
     plan = Plan(Study(users=30, replicates=3), studies=8, powered=4, doses=(0.5,), fewer=((2,), (10,)))
     levels = [0.3, 0.3, 0.3, 0.3, -0.3, -0.3, 0.0, 0.0]
 
-    def known(study, store, registry):
+    def known(study):
         random = np.random.default_rng(study.first)
-        number = study.world or study.crowd
-        shift = levels[number - 1] if study.world else study.dose
+        shift = levels[study.world - 1] if study.world else study.dose
         # Arms that are equal, bit for bit, where a world has no effect: no rule may call that one.
         noise = random.normal(0, 0.02, (2 if shift or study.crowd else 1, study.users, study.replicates))
         return {FIXED: (0.5 + noise + np.array([shift, 0.0])[:, None, None]).astype(np.float32)}
 
-    monkeypatch.setattr(calibration, "conduct", known)
-    rows = {(row.rule, row.replicates): row for row in calibration.null_rows(plan, Store(tmp_path))}
+    reads = {study: read_study(known(study), plan) for study in plan.everything()}
+    rows = {(row.rule, row.replicates): row for row in null_rows(plan, reads)}
     assert {replicates for _, replicates in rows} == {2, 3}
     default = rows["behrens_fisher", 3]
     assert (default.gain.count, default.loss.count, default.gain.total) == (4, 2, 8)
     assert default.coverage.total == 8
     assert 0 < default.width < 0.1
     assert np.isnan(rows["the larger number of one split", 3].width)
-    power = {row.dose: row for row in calibration.power_rows(plan, Store(tmp_path))}
-    assert power[0.5].found["behrens_fisher", 30, 3] == Rate(4, 4)
+    power = {row.dose: row for row in power_rows(plan, reads)}
+    assert power[0.5].found[30, 3] == Rate(4, 4)
     assert power[0.5].effect == pytest.approx(1.0, abs=0.05)
-    assert power[0.0].found["behrens_fisher", 10, 2].total == 8
+    assert power[0.0].found[10, 2].total == 8
+
+
+def test_the_command_prints_its_tables(tmp_path, capsys):
+    arguments = ["--studies", "2", "--powered", "2", "--users", "20", "--seeds", "2", "--workers", "1"]
+    assert main(["calibrate", *arguments, "--store", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "content-knn on attributes against permuted, 20 users" in printed
+    lines = printed.splitlines()
+    assert sum(line.startswith("| behrens_fisher ") for line in lines) == 1
+    assert [line.split("|")[1].strip() for line in lines if line.startswith("| 0")] == [
+        "0",
+        "0.02",
+        "0.05",
+        "0.1",
+        "0.2",
+    ]
+    assert main(["calibrate", "--studies", "1"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ SEEN = {Verdict.INCONCLUSIVE, Verdict.NO_DIFFERENCE, Verdict.CONTRADICTED}
 def result(verdict, claim=NOISE, recommender="freedom", features="sbert", expects=None, tests=""):
     arms = Arm(recommender, features), Arm(recommender, features, noise="permuted")
     data = f"planted-{expects}" if expects else "toy"
-    case = Case(claim, data, data, recommender, features, "permuted", arms, None, expects, tests)
+    case = Case(claim, data, data, recommender, features, "permuted", arms, expects=expects, tests=tests)
     return CaseResult(case, verdict, "because")
 
 

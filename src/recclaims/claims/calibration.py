@@ -7,7 +7,7 @@ mean over all of them is the effect in that world, which 95 % of their intervals
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -81,6 +81,16 @@ class Plan:
         count = self.powered if dose else self.studies
         return [replace(self.study, dose=dose, crowd=n, first=self._first(n), tuned=False) for n in range(1, count + 1)]
 
+    @property
+    def replicate_counts(self) -> list[int]:
+        """Numbers of replicates at which studies are read, rising."""
+        return [*self.fewer[0], self.study.replicates]
+
+    @property
+    def user_counts(self) -> list[int]:
+        """Numbers of users at which studies are read, rising."""
+        return [*self.fewer[1], self.study.users]
+
     def everything(self) -> list[Study]:
         """All studies."""
         return [*self.many_worlds(), *(study for dose in (0.0, *self.doses) for study in self.one_world(dose))]
@@ -143,90 +153,104 @@ class PowerRow:
     Attributes:
         dose: share of taste that content carries.
         effect: relative to the mean of the control, over all studies.
-        found: by rule, users and replicates, how often it was found.
+        found: by users and replicates, how often it was found.
     """
 
     dose: float
     effect: float
-    found: dict[tuple[str, int, int], Rate]
+    found: dict[tuple[int, int], Rate]
 
 
-def conduct_all(studies: Sequence[Study], store: Store, workers: int, tell: Callable[[], None]) -> None:
-    """Bring every study into the store, over processes of one thread each.
+@dataclass(frozen=True)
+class Read:
+    """A study, read by every rule.
+
+    Attributes:
+        readings: by rule, users and replicates.
+        effect: mean over replicates of the mean over users of the difference; `control` is that of the control.
+    """
+
+    readings: dict[tuple[str, int, int], Reading]
+    effect: float
+    control: float
+
+
+def conduct_all(plan: Plan, store: Store, workers: int, tell: Callable[[], None]) -> dict[Study, Read]:
+    """Conduct every study, or find it in the store, and read it; over processes of one thread each.
 
     Raises:
         RecclaimsError: a study failed; those that are done are kept.
     """
     from joblib import Parallel, delayed, parallel_config
 
-    missing = [study for study in studies if store.find("studies", study.recipe) is None]
-    for _ in range(len(studies) - len(missing)):
-        tell()
+    found = {}
     with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
-        for _ in Parallel(return_as="generator_unordered")(delayed(_conduct)(study, store) for study in missing):
+        tasks = (delayed(_conduct)(study, plan, store) for study in plan.everything())
+        for study, read in Parallel(return_as="generator_unordered")(tasks):
+            found[study] = read
             tell()
+    return found
 
 
-def _conduct(study: Study, store: Store) -> None:
-    conduct(study, store, registry())
+def _conduct(study: Study, plan: Plan, store: Store) -> tuple[Study, Read]:
+    return study, read_study(conduct(study, store, registry()), plan)
 
 
-def null_rows(plan: Plan, store: Store) -> list[NullRow]:
-    """Read every study of dose 0 by every rule."""
-    worlds = [conduct(study, store, registry()) for study in plan.many_worlds()]
-    crowds = [conduct(study, store, registry())[FIXED] for study in plan.one_world()]
-    control = float(np.mean([np.nanmean(arms[1]) for arms in crowds]))
-    replicates = sorted({*plan.fewer[0], plan.study.replicates})
-    return [
-        _null_row(rule, count, worlds, [arms[0] - arms[1] for arms in crowds], control)
+def read_study(tables: Tables, plan: Plan) -> Read:
+    """Read one study by every rule at every number of replicates, and by the first rule with fewer users as well."""
+    means = np.nanmean(tables[FIXED], axis=1).mean(axis=1)
+    readings = {
+        (rule.name, users, count): rule.read(_differences(tables[rule.tuned], users, count))
         for rule in RULES
-        if rule.tuned in worlds[0]
-        for count in replicates
+        if rule.tuned in tables
+        for users in (plan.user_counts if rule is RULES[0] else plan.user_counts[-1:])
+        for count in plan.replicate_counts
+    }
+    return Read(readings, float(means[0] - means[1]), float(means[1]))
+
+
+def _differences(arms: Floats, users: int, replicates: int) -> Floats:
+    # In double precision: a sum of a thousand thirds is not a matter of single precision.
+    both = arms[:, :users, :replicates].astype(np.float64)
+    differences: Floats = both[0] - both[1]
+    return differences
+
+
+def null_rows(plan: Plan, reads: Mapping[Study, Read]) -> list[NullRow]:
+    """How each rule read the studies of dose 0."""
+    worlds = [reads[study] for study in plan.many_worlds()]
+    crowds = [reads[study] for study in plan.one_world()]
+    return [
+        _null_row(rule, (rule.name, plan.study.users, count), worlds, crowds)
+        for rule in RULES
+        for count in plan.replicate_counts
+        if (rule.name, plan.study.users, count) in worlds[0].readings
     ]
 
 
-def _null_row(
-    rule: Rule, replicates: int, worlds: Sequence[Tables], crowds: Sequence[Floats], control: float
-) -> NullRow:
-    read = [_read(rule, tables[rule.tuned], replicates=replicates) for tables in worlds]
-    covered, widths = Rate(0, 0), float("nan")
-    if rule.tuned == FIXED:
-        truth = float(np.mean([np.nanmean(differences, axis=0).mean() for differences in crowds]))
-        intervals = [rule.read(differences[:, :replicates]) for differences in crowds]
-        intervals = [one for one in intervals if not np.isnan(one.low)]
-        covered = Rate.of(one.low <= truth <= one.high for one in intervals)
-        if intervals:
-            widths = float(np.median([one.high - one.low for one in intervals])) / 2 / control
+def _null_row(rule: Rule, key: tuple[str, int, int], worlds: Sequence[Read], crowds: Sequence[Read]) -> NullRow:
+    read = [one.readings[key] for one in worlds]
+    truth, control = (float(np.mean([getattr(one, name) for one in crowds])) for name in ("effect", "control"))
+    intervals = [one.readings[key] for one in crowds if key in one.readings and not np.isnan(one.readings[key].low)]
+    width = float(np.median([one.high - one.low for one in intervals])) / 2 / control if intervals else float("nan")
     return NullRow(
         rule.name,
-        replicates,
+        key[2],
         Rate.of(one.gain for one in read),
         Rate.of(one.loss for one in read),
-        covered,
-        widths,
+        Rate.of(one.low <= truth <= one.high for one in intervals),
+        width,
     )
 
 
-def power_rows(plan: Plan, store: Store, rules: Sequence[Rule] = RULES[:1]) -> Iterator[PowerRow]:
-    """Read the studies of every dose, of all sizes."""
-    replicates, users = ([*few, most] for few, most in zip(plan.fewer, _most(plan), strict=True))
+def power_rows(plan: Plan, reads: Mapping[Study, Read]) -> Iterator[PowerRow]:
+    """How often the first rule found each dose, at every size."""
     for dose in (0.0, *plan.doses):
-        studies = [conduct(study, store, registry())[FIXED] for study in plan.one_world(dose)]
-        means = np.mean([[np.nanmean(arm) for arm in arms] for arms in studies], axis=0)
-        found = {
-            (rule.name, n_users, count): Rate.of(
-                _read(rule, arms, replicates=count, users=n_users).gain for arms in studies
-            )
-            for rule in rules
-            for n_users in users
-            for count in replicates
+        found = [reads[study] for study in plan.one_world(dose)]
+        effect, control = (float(np.mean([getattr(one, name) for one in found])) for name in ("effect", "control"))
+        rates = {
+            (users, count): Rate.of(one.readings[RULES[0].name, users, count].gain for one in found)
+            for users in plan.user_counts
+            for count in plan.replicate_counts
         }
-        yield PowerRow(dose, float(means[0] / means[1] - 1), found)
-
-
-def _most(plan: Plan) -> tuple[int, int]:
-    return plan.study.replicates, plan.study.users
-
-
-def _read(rule: Rule, arms: Floats, replicates: int, users: int | None = None) -> Reading:
-    return rule.read(arms[0, :users, :replicates] - arms[1, :users, :replicates])
+        yield PowerRow(dose, effect / control, rates)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from recclaims.claims.rules import RULES
+
 if TYPE_CHECKING:
     from recclaims.claims.calibration import NullRow, Plan, PowerRow, Rate
 
@@ -19,7 +21,10 @@ def render(plan: Plan, null: Sequence[NullRow], power: Sequence[PowerRow]) -> st
         f"**Nothing to find.** {subject}; dose 0. False positives: {plan.studies:,} datasets. Coverage: "
         f"{plan.studies:,} samples of users of one dataset. Shares with their 95 % intervals (Clopper-Pearson)."
     )
-    something = f"**Something to find.** {subject}; {plan.powered:,} samples of users of one dataset for each dose."
+    something = (
+        f"**Something to find.** {subject}; {plan.powered:,} samples of users of one dataset for each dose: "
+        f"how often {RULES[0].name} called it supported, in per cent."
+    )
     return "\n\n".join([nothing, _null_table(null), something, _power_table(power)])
 
 
@@ -41,7 +46,7 @@ def _null_table(rows: Sequence[NullRow]) -> str:
 
 def _power_table(rows: Sequence[PowerRow]) -> str:
     keys = list(rows[0].found)
-    headers = ["dose", "effect, %", *(f"{rule}: {users:,} users, {count} replicates" for rule, users, count in keys)]
+    headers = ["dose", "effect, %", *(f"{users:,} users, {count} replicates" for users, count in keys)]
     cells = [[f"{row.dose:g}", f"{100 * row.effect:+.0f}", *(_percent(row.found[key]) for key in keys)] for row in rows]
     return tabulate(cells, headers, tablefmt="pipe", disable_numparse=True)
 
