@@ -51,7 +51,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Pairing:
     """Both arms of a case and what people call them.
 
     Attributes:
@@ -86,7 +86,7 @@ class Reading:
     parts: Sequence[str]
     registry: Registry
 
-    def comparisons(self, treatments: Sequence[str], controls: Sequence[str]) -> Iterator[Comparison]:
+    def comparisons(self, treatments: Sequence[str], controls: Sequence[str]) -> Iterator[Pairing]:
         """Yield what a claim's treatments and controls come to here; nothing for one that means nothing."""
         for treatment in treatments:
             noise = None if treatment == REAL else treatment
@@ -99,11 +99,11 @@ class Reading:
                     yield from self._variants(control)
                 elif getattr(self.registry.encoders.get(control), "fuses", False):
                     for name, other in self._fused(control):
-                        yield Comparison(label, name, (mine, other), (self.encoder, name))
+                        yield Pairing(label, name, (mine, other), (self.encoder, name))
                 else:
                     other_arm = self._control(control)
                     if other_arm is not None:
-                        yield Comparison(label, control, (mine, other_arm))
+                        yield Pairing(label, control, (mine, other_arm))
 
     def _control(self, control: str) -> Arm | None:
         """The arm that a control's name means here; None where it means nothing."""
@@ -134,7 +134,7 @@ class Reading:
         other = facts_of(encoder, self.registry)
         return other.requires <= self.modalities and can_read(self.recommender, other)
 
-    def _variants(self, control: str) -> Iterator[Comparison]:
+    def _variants(self, control: str) -> Iterator[Pairing]:
         """The same encoder twice: asked as the claim says, and as the control does."""
         encoder: Any = make_encoder(self.encoder, self.registry)
         settings: Mapping[str, str] = getattr(encoder, "answering", {})
@@ -150,7 +150,7 @@ class Reading:
                 self.encoder,
             )
         arms = Arm(self.recommender.name, treated), Arm(self.recommender.name, other)
-        yield Comparison(f"{self.encoder}/{VARIANTS[control]}", control, arms, (self.encoder,))
+        yield Pairing(f"{self.encoder}/{VARIANTS[control]}", control, arms, (self.encoder,))
 
     def _fits(self, noise: str) -> bool:
         has_categories = "attributes" in self.modalities
