@@ -19,6 +19,7 @@ from recclaims.runner.settings import Settings
 from recclaims.store import Store
 
 SMALL = Study(world=3, crowd=2, dose=0.5, users=60, replicates=3, first=7)
+NOTHING = np.zeros((200, 4))
 BY_NAME = {rule.name: rule.read for rule in RULES}
 
 
@@ -90,18 +91,18 @@ def test_habits_of_the_field_are_what_scipy_makes_of_them():
     differences[random.random(differences.shape) < 0.2] = np.nan
     first = differences[~np.isnan(differences[:, 0]), 0]
     low, high = scipy.stats.t.interval(0.95, len(first) - 1, first.mean(), scipy.stats.sem(first))
-    read = BY_NAME["paired t over the users of one split"](differences)
+    read = BY_NAME["paired t over the users of one split"](differences, NOTHING)
     assert (read.low, read.high) == pytest.approx((low, high))
     means = np.nanmean(differences, axis=0)
     low, high = scipy.stats.t.interval(0.95, 3, means.mean(), scipy.stats.sem(means))
-    read = BY_NAME["paired t over replicate means"](differences)
+    read = BY_NAME["paired t over replicate means"](differences, NOTHING)
     assert (read.low, read.high) == pytest.approx((low, high))
     for shift in (-0.5, 0.0, 0.5):
-        read = BY_NAME["Wilcoxon over the users of one split"](differences + shift)
+        read = BY_NAME["Wilcoxon over the users of one split"](differences + shift, NOTHING)
         significant = scipy.stats.wilcoxon(first + shift).pvalue <= 0.05
         assert (read.gain, read.loss) == (significant and shift > 0, significant and shift < 0)
-    assert BY_NAME["the larger number of one split"](-np.abs(differences)).loss
-    nothing = BY_NAME["Wilcoxon over the users of one split"](np.zeros((30, 2)))
+    assert BY_NAME["the larger number of one split"](-np.abs(differences), NOTHING).loss
+    nothing = BY_NAME["Wilcoxon over the users of one split"](np.zeros((30, 2)), np.zeros((30, 2)))
     assert (nothing.gain, nothing.loss) == (False, False)
 
 
@@ -120,7 +121,7 @@ def test_counts_are_those_of_the_tables():
     reads = {study: read_study(known(study), plan) for study in plan.everything()}
     rows = {(row.rule, row.replicates): row for row in null_rows(plan, reads)}
     assert {replicates for _, replicates in rows} == {2, 3}
-    default = rows["behrens_fisher", 3]
+    default = rows["the suite", 3]
     assert (default.gain.count, default.loss.count, default.gain.total) == (4, 2, 8)
     assert default.coverage.total == 8
     assert 0 < default.width < 0.1
@@ -137,7 +138,7 @@ def test_the_command_prints_its_tables(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "content-knn on attributes against permuted, 20 users" in printed
     lines = printed.splitlines()
-    assert sum(line.startswith("| behrens_fisher ") for line in lines) == 1
+    assert sum(line.startswith("| the suite ") for line in lines) == 1
     assert [line.split("|")[1].strip() for line in lines if line.startswith("| 0")] == [
         "0",
         "0.02",

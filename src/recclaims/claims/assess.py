@@ -62,7 +62,7 @@ def assess(
             continue
         fault = features_fault(case)
         arms = [[results[cell] for cell in cells] for cells in (case.treatment_cells(seeds), case.control_cells(seeds))]
-        comparison = compare(arms[0], arms[1], case.claim.metric)
+        comparison = compare(arms[0], arms[1], case.claim.metric, case.dealt)
         below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(seeds)])
         if not np.isfinite(comparison.estimate.effect):
             fault = "no user has a relevant test item in both arms"

@@ -200,7 +200,7 @@ def read_study(tables: Tables, plan: Plan) -> Read:
     """Read one study by every rule at every number of replicates, and by the first rule with fewer users as well."""
     means = np.nanmean(tables[FIXED], axis=1).mean(axis=1)
     readings = {
-        (rule.name, users, count): rule.read(_differences(tables[rule.tuned], users, count))
+        (rule.name, users, count): rule.read(*_arms(tables[rule.tuned], users, count))
         for rule in RULES
         if rule.tuned in tables
         for users in (plan.user_counts if rule is RULES[0] else plan.user_counts[-1:])
@@ -209,11 +209,10 @@ def read_study(tables: Tables, plan: Plan) -> Read:
     return Read(readings, float(means[0] - means[1]), float(means[1]))
 
 
-def _differences(arms: Floats, users: int, replicates: int) -> Floats:
+def _arms(arms: Floats, users: int, replicates: int) -> tuple[Floats, Floats]:
     # In double precision: a sum of a thousand thirds is not a matter of single precision.
-    both = arms[:, :users, :replicates].astype(np.float64)
-    differences: Floats = both[0] - both[1]
-    return differences
+    treatment, control = arms[:, :users, :replicates].astype(np.float64)
+    return treatment, control
 
 
 def null_rows(plan: Plan, reads: Mapping[Study, Read]) -> list[NullRow]:

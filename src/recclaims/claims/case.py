@@ -68,6 +68,12 @@ class Case:
         """References of the encoders whose features either arm reads or replaces."""
         return tuple(dict.fromkeys(arm.features for arm in self.arms if arm.features))
 
+    @property
+    def dealt(self) -> bool:
+        """Whether the arms read the same features, real in one and replaced by noise in the other."""
+        first, second = self.arms
+        return first.features == second.features is not None and (first.noise is None) != (second.noise is None)
+
     def treatment_cells(self, seeds: int) -> list[Cell]:
         """The treatment's cells, one per replicate."""
         return self.arms[0].cells(self.dataset, seeds)
