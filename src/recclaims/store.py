@@ -35,6 +35,8 @@ MANIFEST = "manifest.json"
 
 #: What says nothing of the artefact: it may be read tomorrow, and must not be removed.
 UNREADABLE_NOW = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.ESTALE}
+#: What reading a damaged artefact can raise.
+FAULTS = (StoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError)
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 logger = logging.getLogger(__name__)
@@ -134,7 +136,7 @@ class Store:
                 raise StoreError(f"{path / MANIFEST}: recipe does not match its key")
         except FileNotFoundError:
             return None, f"{path}: a file of the artefact is missing" if path.exists() else None
-        except (StoreError, ValueError, KeyError, TypeError, OSError) as error:
+        except FAULTS as error:
             return None, _why(path / MANIFEST, error)
         return self._read(path, recipe)
 
@@ -161,13 +163,14 @@ class Store:
                     raise StoreError(f"{path / name}: checksum does not match")
             if manifest["recipe"] != json.loads(canonical(recipe)):
                 raise StoreError(f"{path / MANIFEST}: recipe does not match its key")
+            datetime.fromisoformat(manifest["created"])
             whose = manifest["schema"], manifest["kind"], manifest["key"]
             # The manifest has no checksum, but one way to be written.
             if whose != (SCHEMA, path.parents[1].name, path.name) or text != _document(manifest):
                 raise StoreError(f"{path / MANIFEST}: not as it was written")
         except FileNotFoundError:
             return None, f"{path}: a file of the artefact is missing" if path.exists() else None
-        except (StoreError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        except FAULTS as error:
             return None, _why(path / MANIFEST, error)
         return Artefact(path, manifest), None
 

@@ -1,6 +1,6 @@
 """Runs a tiny pipeline in forked children and strikes at chosen writes.
 
-    python -m tests.faults.harness PLACE N SEED kill|full
+    python -m tests.faults.harness PLACE SEED KILLS FULL_DISKS
 
 A process of its own, which has imported everything and computed nothing: a fork of it is a fresh start without the
 seconds that imports take. Polars must not be used before, since its threads do not survive a fork.
@@ -246,8 +246,8 @@ def _whole(place):
     assert not damaged, damaged
 
 
-def main(place, n_points, seed, strike):
-    """Strike at n points, spread over all writes of an undisturbed session; print what came of it."""
+def main(place, seed, kills, fulls):
+    """Strike at so many points of each kind, spread over all writes of an undisturbed session; print what came of it."""
     torch.set_num_threads(1)
     registry()
     started = time.monotonic()
@@ -255,6 +255,13 @@ def main(place, n_points, seed, strike):
     status, writes = run_once(whole)
     assert status == 0, "the undisturbed run failed"
     expected = content(whole)
+    said = {"writes": writes}
+    for strike, n_points in ((kill, kills), (full, fulls)):
+        said[strike.__name__] = _strike(place / strike.__name__, expected, writes, n_points, seed, strike)
+    print(json.dumps(said | {"seconds": round(time.monotonic() - started, 1)}))
+
+
+def _strike(place, expected, writes, n_points, seed, strike):
     chance = random.Random(seed)  # noqa: S311 - where to strike
     # One in each of n equal parts; every other one is struck again in its second run.
     firsts = [1 + int((i + chance.random()) * writes / n_points) for i in range(n_points)]
@@ -269,10 +276,9 @@ def main(place, n_points, seed, strike):
             wrong[str(points)] = str(error)
         else:
             shutil.rmtree(here)
-    seconds = round(time.monotonic() - started, 1)
-    print(json.dumps({"writes": writes, "points": n_points, "strikes": strikes, "wrong": wrong, "seconds": seconds}))
+    return {"points": n_points, "strikes": strikes, "wrong": wrong}
 
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), {"kill": kill, "full": full}[sys.argv[4]])
+        main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
