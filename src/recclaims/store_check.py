@@ -77,12 +77,14 @@ def prune(store: Store, findings: Findings) -> int:
     Raises:
         StoreError: the store cannot be written.
     """
-    for path in (*findings.damaged, *findings.outdated):
+    # Once more: another process may have replaced it meanwhile.
+    damaged = [path for path in findings.damaged if store.check(path.parents[1].name, path)[1] is not None]
+    for path in (*damaged, *findings.outdated):
         store.remove(path)
     for draft in findings.drafts:
         shutil.rmtree(draft, ignore_errors=True)
     removed = [_unlocked(lock) for lock in findings.locks]
-    return len(findings.damaged) + len(findings.outdated) + len(findings.drafts) + sum(removed)
+    return len(damaged) + len(findings.outdated) + len(findings.drafts) + sum(removed)
 
 
 def outdated(recipe: Mapping[str, Any]) -> str | None:

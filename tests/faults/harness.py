@@ -247,7 +247,7 @@ def _whole(place):
 
 
 def main(place, seed, kills, fulls):
-    """Strike at so many points of each kind, spread over all writes of an undisturbed session; print what came of it."""
+    """Strike at so many points of each kind, spread over a session; print what came of it."""
     torch.set_num_threads(1)
     registry()
     started = time.monotonic()
