@@ -105,7 +105,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--seed", type=int, default=0, metavar="N", help="the replicate whose split it is (default: 0)")
     export.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
-    add("doctor", _doctor, "say what this installation can and cannot do, and the command that mends it")
+    doctor = add("doctor", _doctor, "say what this installation can and cannot do, and the command that mends it")
+    doctor.add_argument("--store", metavar="DIR", help="check every artefact of a store instead")
+    doctor.add_argument(
+        "--prune",
+        action="store_true",
+        help="with --store: remove what is damaged, unfinished, unused, or of other releases of libraries",
+    )
     return parser
 
 
@@ -220,7 +226,8 @@ def _plugins(_: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from recclaims.reporting.results import read, write_atomically
+    from recclaims.reporting.files import write_atomically
+    from recclaims.reporting.results import read
 
     reporter = registry().find("reporters", options.format, "--format")
     text = reporter().render(read(Path(options.results)))
@@ -274,8 +281,36 @@ def _calibrate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _doctor(_: argparse.Namespace) -> int:
-    """Check packages, the ML-100K data and every encoder's weights."""
+def _check_store(options: argparse.Namespace) -> int:
+    """Check every artefact of a store; exit code 1 where one is damaged, removed or not."""
+    from tabulate import tabulate
+
+    from recclaims.store import Store
+    from recclaims.store_check import check, prune
+
+    store = Store(Path(options.store).absolute())
+    found = check(store)
+    if found.rows:
+        print(tabulate(found.rows, headers=["kind", "artefacts", "bytes"], intfmt=","))
+    for reason in found.damaged.values():
+        print(f"damaged  {reason}")
+    for path, reason in found.outdated.items():
+        print(f"outdated {path}: {reason}")
+    print(
+        f"{found.whole.total():,} whole, {len(found.damaged):,} damaged, {len(found.outdated):,} outdated, "
+        f"{len(found.drafts):,} drafts of dead processes, {len(found.locks):,} locks."
+    )
+    if options.prune:
+        print(f"{prune(store, found):,} removed.")
+    return 1 if found.damaged else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """Check packages, the ML-100K data and every encoder's weights; or a store."""
+    if options.store is not None:
+        return _check_store(options)
+    if options.prune:
+        raise RecclaimsError("--prune needs --store DIR")
     problems = 0
     for package in ("torch", "torchvision", "transformers", "sentence_transformers", "recbole"):
         if importlib.util.find_spec(package) is None:

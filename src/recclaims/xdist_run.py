@@ -52,8 +52,11 @@ class Turn:
         """Leave it to the others, if there are any."""
         if self._path:
             draft = self._path.with_suffix(".draft")
-            draft.write_text(json.dumps(content), encoding="utf-8")
-            draft.replace(self._path)
+            try:
+                draft.write_text(json.dumps(content), encoding="utf-8")
+                draft.replace(self._path)
+            except OSError as error:
+                raise RecclaimsError(f"{draft}: cannot be written: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import numpy as np
 
 from recclaims.errors import RecclaimsError
 from recclaims.evaluation.ranking import METRICS
+from recclaims.reporting.files import draft_of, write_atomically
 from recclaims.runner.machine import hardware, installed_version
 
 if TYPE_CHECKING:
@@ -208,15 +209,11 @@ def write(document: Mapping[str, Any], run: Run, directory: Path) -> None:
 def write_baseline(document: Mapping[str, Any], path: Path) -> None:
     """Write what later runs are compared with: the document without its cells, which nobody reads there."""
     slim = {key: value for key, value in document.items() if key not in {"cells", "encoders", "keywords"}}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(slim, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old one or the new one, whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(slim, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise RecclaimsError(f"{path}: cannot write the baseline: {error.strerror or error}") from error
 
 
 def _write_per_user(run: Run, path: Path) -> None:
@@ -236,9 +233,8 @@ def _write_per_user(run: Run, path: Path) -> None:
                 pl.all(),
             )
         )
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    (pl.concat(frames) if frames else pl.DataFrame()).write_parquet(draft)
-    draft.replace(path)
+    with draft_of(path) as draft:
+        (pl.concat(frames) if frames else pl.DataFrame()).write_parquet(draft)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -147,8 +149,18 @@ _worker_pipeline: Pipeline | None = None
 def _start_worker(settings: Settings, store: Store) -> None:
     global _worker_pipeline  # noqa: PLW0603 - one pipeline a process, so that what it has read is read once
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     trust.remote_code = settings.trust_remote_code
     _worker_pipeline = Pipeline(settings, registry(), store)
+
+
+def _die_with_parent() -> None:
+    """End this worker when its parent is killed: it would wait for tasks for ever, or finish its cell unheard."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _perform_in_worker(task: Task) -> Answer:
