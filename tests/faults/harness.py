@@ -30,7 +30,7 @@ from recclaims.claims.builtin import NOISE
 from recclaims.claims.case import Case
 from recclaims.claims.run import run
 from recclaims.encoders.features import Encoded
-from recclaims.errors import RecclaimsError
+from recclaims.errors import RecclaimsError, one_line
 from recclaims.plugin_manager import registry
 from recclaims.recommenders import bm3, content_knn, recbole_bridge, vbpr  # noqa: F401
 from recclaims.reporting import results
@@ -85,7 +85,10 @@ def session(place):
     results.write(document, done, place / "report")
     for name in REPORTERS:
         reporter = found() if (found := registry().reporters.get(name)) else None
-        write_atomically(place / "report" / reporter.filename, reporter.render(document))
+        try:
+            write_atomically(place / "report" / reporter.filename, reporter.render(document))
+        except OSError as error:  # a session says which reporter failed, and goes on
+            raise RecclaimsError(one_line(error)) from error
 
 
 class Fault:

@@ -11,7 +11,7 @@ LONG = bool(os.environ.get("RECCLAIMS_SOAK"))
 
 
 def test_the_next_session_comes_to_the_same_bit_for_bit(tmp_path):
-    points = {"kill": 200, "full": 100} if LONG else {"kill": 13, "full": 7}
+    points = {"kill": 200, "full": 100} if LONG else {"kill": 9, "full": 4}
     command = [sys.executable, "-m", "tests.faults.harness", str(tmp_path / "place"), "0", *map(str, points.values())]
     paths = [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     done = subprocess.run(
