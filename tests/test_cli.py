@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from recclaims.cli import main
+from recclaims.encoders.language import trust
 
 from .reporting.documents import case, document
 from .toy import write_toy
@@ -73,9 +74,48 @@ def test_encode_keeps_features_and_says_what_they_are(tmp_path, capsys):
     assert list((tmp_path / "store" / "features").rglob("matrix.npy"))
 
 
+@pytest.mark.parametrize("trusted", [False, True])
+def test_encode_runs_code_of_a_checkpoint_only_where_it_is_trusted(tmp_path, monkeypatch, capsys, trusted):
+    monkeypatch.setattr(trust, "remote_code", False)
+    arguments = ["encode", "lvlm:phi-3.5-vision", "--data", "emoji", "--store", str(tmp_path)]
+    assert main([*arguments, *["--trust-remote-code"] * trusted]) == 2
+    error = capsys.readouterr().err
+    assert ("unless you trust it" in error) is not trusted
+    assert ("in an environment of that release" in error) is trusted
+
+
+def answered(place, answers):
+    """The toy, whose first items bear these answers."""
+    data = write_toy(place / "data", domain="clothing")
+    records = [json.loads(line) for line in (data / "items.jsonl").read_text().splitlines()]
+    for record, answer in zip(records, answers, strict=False):
+        record["lvlm"] = answer
+    (data / "items.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return str(data)
+
+
+def test_keywords_says_how_answers_kept_to_their_format(tmp_path, capsys):
+    asked = "[Type] {Dress}, [Color] {Red}, [Wear Location] {Torso}, [Material] {Cotton}, [Style] {Casual}"
+    loose = "Type: Hat, Color: Blue"
+    answers = [
+        {"a_keyword": asked, "b_keyword": loose, "a_descri": "A dress."},
+        {"a_keyword": asked},
+        {"b_keyword": ""},
+    ]
+    data = answered(tmp_path, answers)
+    assert main(["keywords", data]) == 0
+    rows = {tuple(line.split()) for line in capsys.readouterr().out.splitlines()}
+    assert ("a_keyword", "2", "100.0%", "100.0%", "0", "0", "0", "0") in rows
+    assert ("b_keyword", "2", "0.0%", "0.0%", "1", "0", "1", "0") in rows
+    assert ("a_keyword", "toy", "Type", "2", "100.0%", "0", "0", "1", "0.00", "0.0%", "Dress") in rows
+    assert main(["keywords", data, "--domain", "movies"]) == 2
+    assert "names a slot of Genre" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["keywords", "emoji"], "emoji: no item carries a keyword answer (answers: none)"),
         (["encode", "sbrt"], "recclaims: unknown encoder 'sbrt'; did you mean 'sbert'?"),
         (["encode", "sbert", "--data", "ml-100"], "unknown dataset 'ml-100'; did you mean 'ml-100k'?"),
         (["report", "nowhere.json", "--format", "htm"], "--format: unknown reporter 'htm'; did you mean 'html'?"),

@@ -38,6 +38,7 @@ class Session:
             str(self.place / "store"),
             "--claims-report",
             str(self.report),
+            *([] if "-m" in arguments else ["-m", "not controls"]),
             *arguments,
         ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env, check=False)
@@ -241,6 +242,7 @@ BAD = {
     ("--claims-profile", "quik"): "unknown profile 'quik'; did you mean 'quick'?",
     ("--claims-seeds", "0"): "'0' is not a whole number from 1 to 10,000",
     ("--claims-workers", "-1"): "'-1' is not a whole number from 0 to 1,024",
+    ("--claims-price-per-hour", "cheap"): "'cheap' is not a price",
     ("--claims-device", "cudda"): "unknown device 'cudda'; did you mean 'cuda'?",
     ("--claims-executor", "dusk"): "'dusk'",
     ("--claims-mask", "tran"): "invalid choice: 'tran'",
@@ -342,3 +344,18 @@ def test_an_unreadable_image_is_named_and_the_other_cases_are_judged(session, tm
     assert verdict == "inadmissible"
     assert re.search(r"broken\.png: image of item 'i0' cannot be read", reason)
     assert "Traceback" not in output
+
+
+def test_trust_in_the_code_of_checkpoints_reaches_the_workers(session, tmp_path):
+    data = write_toy(tmp_path / "data", domain="clothing")
+    records = [json.loads(line) for line in (data / "items.jsonl").read_text().splitlines()]
+    (data / "items.jsonl").write_text("".join(json.dumps({**r, "image": "x.png"}) + "\n" for r in records))
+    (data / "x.png").write_bytes(b"never opened")
+    report, select = tmp_path / "report", ("-k", "content-knn-lvlm and permuted-toy")
+    options = ("--claims-encoder", "lvlm:phi-3.5-vision", "--claims-report", str(report), "--claims-workers", "1")
+    session(*select, *options, "--claims-trust-remote-code", data=data, code=0)
+    (case,) = json.loads((report / "results.json").read_text())["claims"]
+    assert case["verdict"] == "not_run"
+    # The worker was told; without trust it would ask for it.
+    assert "written for transformers 4.43" in case["reason"]
+    assert "in an environment of that release" in case["reason"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -11,11 +12,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recclaims.encoders.language import trust
+from recclaims.encoders.language.checkpoints import TRUST
 from recclaims.errors import RecclaimsError, UnknownNameError, one_line
 from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
     from recclaims.encoders.chunks import EncodingProgress
+    from recclaims.runner.pipeline import Pipeline
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,6 +47,22 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("encoder", help="NAME or NAME:ARGUMENT, as `recclaims plugins` lists them")
     encode.add_argument("--data", default="ml-100k", metavar="NAME|PATH", help="dataset (default: ml-100k)")
     encode.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
+    prepare = add("prepare", _prepare, "make a dataset of raw files, once, and keep it")
+    prepare.add_argument("dataset", metavar="NAME:ARGUMENT", help="as in amazon2023:Baby_Products")
+    prepare.add_argument("--from", dest="raw", metavar="DIR", help="where the raw files are (default: fetch them)")
+    prepare.add_argument(
+        "--to", metavar="DIR", help="where prepared datasets lie (default: $RECCLAIMS_DATA_DIR, or .recclaims/data)"
+    )
+    prepare.add_argument("--core", type=int, metavar="N", help="least interactions of a user and of an item")
+    prepare.add_argument("--lacking", metavar="POLICY", help="keep or drop items without image or text")
+    prepare.add_argument("--images", action="store_true", help="fetch the items' images, too")
+    prepare.add_argument("--max-bad", type=_count, default=0, metavar="N", help="bad lines to leave out (default: 0)")
+    encode.add_argument(
+        TRUST, action="store_true", help="let code that comes with a model's checkpoint run (default: it is not run)"
+    )
+    keywords = add("keywords", _keywords, "say how the answers that a catalogue carries kept to their format, by model")
+    keywords.add_argument("data", metavar="NAME|PATH", help="a dataset whose items have answers, in the field `lvlm`")
+    keywords.add_argument("--domain", default="", metavar="NAME|PATH", help="whose slots (default: the items' own)")
     add(
         "plugins",
         _plugins,
@@ -55,24 +75,129 @@ def _parser() -> argparse.ArgumentParser:
     compare = add("compare", _compare, "compare two results.json files; exit code 1 where a case got worse")
     compare.add_argument("old")
     compare.add_argument("new")
-    add("doctor", _doctor, "say what this installation can and cannot do, and the command that mends it")
+    calibrate = add(
+        "calibrate",
+        _calibrate,
+        "simulate studies of which the answer is known, and count how often each rule of judging is wrong",
+    )
+    for what, count, text in (
+        ("studies", 400, "studies with nothing to find"),
+        ("powered", 100, "studies of each dose"),
+        ("users", 943, "users of a study"),
+        ("seeds", 5, "replicates of a study"),
+        ("workers", os.cpu_count() or 1, "processes"),
+    ):
+        calibrate.add_argument(f"--{what}", type=int, default=count, metavar="N", help=f"{text} (default: %(default)s)")
+    for what, name in (("recommender", "content-knn"), ("features", "attributes"), ("control", "permuted")):
+        calibrate.add_argument(f"--{what}", default=name, metavar="NAME", help="default: %(default)s")
+    calibrate.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
+    export = add("export", _export, "write a dataset, one replicate's split and features for MMRec or RecBole")
+    export.add_argument("dataset", help="NAME|PATH, as --claims-data takes it")
+    export.add_argument("--format", required=True, metavar="mmrec|recbole", help="whose files to write")
+    export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
+    export.add_argument(
+        "--encoder",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME[:ARGUMENT]",
+        help="whose features to write, one a modality",
+    )
+    export.add_argument("--seed", type=int, default=0, metavar="N", help="the replicate whose split it is (default: 0)")
+    export.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
+    doctor = add("doctor", _doctor, "say what this installation can and cannot do, and the command that mends it")
+    doctor.add_argument("--store", metavar="DIR", help="check every artefact of a store instead")
+    doctor.add_argument(
+        "--prune",
+        action="store_true",
+        help="with --store: remove what is damaged, unfinished, unused, or of other releases of libraries",
+    )
     return parser
 
 
-def _encode(options: argparse.Namespace) -> int:
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of 0 or more")
+    return int(text)
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    from recclaims.datasets.preparation import Request, data_directory, prepare
+
+    given = {key: getattr(options, key) for key in ("core", "lacking") if getattr(options, key) is not None}
+    request = Request(
+        raw=Path(options.raw) if options.raw else None,
+        data=Path(options.to) if options.to else data_directory(),
+        images=options.images,
+        max_bad=options.max_bad,
+        tell=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    prepared = prepare(options.dataset, given, request, registry())
+    print(tabulate(prepared.rows, colalign=("left", "right"), intfmt=",", tablefmt="plain"))
+    print("\n".join(prepared.notes))
+    print(f"{prepared.path} {'is there already.' if prepared.already else 'is ready.'}")
+    return 0
+
+
+def _pipeline(options: argparse.Namespace) -> Pipeline:
     from recclaims.runner.pipeline import Pipeline
     from recclaims.runner.profile import Profile
     from recclaims.runner.settings import Settings
     from recclaims.store import Store
 
-    settings = Settings(Profile.named("quick"), seeds=1)
-    pipeline = Pipeline(settings, registry(), Store(Path(options.store).absolute()), _tell_encoding)
+    trust.remote_code = trust.remote_code or getattr(options, "trust_remote_code", False)
+    settings = Settings(Profile.named("quick"), seeds=1, trust_remote_code=trust.remote_code)
+    return Pipeline(settings, registry(), Store(Path(options.store).absolute()), _tell_encoding)
+
+
+def _encode(options: argparse.Namespace) -> int:
+    pipeline = _pipeline(options)
     facts = pipeline.encode(options.data, options.encoder).json("facts")
     print(
         f"{facts['encoder']}: {facts['items']:,} x {facts['dimension']:,}, {facts['imputed']:,} imputed, "
         f"{facts['zero_rows']:,} zero and {facts['duplicate_rows']:,} duplicate rows, "
         f"{facts.get('failed', 0):,} failed, {facts.get('truncated', 0):,} cut off, {facts['seconds']:.1f} s"
     )
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from recclaims.exporting.export import export
+
+    place = Path(options.to)
+    for path in export(_pipeline(options), options.dataset, options.format, place, options.encoder, options.seed):
+        print(f"{path}  {path.stat().st_size:,} bytes")
+    return 0
+
+
+def _keywords(options: argparse.Namespace) -> int:
+    from recclaims.datasets.reference import open_source
+    from recclaims.encoders.language.answers import Keywords
+    from recclaims.encoders.language.diagnosis import compliance, compliance_table, slot_records
+    from recclaims.encoders.language.kinds import of_kind
+    from recclaims.encoders.language.parsing import parse_keywords
+    from recclaims.reporting import tables
+
+    dataset = open_source(options.data, registry()).load()
+    known = dict.fromkeys(name for item in dataset.items for name in item.answers)
+    names = of_kind(known, Keywords.answers)
+    if not names:
+        raise RecclaimsError(
+            f"{options.data}: no item carries a keyword answer (answers: {', '.join(known) or 'none'})"
+        )
+    rows, records = [], []
+    for name in names:
+        texts = [item.answers[name] for item in dataset.items if name in item.answers]
+        encoder = Keywords(f"{name}?domain={options.domain}" if options.domain else name)
+        encoder.prepare(dataset.items)
+        rows += compliance({name: texts}, encoder.slots)
+        found = slot_records([parse_keywords(text, encoder.slots) for text in texts], encoder.slots)
+        records += [{"encoder": name, "dataset": dataset.name, **record} for record in found]
+    print(compliance_table(rows))
+    print("\nBefore cleaning, by slot:")
+    print(tables.plain(*tables.keyword_rows({"keywords": records})))
     return 0
 
 
@@ -101,7 +226,8 @@ def _plugins(_: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from recclaims.reporting.results import read, write_atomically
+    from recclaims.reporting.files import write_atomically
+    from recclaims.reporting.results import read
 
     reporter = registry().find("reporters", options.format, "--format")
     document = read(Path(options.results))
@@ -134,8 +260,61 @@ def _compare(options: argparse.Namespace) -> int:
     return 1 if any(change.worse for change in changes) else 0
 
 
-def _doctor(_: argparse.Namespace) -> int:
-    """Check packages, the ML-100K data and every encoder's weights."""
+def _calibrate(options: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from recclaims.claims.calibration import Plan, conduct_all, null_rows, power_rows
+    from recclaims.claims.study import Study
+    from recclaims.reporting.calibration import render
+    from recclaims.store import Store
+
+    study = Study(
+        users=options.users,
+        replicates=options.seeds,
+        recommender=options.recommender,
+        features=options.features,
+        control=options.control,
+    )
+    plan = Plan.of(study, options.studies, options.powered)
+    with Progress(console=Console(stderr=True)) as bars:
+        bar = bars.add_task("studies", total=len(plan.everything()))
+        store = Store(Path(options.store).absolute())
+        reads = conduct_all(plan, store, options.workers, lambda: bars.advance(bar))
+    print(render(plan, null_rows(plan, reads), list(power_rows(plan, reads))))
+    return 0
+
+
+def _check_store(options: argparse.Namespace) -> int:
+    """Check every artefact of a store; exit code 1 where one is damaged, removed or not."""
+    from tabulate import tabulate
+
+    from recclaims.store import Store
+    from recclaims.store_check import check, prune
+
+    store = Store(Path(options.store).absolute())
+    found = check(store)
+    if found.rows:
+        print(tabulate(found.rows, headers=["kind", "artefacts", "bytes"], intfmt=","))
+    for reason in found.damaged.values():
+        print(f"damaged  {reason}")
+    for path, reason in found.outdated.items():
+        print(f"outdated {path}: {reason}")
+    print(
+        f"{found.whole.total():,} whole, {len(found.damaged):,} damaged, {len(found.outdated):,} outdated, "
+        f"{len(found.drafts):,} drafts of dead processes, {len(found.locks):,} locks."
+    )
+    if options.prune:
+        print(f"{prune(store, found):,} removed.")
+    return 1 if found.damaged else 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """Check packages, the ML-100K data and every encoder's weights; or a store."""
+    if options.store is not None:
+        return _check_store(options)
+    if options.prune:
+        raise RecclaimsError("--prune needs --store DIR")
     problems = 0
     for package in ("torch", "torchvision", "transformers", "sentence_transformers", "recbole"):
         if importlib.util.find_spec(package) is None:

@@ -43,6 +43,7 @@ def recclaims_datasets() -> Sequence[Any]:  # type: ignore[empty-body]
     """Dataset sources: a `name`, cheap `modalities`, and `load() -> recclaims.Dataset`.
 
     `parameters = {"users": recclaims.Parameter(943, "how many", least=1)}`, where `NAME?users=5000` can set some.
+    `argument = "CATEGORY"`, where `NAME:CATEGORY` is how it is named; a method `prepare`, where raw files come first.
     """
 
 

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recclaims.claims.case import Case, cases
+from recclaims.claims.case import Case, cases, unasked
 from recclaims.claims.claim import Claim
+from recclaims.claims.planted import REFERENCES, Opened, planted_cases
 from recclaims.datasets.reference import open_source
+from recclaims.encoders.language import trust
 from recclaims.encoders.noise import CONTROLS
+from recclaims.encoders.offered import carried
 from recclaims.encoders.resolve import facts_of
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import Plugin, registry
+from recclaims.runner.device import device_of
 from recclaims.runner.profile import Profile, profile_names
-from recclaims.runner.settings import Mask, Reuse, Settings, default_workers
+from recclaims.runner.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
+from recclaims.xdist_run import Controller, note_refusal
 
 if TYPE_CHECKING:
-    from recclaims.claims.run import Run
     from recclaims.datasets.dataset import DatasetSource
     from recclaims.recommenders.spec import Recommender
 
@@ -37,9 +40,10 @@ class ClaimsSession:
         sources: by reference, the dataset sources: opened once for all claims.
         names: by a dataset's name, the reference that asked for it.
         left_out: by dataset, encoders that it cannot feed.
-        run: what came out, once the first case has asked for it.
-        document: the run as results.json holds it.
+        document: what came out as results.json holds it, once the first case has asked for it.
+        trained: how many cells were trained for it.
         baseline: the document that --claims-baseline names.
+        notes: what was said before the run, where only a worker of xdist has heard it.
         broken: plugins that did not load.
         error: why the cases could not be made.
         unwritten: why reports could not be written.
@@ -48,12 +52,22 @@ class ClaimsSession:
     sources: dict[str, DatasetSource] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
-    run: Run | None = None
     document: dict[str, Any] | None = None
+    trained: int = 0
     baseline: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
     broken: list[Plugin] = field(default_factory=list)
     error: RecclaimsError | None = None
     unwritten: list[str] = field(default_factory=list)
+
+    def told(self) -> dict[str, Any]:
+        """What the summary is made of, for another process of xdist."""
+        return {name: getattr(self, name) for name in ("document", "trained", "notes", "unwritten")}
+
+    def hear(self, told: Mapping[str, Any]) -> None:
+        """Take over what another process has told."""
+        for name in ("document", "trained", "notes", "unwritten"):
+            setattr(self, name, told[name])
 
 
 SESSION = pytest.StashKey[ClaimsSession]()
@@ -96,10 +110,21 @@ def _between(least: int, most: int) -> Callable[[str], int]:
     return whole_number
 
 
+def _price(text: str) -> float:
+    try:
+        price = float(text)
+    except ValueError:
+        price = -1.0
+    if not 0 <= price < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a price")
+    return price
+
+
 def _executor(text: str) -> str:
-    if text != "local":
-        raise argparse.ArgumentTypeError(f"'{text}': this version runs cells on this machine only; use 'local'")
-    return text
+    try:
+        return checked_executor(text)
+    except RecclaimsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -156,12 +181,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--claims-update-baseline", action="store_true", help="write this run's results to --claims-baseline")
     add("--claims-device", metavar="DEVICE", default="auto", help="auto, cpu or cuda[:n] (default: auto)")
-    add("--claims-executor", type=_executor, metavar="WHERE", default="local", help="local (default)")
+    add(
+        "--claims-executor",
+        type=_executor,
+        metavar="WHERE",
+        default=LOCAL,
+        help="where cells are computed: local (default) or dask://HOST:PORT",
+    )
     add(
         "--claims-mask",
         choices=[str(mask) for mask in Mask],
         default="train+valid",
         help="no candidates at test time",
+    )
+    add(
+        "--claims-price-per-hour",
+        type=_price,
+        metavar="X",
+        help="what an hour of this machine costs, for the table of what encoders cost",
+    )
+    add(
+        "--claims-trust-remote-code",
+        action="store_true",
+        help="let code that comes with a model's checkpoint run (default: it is not run)",
     )
     add(
         "--claims-workers",
@@ -175,10 +217,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and the fixtures that a wheel carries."""
     config.addinivalue_line("markers", "claim(id): this test is parametrised with the cases of a claim")
     config.stash[SESSION] = ClaimsSession()
+    # Which cases there are already depends on what may be loaded.
+    trust.remote_code = trust.remote_code or config.getoption("claims_trust_remote_code")
     # In a clone the root conftest.py loads `fixtures`; in a wheel they are part of the package.
     if importlib.util.find_spec("recclaims.fixtures") is not None:
         for module in ("session", "data", "judgement"):
             config.pluginmanager.import_plugin(f"recclaims.fixtures.{module}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Join xdist before it starts its workers."""
+    plugins = session.config.pluginmanager
+    if plugins.has_plugin("dsession"):
+        plugins.register(Controller(session.config), Controller.__name__)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -210,27 +262,45 @@ def _claims(*names: str) -> list[Claim]:
 def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
     session = config.stash[SESSION]
     session.broken = registry().broken
-    for reference in dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS):
-        if reference not in session.sources:
-            session.sources[reference] = open_source(reference, registry())
-        source = session.sources[reference]
-        other = session.names.setdefault(source.name, reference)
-        if other != reference:
-            raise DatasetError(
-                f"--claims-data: {other} and {reference} are both called '{source.name}'; "
-                "give one of them another name in its dataset.toml"
-            )
-        asked = config.getoption("claims_encoder") or ()
+    asked = config.getoption("claims_encoder") or ()
+    references = list(dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS))
+    if claim.planted:
+        yield from planted_cases(claim, _plant(session, references), registry(), asked, _plants(config))
+        return
+    for reference in references:
+        source = _open(session, reference)
         found = cases(claim, reference, source, registry(), asked, _admits(config), _noises(config))
         if source.name not in session.left_out:
             session.left_out[source.name] = _left_out(source, asked)
         yield from found
 
 
+def _open(session: ClaimsSession, reference: str) -> DatasetSource:
+    """Open a dataset once for all claims; two of one name could not be told apart in any table."""
+    if reference not in session.sources:
+        session.sources[reference] = open_source(reference, registry())
+    source = session.sources[reference]
+    other = session.names.setdefault(source.name, reference)
+    if other != reference:
+        raise DatasetError(
+            f"--claims-data: {other} and {reference} are both called '{source.name}'; "
+            "give one of them another name in its dataset.toml"
+        )
+    return source
+
+
+def _plant(session: ClaimsSession, asked: Sequence[str]) -> dict[str, Opened]:
+    """The planted datasets; where one was asked for in other words, by those."""
+    names = {_open(session, reference).name: reference for reference in asked}
+    made = {reference: open_source(reference, registry()) for reference in REFERENCES}
+    words = {reference: names.get(source.name, reference) for reference, source in made.items()}
+    return {reference: Opened(word, _open(session, word)) for reference, word in words.items()}
+
+
 def _left_out(source: DatasetSource, asked: Sequence[str]) -> list[str]:
     """The encoders that a dataset has nothing for."""
-    wanted = asked or [name for name, made in registry().encoders.items() if not hasattr(made, "answers")]
-    modalities = source.modalities
+    wanted = asked or [name for name in unasked(registry()) if not hasattr(registry().encoders[name], "answers")]
+    modalities = carried(source)
     return [name for name in wanted if not facts_of(name, registry(), "--claims-encoder").requires <= modalities]
 
 
@@ -240,6 +310,12 @@ def _admits(config: pytest.Config) -> Callable[[Recommender], bool]:
     if wanted is None:
         return _profile_of(config).admits
     return lambda recommender: wanted == "all" or recommender.flavour in (None, wanted)
+
+
+def _plants(config: pytest.Config) -> Callable[[Recommender], bool]:
+    """Which recommenders are tried on planted data."""
+    profile, admits = _profile_of(config), _admits(config)
+    return lambda recommender: admits(recommender) and profile.plants(recommender)
 
 
 def _noises(config: pytest.Config) -> tuple[str, ...]:
@@ -270,6 +346,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     error = config.stash[SESSION].error
     if error is not None:
+        note_refusal(config, str(error))
         raise pytest.UsageError(str(error))
     empty = [item for item in items if item.get_closest_marker("claim") and case_of(item) is None]
     if empty:
@@ -279,9 +356,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Say what is about to be run."""
+    return notes(config) if any(map(case_of, items)) else []
+
+
+def notes(config: pytest.Config) -> list[str]:
+    """What a person should know of the selection."""
     session = config.stash[SESSION]
-    if not any(map(case_of, items)):
-        return []
     lines = [f"recclaims: plugin {p.name} ({p.distribution}) is left out: {p.error}" for p in session.broken]
     for dataset, encoders in session.left_out.items():
         if encoders:
@@ -306,7 +386,8 @@ def settings_of(config: pytest.Config) -> Settings:
     """
     option = config.getoption
     profile = _profile_of(config)
-    device = _device(option("claims_device"))
+    executor = option("claims_executor")
+    device = device_of(option("claims_device"), here=executor == LOCAL)
     workers = option("claims_workers")
     return Settings(
         profile=profile,
@@ -315,23 +396,16 @@ def settings_of(config: pytest.Config) -> Settings:
         reuse=Reuse(option("claims_reuse")),
         device=device,
         workers=default_workers(device) if workers is None else workers,
+        executor=executor,
+        trust_remote_code=trust.remote_code,
     )
 
 
-def _device(wanted: str) -> str:
-    if wanted == "cpu" or (wanted == "auto" and not Path("/dev/nvidia0").exists()):
-        return "cpu"  # decided without torch, whose import takes seconds
-    import torch
+def baseline_of(config: pytest.Config) -> dict[str, Any] | None:
+    """The document that --claims-baseline names, see reporting.baseline.chosen."""
+    from recclaims.reporting.baseline import chosen
 
-    n_gpus = torch.cuda.device_count()
-    if wanted == "auto":
-        return "cuda" if n_gpus else "cpu"
-    name, _, number = wanted.partition(":")
-    if name != "cuda" or (number and not (number.isdecimal() and len(number) < 4)):
-        raise UnknownNameError.of("device", wanted, ["auto", "cpu", "cuda", "cuda:0"], "--claims-device")
-    if int(number or 0) >= n_gpus:
-        raise RecclaimsError(f"--claims-device {wanted}: this machine has {n_gpus} GPUs that torch can use")
-    return wanted
+    return chosen(config.getoption("claims_baseline"), config.getoption("claims_update_baseline"))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -352,14 +426,20 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     """Show the tables, and say in words what the exit code means."""
     session = config.stash[SESSION]
-    if session.document is None or session.run is None:
+    controller = config.pluginmanager.get_plugin(Controller.__name__)
+    if controller is not None and (left := controller.left()):
+        session.hear(left)
+        session.baseline = baseline_of(config)
+    if session.document is None:
         return
     from recclaims.reporting import github
     from recclaims.reporting.baseline import ABSENT, compare
     from recclaims.reporting.terminal import summary
 
     terminalreporter.section("recclaims", "=")
-    for line in summary(session.document, session.run, exitstatus, session.baseline is not None):
+    for line in session.notes:
+        terminalreporter.write_line(line)
+    for line in summary(session.document, session.trained, exitstatus, session.baseline is not None):
         terminalreporter.write_line(line)
     for line in session.unwritten:
         terminalreporter.write_line(line, red=True)

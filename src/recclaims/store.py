@@ -8,27 +8,36 @@ and renamed, so that a reader sees a whole artefact or none.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import AcquireReturnProxy, FileLock, Timeout
 from numpy.typing import NDArray
 
 from recclaims.errors import StoreError, one_line
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
+
+#: What says nothing of the artefact: it may be read tomorrow, and must not be removed.
+UNREADABLE_NOW = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.ESTALE}
+#: What reading a damaged artefact can raise.
+FAULTS = (StoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError)
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +84,19 @@ class Artefact:
             raise StoreError(f"{path}: not JSON: {error}") from error
 
 
+class Lock(FileLock):
+    """A lock whose file cannot be made is one of our errors."""
+
+    def acquire(self, *arguments: Any, **options: Any) -> AcquireReturnProxy[Any]:
+        """See FileLock; raises StoreError where the place cannot be written."""
+        try:
+            return super().acquire(*arguments, **options)
+        except Timeout:
+            raise
+        except OSError as error:
+            raise StoreError(f"{self.lock_file}: cannot be locked: {error.strerror or error}") from error
+
+
 class Store:
     """A directory of artefacts, shared by processes.
 
@@ -94,36 +116,79 @@ class Store:
         """Return the artefact of this recipe, or None where there is none.
 
         An artefact that its checksums do not match is reported, removed and counts as absent.
+
+        Raises:
+            StoreError: it cannot be read just now (rights, too many open files), or a damaged one not be removed.
         """
         path = self.path(kind, recipe)
+        # Twice, as another process may have replaced it in the middle of reading.
+        for _ in range(2):
+            artefact, reason = self._read(path, recipe)
+            if reason is None:
+                return artefact
+        logger.warning("%s; it is removed and will be computed again", reason)
+        self.remove(path)
+        return None
+
+    def paths(self) -> Iterator[tuple[str, Path]]:
+        """Where artefacts lie, whole or not, each with its kind."""
+        for path in sorted(self.root.glob("*/??/*")):
+            if _KEY.fullmatch(path.name) and path.name.startswith(path.parent.name):
+                yield path.parents[1].name, path
+
+    def check(self, kind: str, path: Path) -> tuple[Artefact | None, str | None]:
+        """Read what lies at one of `paths`: the artefact, or what is wrong with it; neither where it has gone."""
         try:
-            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            recipe = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["recipe"]
+            if key_of(kind, recipe) != path.name:
+                raise StoreError(f"{path / MANIFEST}: recipe does not match its key")
+        except FileNotFoundError:
+            return None, f"{path}: a file of the artefact is missing" if path.exists() else None
+        except FAULTS as error:
+            return None, _why(path / MANIFEST, error)
+        return self._read(path, recipe)
+
+    def remove(self, path: Path) -> None:
+        """Remove an artefact.
+
+        Raises:
+            StoreError: the place cannot be written.
+        """
+        try:
+            self._remove(path)
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be removed: {error.strerror or error}") from error
+
+    def _read(self, path: Path, recipe: Mapping[str, Any]) -> tuple[Artefact | None, str | None]:
+        """The artefact that lies there, or why it is none; neither where there is nothing."""
+        try:
+            text = (path / MANIFEST).read_text(encoding="utf-8")
+            manifest = json.loads(text)
             for name, facts in manifest["files"].items():
                 if Path(name).name != name:
                     raise StoreError(f"{path / MANIFEST}: '{name}' is no name of a file")
+                if (path / name).stat().st_size != facts["bytes"]:
+                    raise StoreError(f"{path / name}: size does not match")
                 if _sha256(path / name) != facts["sha256"]:
                     raise StoreError(f"{path / name}: checksum does not match")
             if manifest["recipe"] != json.loads(canonical(recipe)):
                 raise StoreError(f"{path / MANIFEST}: recipe does not match its key")
-            if manifest["key"] != path.name:
-                raise StoreError(f"{path / MANIFEST}: bears the key of another artefact")
+            datetime.fromisoformat(manifest["created"])
+            whose = manifest["schema"], manifest["kind"], manifest["key"]
+            # The manifest has no checksum, but one way to be written.
+            if whose != (SCHEMA, path.parents[1].name, path.name) or text != _document(manifest):
+                raise StoreError(f"{path / MANIFEST}: not as it was written")
         except FileNotFoundError:
-            if not path.exists():
-                return None
-            reason = f"{path}: a file of the artefact is missing"
-        except (StoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError) as error:
-            reason = str(error) if isinstance(error, StoreError) else f"{path / MANIFEST}: {one_line(error)}"
-        else:
-            return Artefact(path, manifest)
-        logger.warning("%s; it is removed and will be computed again", reason)
-        self._remove(path)
-        return None
+            return None, f"{path}: a file of the artefact is missing" if path.exists() else None
+        except FAULTS as error:
+            return None, _why(path / MANIFEST, error)
+        return Artefact(path, manifest), None
 
     def lock(self, kind: str, recipe: Mapping[str, Any]) -> FileLock:
         """A lock between processes for computing this artefact; freed by the system when its holder dies."""
         locks = self.root / "locks"
         self._make(locks)
-        return FileLock(locks / f"{key_of(kind, recipe)}.lock")
+        return Lock(locks / f"{key_of(kind, recipe)}.lock")
 
     def save(self, kind: str, recipe: Mapping[str, Any], files: Mapping[str, Content]) -> Artefact:
         """Write an artefact, replacing one of the same recipe.
@@ -137,9 +202,7 @@ class Store:
             StoreError: the disk is full or the place cannot be written; nothing of the artefact is left.
         """
         path = self.path(kind, recipe)
-        drafts = self.root / "drafts"
-        self._make(drafts)
-        draft = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}-{os.getpid()}-", dir=drafts))
+        draft = self._draft()
         try:
             names = [_write(draft, name, content) for name, content in files.items()]
             manifest = {
@@ -153,9 +216,9 @@ class Store:
                 },
             }
             _write(draft, MANIFEST.removesuffix(".json"), manifest)
+            _flush_directory(draft)
             self._make(path.parent)
-            self._remove(path)
-            draft.replace(path)
+            self._put(draft, path)
             _flush_directory(path.parent)
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -163,15 +226,38 @@ class Store:
             shutil.rmtree(draft, ignore_errors=True)
         return Artefact(path, manifest)
 
+    @staticmethod
+    def draft_prefix() -> str:
+        """How the names of this process's drafts begin: `sweep` removes them when it is dead."""
+        return f"{socket.gethostname()}-{os.getpid()}-"
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for what this process has to tell others that use the store; removed afterwards."""
+        place = self._draft()
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
     def sweep(self) -> int:
         """Remove the drafts of dead processes on this machine; return how many there were."""
-        swept = 0
-        for draft in self.root.glob(f"drafts/{socket.gethostname()}-*"):
-            pid = int(draft.name.removeprefix(f"{socket.gethostname()}-").split("-")[0])
-            if not _alive(pid):
-                shutil.rmtree(draft, ignore_errors=True)
-                swept += 1
-        return swept
+        dead = self.dead_drafts()
+        for draft in dead:
+            shutil.rmtree(draft, ignore_errors=True)
+        return len(dead)
+
+    def dead_drafts(self) -> list[Path]:
+        """What processes of this machine that are dead have left unfinished."""
+        return [draft for draft in sorted(self.root.glob("drafts/*")) if is_dead(draft.name)]
+
+    def _draft(self) -> Path:
+        drafts = self.root / "drafts"
+        self._make(drafts)
+        try:
+            return Path(tempfile.mkdtemp(prefix=self.draft_prefix(), dir=drafts))
+        except OSError as error:
+            raise StoreError(f"{drafts}: cannot be written: {error.strerror or error}") from error
 
     def _make(self, directory: Path) -> None:
         try:
@@ -179,12 +265,23 @@ class Store:
         except OSError as error:
             raise StoreError(f"{directory}: cannot be made: {error.strerror or error}") from error
 
+    def _put(self, draft: Path, path: Path) -> None:
+        while True:
+            self._remove(path)
+            try:
+                draft.replace(path)
+            except OSError as error:  # another process has put the same there meanwhile
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            else:
+                return
+
     def _remove(self, path: Path) -> None:
         # Renamed first: a directory half removed must never be taken for an artefact.
         if path.exists():
-            self._make(self.root / "drafts")
-            grave = Path(tempfile.mkdtemp(prefix=f"{socket.gethostname()}-{os.getpid()}-", dir=self.root / "drafts"))
-            path.replace(grave / path.name)
+            grave = self._draft()
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                path.replace(grave / path.name)
             shutil.rmtree(grave, ignore_errors=True)
 
 
@@ -192,15 +289,33 @@ def _write(directory: Path, name: str, content: Content) -> str:
     if isinstance(content, np.ndarray):
         filename = f"{name}.npy"
         with (directory / filename).open("wb") as file:
-            np.save(file, content, allow_pickle=False)
+            # As a stream: into a file, numpy tells of a full disk without saying so.
+            np.save(_Stream(file.write), content, allow_pickle=False)
+            file.flush()
             _flush(file.fileno())
     else:
         filename = f"{name}.json"
         with (directory / filename).open("w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+            file.write(_document(content))
             file.flush()
             _flush(file.fileno())
     return filename
+
+
+def _document(content: Any) -> str:
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    write: Callable[[bytes], int]
+
+
+def _why(path: Path, error: Exception) -> str:
+    """What is wrong with an artefact; raises StoreError where the fault is not the artefact's."""
+    if isinstance(error, OSError) and error.errno in UNREADABLE_NOW:
+        raise StoreError(f"{error.filename or path}: cannot be read: {error.strerror}") from error
+    return str(error) if isinstance(error, StoreError) else f"{path}: {one_line(error)}"
 
 
 def _flush(descriptor: int) -> None:
@@ -218,6 +333,13 @@ def _flush_directory(directory: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_dead(name: str) -> bool:
+    """Whether a draft of this name, made with `Store.draft_prefix`, is of a process of this machine that has died."""
+    # In full: the drafts of a machine `node` begin like those of a machine `node-2`.
+    mine = re.fullmatch(rf"{re.escape(socket.gethostname())}-(\d+)-[^-]*", name)
+    return mine is not None and not _alive(int(mine[1]))
 
 
 def _alive(pid: int) -> bool:

@@ -9,7 +9,7 @@ from recclaims.claims.claim import Claim
 from recclaims.claims.verdict import Verdict
 from recclaims.evaluation.ranking import METRICS
 from recclaims.runner.cell import CellResult
-from recclaims.runner.local import Failure
+from recclaims.runner.executor import Failure
 
 CLAIM = Claim("noise", 1, "Real beats noise.", "nobody", controls=("permuted",))
 SEEDS, USERS = 5, 400

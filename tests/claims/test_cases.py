@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from recclaims.claims.builtin import BASELINE, CAPACITY, CONTENT, KEYWORDS, NOISE, PROMPT
-from recclaims.claims.case import cases
+from recclaims.claims.case import cases, unasked
 from recclaims.errors import UnknownNameError
 from recclaims.plugin_manager import load
 from recclaims.runner.cell import Cell
@@ -45,7 +45,7 @@ def test_a_dataset_gets_the_encoders_it_can_feed(registry):
 
 
 TEXTUAL_NOISE = set(NOISE.controls) - {"permuted_per_modality", "permuted_within_category"}
-MULTIMODAL = {encoder.name for encoder in load().encoders.values() if encoder.modality == "multimodal"}
+MULTIMODAL = {name for name in unasked(load()) if load().encoders[name].modality == "multimodal"}
 TRAINED = {"vbpr", "lattice", "freedom", "bm3", "vbpr-elliot", "lattice-elliot", "freedom-elliot"}
 
 

@@ -55,7 +55,7 @@ def test_it_says_that_it_is_planted_and_how(default):
     card = default.card()
     assert card["planted"]
     assert card["parameters"] == {
-        "dose": 0.5, "channel": "both", "users": 943, "items": 857, "seed": 0, "simulation": 1,
+        "dose": 0.5, "channel": "both", "users": 943, "items": 857, "seed": 0, "crowd": 0, "simulation": 1,
     }  # fmt: skip
     assert default.name == "emoji-planted-dose0.5-both"
     assert default.strategy == "random"

@@ -270,6 +270,14 @@ def one_line(folder, registry):
     return message
 
 
+def test_a_linked_folder_that_leads_out_is_refused(folder, registry, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    Image.new("RGB", (4, 4)).save(outside / "b.png")
+    (folder / "more").symlink_to(outside)
+    write_items(folder, [{"item_id": "a", "image": "more/b.png"}])
+    assert "leads out of the folder" in one_line(folder, registry)
+
+
 def test_a_link_that_leads_out_is_refused(folder, registry, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside") / "secret.png"
     Image.new("RGB", (2, 2)).save(outside)

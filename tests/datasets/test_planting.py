@@ -85,3 +85,13 @@ def test_fewer_users_are_the_first_of_more():
 def test_groups_are_dealt_evenly():
     assert set(np.bincount(deal(83, 8, 0))) == {10, 11}
     assert (deal(83, 8, 0) != deal(83, 8, 1)).any()
+
+
+def test_another_crowd_likes_the_same_items():
+    groups = deal(N_ITEMS, 8, 0)
+    one, other = simulate(groups, 0.5, 2000, 4, crowd=1), simulate(groups, 0.5, 2000, 4, crowd=2)
+    counts = [np.bincount(items, minlength=N_ITEMS) for _, items in (one, other)]
+    assert np.corrcoef(*counts)[0, 1] > 0.95
+    assert len(one[1]) != len(other[1]) or (one[1] != other[1]).any()
+    elsewhere = np.bincount(simulate(groups, 0.5, 2000, 5, crowd=1)[1], minlength=N_ITEMS)
+    assert np.corrcoef(counts[0], elsewhere)[0, 1] < 0.5

@@ -6,7 +6,7 @@ import torch
 
 from recclaims.recommenders import builtin
 from recclaims.recommenders.fit import TRAINING
-from recclaims.recommenders.freedom import FREEDOM
+from recclaims.recommenders.freedom import FREEDOM, graph_weights
 from recclaims.recommenders.recbole_bridge import TrainDataset, interaction_of, make_config, pad
 
 from . import dense
@@ -211,3 +211,19 @@ def test_the_padding_item_is_nobodys_neighbour(recommender):
 def test_a_catalogue_of_zeros_has_no_lattice_graph():
     with pytest.raises(ValueError, match="all zero"):
         build(builtin.LATTICE, {"visual": np.zeros_like(VISUAL)})
+
+
+def test_weights_of_modalities_sum_to_one_whatever_they_are():
+    assert graph_weights(["visual", "textual"], 0.1, 1.0) == pytest.approx([0.1, 0.9])
+    assert graph_weights(["textual", "visual", "textual_2"], 0.1, 1.0) == pytest.approx([0.45, 0.1, 0.45])
+    assert graph_weights(["textual", "textual_2"], 0.1, 1.0) == [0.5, 0.5]
+    assert graph_weights(["visual", "visual_2"], 0.1, 1.0) == [0.5, 0.5]
+    assert graph_weights(["multimodal"], 0.1, 0.3) == [0.3]
+
+
+def test_freedoms_graph_of_two_modalities_is_their_weighted_sum():
+    content = {"visual": VISUAL, "textual": TEXTUAL}
+    both = build(builtin.FREEDOM, content, visual_weight=0.3).item_graph.matrix.to_dense()
+    alone = [build(builtin.FREEDOM, {name: matrix}).item_graph.matrix.to_dense() for name, matrix in content.items()]
+    torch.testing.assert_close(both, 0.3 * alone[0] + 0.7 * alone[1])
+    assert (alone[0] != alone[1]).any()

@@ -7,6 +7,8 @@ from recclaims.reporting import results, tables
 from recclaims.reporting.baseline import compare, compare_case
 from recclaims.reporting.changes import markdown, plain, sentence
 from recclaims.reporting.markdown import Markdown
+from recclaims.reporting.page import Page
+from recclaims.reporting.terminal import summary
 
 from .documents import card, case, document, encoder
 
@@ -199,3 +201,61 @@ def test_the_environment_names_no_place():
     assert found["gpu"] is None
     assert found["versions"]["torch"]
     assert "/" not in str(found).replace("Linux x86_64", "")
+
+
+COSTS = (
+    encoder(peak_mb=812.4, generated_tokens=None),
+    encoder(encoder="lvlm:x", items_per_second=0.5, peak_mb=None, generated_tokens=160, imputed=1),
+    encoder(encoder="stored", items_per_second=None),
+)
+
+
+def test_costs_stand_beside_the_best_gain():
+    cases = [
+        case(claim="content", control="twin", recommender="vbpr", effect=-0.03, ci=[-0.06, 0.0]),
+        case(claim="content", control="twin", recommender="freedom", effect=0.03),
+        case(claim="content", control="twin", recommender="bm3", effect=None, ci=[None, None]),
+        case(control="gaussian", effect=0.2),
+    ]
+    headers, rows = tables.cost_rows(document(*cases, encoders=list(COSTS)))
+    assert headers == [
+        "encoder", "dataset", "items/s", "s/1,000 items", "peak MB", "tokens/item", "content: twin, best",
+        "noise: permuted, best",
+    ]  # fmt: skip
+    assert rows == [
+        ["sbert", "toy", "100", "10", "812", "", "freedom +10.0 % [+5.0, +15.0]", ""],
+        ["lvlm:x", "toy", "0.5", "2,000", "", "40", "", ""],
+        ["stored", "toy", "", "", "", "", "", ""],
+    ]
+
+
+def test_costs_are_money_where_a_price_is_known():
+    priced = document(case(), encoders=[*COSTS, encoder(encoder="gpu", gpu_peak_mb=14_000.0)], price_per_hour=1.8)
+    headers, rows = tables.cost_rows(priced)
+    place = headers.index("cost/1,000 items")
+    assert [row[place] for row in rows] == ["0.005", "1", "", "0.005"]
+    assert [row[headers.index("GPU MB")] for row in rows] == ["", "", "", "14,000"]
+    assert rows[0][-1] == "vbpr +10.0 % [+5.0, +15.0]"
+
+
+def test_costs_are_on_both_pages_always_and_in_the_terminal_for_several_encoders():
+    one, several = (document(case(), encoders=list(COSTS[:n])) for n in (1, 3))
+    for shown in (one, several):
+        assert "## Cost and gain of encoders" in Markdown().render(shown)
+        assert "s/1,000 items" in Page().render(shown)
+    told = ["\n".join(summary({**shown, "claims": []}, 0, 0, False)) for shown in (one, several)]
+    assert ["Cost and gain" in text for text in told] == [False, True]
+
+
+def test_keywords_are_on_both_pages():
+    record = {
+        "encoder": "keywords:m", "dataset": "toy", "slot": "Genre|x", "answers": 1200, "compliance": 0.194,
+        "parsed": 1.0, "refusals": 3, "empty": 0, "unparsable": 0, "answered": 9, "declined": 0, "missing": 2,
+        "distinct": 51, "entropy": 3.456, "other": 0.25, "examples": ["comedy", "drama"],
+    }  # fmt: skip
+    full = document(case(), keywords=[record])
+    page = Markdown().render(full)
+    for text in ("## Keywords", "Genre\\|x", "1,200", "19.4%", "3.46", "25.0%", "comedy, drama"):
+        assert text in page
+    assert 'id="keywords"' in Page().render(full)
+    assert "## Keywords" not in Markdown().render(document(case()))

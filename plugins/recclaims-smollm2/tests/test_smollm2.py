@@ -13,9 +13,14 @@ TITLES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def encoder():
+    """One for all tests: its weights take half a minute to load."""
+    return SmolLM2()
+
+
 @needs_weights
-def test_real_weights_give_the_same_rows_in_any_batch():
-    encoder = SmolLM2()
+def test_real_weights_give_the_same_rows_in_any_batch(encoder):
     items = [Item(str(i), title) for i, title in enumerate(TITLES)]
     together = encoder.encode(items)
     assert together.matrix.shape == (4, 576)
@@ -26,10 +31,10 @@ def test_real_weights_give_the_same_rows_in_any_batch():
 
 
 @needs_weights
-def test_the_stop_token_is_known_from_the_weights_alone():
+def test_the_stop_token_is_known_from_the_weights_alone(encoder):
     from recclaims.encoders.language.generation import stop_tokens
 
-    model, processor = SmolLM2().loaded
+    model, processor = encoder.loaded
     assert processor.tokenizer.convert_tokens_to_ids("<|im_end|>") in stop_tokens(model, processor)
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recclaims.claims.case import Case
+from recclaims.claims.case import Case, Expectation
 from recclaims.claims.comparison import Comparison, compare, mean_of, per_user
+from recclaims.claims.gate import silent, withdraw
 from recclaims.claims.statistics import holm
 from recclaims.claims.verdict import Judgement, Verdict, judge
 from recclaims.evaluation.ranking import PRIMARY
 from recclaims.runner.cell import Cell, CellResult
-from recclaims.runner.local import Failure
+from recclaims.runner.executor import Failure
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ def assess(
 ) -> dict[Case, CaseResult]:
     """Judge all cases. Holm's family is every admissible case of one claim on one dataset in this run.
 
+    Controls of the suite may then withdraw verdicts, see gate.
+
     Args:
         cases: what to judge.
         seeds: replicates per arm.
@@ -59,7 +62,7 @@ def assess(
             continue
         fault = features_fault(case)
         arms = [[results[cell] for cell in cells] for cells in (case.treatment_cells(seeds), case.control_cells(seeds))]
-        comparison = compare(arms[0], arms[1], case.claim.metric)
+        comparison = compare(arms[0], arms[1], case.claim.metric, case.dealt)
         below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(seeds)])
         if not np.isfinite(comparison.estimate.effect):
             fault = "no user has a relevant test item in both arms"
@@ -79,12 +82,12 @@ def assess(
             judged[case] = CaseResult(
                 case, judgement.verdict, judgement.reason + flags[case], comparison, float(p), seconds, seeds
             )
-    return judged
+    return withdraw(judged)
 
 
 def _judge(case: Case, comparison: Comparison, p_adjusted: float) -> Judgement:
     claim = case.claim
-    return judge(
+    judgement = judge(
         comparison.estimate,
         p_adjusted,
         comparison.control_mean,
@@ -92,6 +95,7 @@ def _judge(case: Case, comparison: Comparison, p_adjusted: float) -> Judgement:
         direction=claim.direction,
         equivalence=claim.equivalence,
     )
+    return silent(judgement) if case.expects is Expectation.SILENT else judgement
 
 
 def _finds_nothing(case: Case, comparison: Comparison, training_free: bool) -> str | None:

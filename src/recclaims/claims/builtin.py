@@ -64,9 +64,41 @@ PROMPT = Claim(
     encoders=("answers",),
     controls=("misaligned",),
 )
+CONTROLS = Claim(
+    id="controls",
+    version=1,
+    statement="The suite finds content that was planted, and finds none where none was.",
+    source="recclaims, of itself: a negative result counts only where a positive one was possible",
+    controls=("permuted",),
+    planted=True,
+)
+FUSION = Claim(
+    id="fusion",
+    version=1,
+    statement="One embedding that a vision-language model reads at the end of its answer beats late fusion.",
+    source="arXiv 2508.04571: one LVLM embedding against ResNet50 and Sentence-BERT; here, whatever fuses them",
+    generative=True,
+    controls=(
+        "late_fusion",
+        "late_fusion-concat",
+        "late_fusion-pca",
+        "late_fusion-mean",
+        "late_fusion-sum",
+        "late_fusion-graph",
+    ),
+)
+STABILITY = Claim(
+    id="stability",
+    version=1,
+    statement="Temperature and token limit leave a vision-language model's embeddings and their results unchanged.",
+    source="arXiv 2508.04571 reads one embedding an item: that is sound where these settings do not matter",
+    generative=True,
+    controls=("greedy", "long"),
+    equivalence=True,
+)
 
 
 @hookimpl
 def recclaims_claims() -> list[Claim]:
     """See hookspecs."""
-    return [NOISE, CONTENT, CAPACITY, BASELINE, KEYWORDS, PROMPT]
+    return [NOISE, CONTENT, CAPACITY, BASELINE, KEYWORDS, PROMPT, FUSION, STABILITY, CONTROLS]

@@ -4,43 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from recclaims.claims.arm import MISALIGNED, VARIANTS, Arm, Reading, can_read
 from recclaims.claims.claim import REAL, Claim
-from recclaims.encoders.language.kinds import counterpart, of_kind
+from recclaims.encoders.fusion import parts_here
+from recclaims.encoders.language.kinds import of_kind
 from recclaims.encoders.noise import CONTROLS
-from recclaims.encoders.resolve import EncoderFacts, facts_of
+from recclaims.encoders.offered import carried, offered
+from recclaims.encoders.resolve import facts_of, make_encoder
 from recclaims.errors import UnknownNameError
-from recclaims.runner.cell import Cell
 
 if TYPE_CHECKING:
     from recclaims.datasets.dataset import DatasetSource
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.spec import Recommender
-
-#: A control that is no encoder of its own: the same model's answers to a misaligned prompt.
-MISALIGNED = "misaligned"
+    from recclaims.runner.cell import Cell
 
 
-@dataclass(frozen=True)
-class Arm:
-    """One side of a comparison: a recommender and what it reads; its cells differ by replicate alone.
+class Expectation(StrEnum):
+    """What is known of a case before it is run, where its data are planted."""
 
-    Attributes:
-        recommender: its name.
-        features: reference of the encoder; None: no features.
-        noise: the control that replaces the features; None: nothing does.
-        twin: which feature-free twin; None: the recommender itself.
-    """
-
-    recommender: str
-    features: str | None = None
-    noise: str | None = None
-    twin: str | None = None
-
-    def cells(self, dataset: str, seeds: int) -> list[Cell]:
-        """One cell per replicate."""
-        return [Cell(dataset, self.recommender, self.features, self.noise, self.twin, seed) for seed in range(seeds)]
+    FOUND = "found"
+    SILENT = "silent"
 
 
 @dataclass(frozen=True)
@@ -53,7 +40,10 @@ class Case:
         recommender: name of the recommender that the case is about.
         treatment, control: what people call the two arms, as in `late_fusion` and `permuted`.
         flavour: the recommender's; None where families do not differ.
+        asked: encoders to ask for to have this case; empty where the treatment's name says it.
         arms: the treatment's and the control's. Replicate r of both has the same split and seed.
+        expects: what is known of planted data; None: nothing, as of a claim about the world.
+        tests: name of the recommender or encoder that a planted case puts to the test.
     """
 
     claim: Claim
@@ -64,6 +54,9 @@ class Case:
     control: str
     arms: tuple[Arm, Arm]
     flavour: str | None = None
+    asked: tuple[str, ...] = ()
+    expects: Expectation | None = None
+    tests: str = ""
 
     @property
     def id(self) -> str:
@@ -74,6 +67,12 @@ class Case:
     def encoders(self) -> tuple[str, ...]:
         """References of the encoders whose features either arm reads or replaces."""
         return tuple(dict.fromkeys(arm.features for arm in self.arms if arm.features))
+
+    @property
+    def dealt(self) -> bool:
+        """Whether the arms read the same features, real in one and replaced by noise in the other."""
+        first, second = self.arms
+        return first.features == second.features is not None and (first.noise is None) != (second.noise is None)
 
     def treatment_cells(self, seeds: int) -> list[Cell]:
         """The treatment's cells, one per replicate."""
@@ -118,9 +117,10 @@ def cases(
     _check(claim, registry)
     chosen = _chosen(claim.controls, noises)
     answers: Sequence[str] = getattr(source, "answers", ())
-    names = _encoders(claim, answers, registry, encoders)
+    names = _encoders(claim, answers, registry, encoders, offered(source))
     facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
-    modalities = source.modalities
+    modalities = carried(source)
+    parts = _parts(claim, encoders, registry) if names else ()
     fed = {name: found for name, found in facts.items() if found.requires <= modalities}
     for recommender in registry.recommenders.values():
         if not (recommender.content and admits(recommender)) or (claim.trained and recommender.training_free):
@@ -130,19 +130,31 @@ def cases(
         for encoder, found in fed.items():
             if claim.modalities and found.modality not in claim.modalities:
                 continue
-            if not _can_read(recommender, found):
+            if not can_read(recommender, found):
                 continue
-            reads = _Reading(recommender, encoder, found, modalities, answers)
-            for treatment, control, arms in reads.comparisons(claim.treatments, chosen, registry):
+            reads = Reading(recommender, encoder, found, modalities, answers, parts, registry)
+            for one in reads.comparisons(claim.treatments, chosen):
                 yield Case(
-                    claim, reference, source.name, recommender.name, treatment, control, arms, recommender.flavour
+                    claim,
+                    reference,
+                    source.name,
+                    recommender.name,
+                    one.treatment,
+                    one.control,
+                    one.arms,
+                    recommender.flavour,
+                    one.asked,
                 )
 
 
-def _encoders(claim: Claim, answers: Sequence[str], registry: Registry, asked: Sequence[str]) -> list[str]:
-    """The encoders that take part: those asked for, of those the claim is about."""
+def _encoders(
+    claim: Claim, answers: Sequence[str], registry: Registry, asked: Sequence[str], offered: Sequence[str]
+) -> list[str]:
+    """The encoders that take part: those asked for, or else all there are and those that the dataset brings."""
+    if claim.generative:
+        return [name for name in asked or registry.encoders if _generative(name, registry, bool(asked))]
     if not claim.encoders:
-        return list(asked or registry.encoders)
+        return list(asked or [*unasked(registry), *offered])
     if asked:
         return [name for name in asked if name.partition(":")[0] in claim.encoders]
     kinds = {name: getattr(registry.encoders[name], "answers", None) for name in claim.encoders}
@@ -153,8 +165,28 @@ def _encoders(claim: Claim, answers: Sequence[str], registry: Registry, asked: S
     ]
 
 
-def _can_read(recommender: Recommender, facts: EncoderFacts) -> bool:
-    return recommender.reads in ("any", facts.representation)
+def unasked(registry: Registry) -> list[str]:
+    """Names of the encoders that join where nobody asks for any."""
+    return [name for name, made in registry.encoders.items() if not getattr(made, "on_request", False)]
+
+
+def _generative(name: str, registry: Registry, asked: bool) -> bool:
+    """Whether an encoder reads the states of a model that answers, and was asked for or can run here.
+
+    Otherwise every dataset with images would get cases of a model of 15 GB that nobody has, and train their controls.
+    """
+    if not getattr(registry.find("encoders", name.partition(":")[0], "--claims-encoder"), "generative", False):
+        return False
+    return asked or getattr(make_encoder(name, registry), "unavailable", lambda: None)() is None
+
+
+def _parts(claim: Claim, asked: Sequence[str], registry: Registry) -> list[str]:
+    """What the fusions that a claim compares with are made of: as those that were asked for, else what is here."""
+    if not any(getattr(registry.encoders.get(name), "fuses", False) for name in claim.controls):
+        return []
+    split = [name.partition(":") for name in asked]
+    named = [parts for base, _, parts in split if parts and getattr(registry.encoders.get(base), "fuses", False)]
+    return list(dict.fromkeys(named)) or [parts_here()]
 
 
 def _chosen(controls: Sequence[str], noises: Collection[str]) -> list[str]:
@@ -164,60 +196,11 @@ def _chosen(controls: Sequence[str], noises: Collection[str]) -> list[str]:
     return [name for name in controls if name not in mine or name in asked]
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """A recommender that reads an encoder's features of a dataset; the last two are what the dataset carries."""
-
-    recommender: Recommender
-    encoder: str
-    facts: EncoderFacts
-    modalities: frozenset[str]
-    answers: Sequence[str]
-
-    def comparisons(
-        self, treatments: Sequence[str], controls: Sequence[str], registry: Registry
-    ) -> Iterator[tuple[str, str, tuple[Arm, Arm]]]:
-        """What people call both arms, and the arms."""
-        for treatment in treatments:
-            noise = None if treatment == REAL else treatment
-            if noise and not self._fits(noise):
-                continue
-            label = f"{self.encoder}/{noise}" if noise else self.encoder
-            for control in controls:
-                other = self._control(control, registry)
-                if other is not None:
-                    yield label, control, (Arm(self.recommender.name, self.encoder, noise), other)
-
-    def _control(self, control: str, registry: Registry) -> Arm | None:
-        """The arm that a control's name means here; None where it means nothing."""
-        if control in CONTROLS:
-            return Arm(self.recommender.name, self.encoder, noise=control) if self._fits(control) else None
-        if control in self.recommender.twins:
-            return Arm(self.recommender.name, twin=control)
-        if control == MISALIGNED:
-            return self._misaligned()
-        if control in registry.encoders:
-            other = facts_of(control, registry)
-            fed = other.requires <= self.modalities and _can_read(self.recommender, other)
-            return Arm(self.recommender.name, control) if fed else None
-        return Arm(control) if control in registry.recommenders else None
-
-    def _misaligned(self) -> Arm | None:
-        """The same encoder on what the same model answered to a misaligned prompt."""
-        encoder, _, answer = self.encoder.partition(":")
-        other = counterpart(answer, MISALIGNED, self.answers)
-        return Arm(self.recommender.name, f"{encoder}:{other}") if other else None
-
-    def _fits(self, noise: str) -> bool:
-        has_categories = "attributes" in self.modalities
-        return CONTROLS[noise].unfit(self.facts.blocks, has_categories, self.recommender.reads) is None
-
-
 def _check(claim: Claim, registry: Registry) -> None:
     """Notice a claim that compares with nothing there is, which would silently have no case."""
     collaborative = {name for name, found in registry.recommenders.items() if not found.content}
     twins = {twin for found in registry.recommenders.values() for twin in found.twins}
-    others = {*CONTROLS, *twins, *collaborative, *registry.encoders, MISALIGNED}
+    others = {*CONTROLS, *twins, *collaborative, *registry.encoders, MISALIGNED, *VARIANTS}
     for kind, names, known in (
         ("control", claim.controls, others),
         ("control", claim.treatments, {REAL, *CONTROLS}),

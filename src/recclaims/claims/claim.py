@@ -21,14 +21,18 @@ class Claim:
         source: who makes it.
         controls: what the treatment is compared with: names of noise controls (the same recommender with its
             features replaced), of twins (the same without features), of recommenders without content, of
-            encoders (the same recommender on their features), or "misaligned": the same model's answers to a
-            misaligned prompt.
+            encoders (the same recommender on their features; of a fusion, with the parts that are asked for or
+            here), "misaligned": the same model's answers to a misaligned prompt, or "greedy" and "long": the same
+            encoder without sampling, or with twice as many tokens.
         treatments: what the recommender reads: REAL, or names of noise controls, where the claim is about noise.
         modalities: of the encoders that take part; empty: all.
         encoders: names of those that take part, on every answer of their kind that a dataset carries; empty:
             all that need no argument.
+        generative: True where only encoders take part that read the states of a model that answers: those asked
+            for, or else those whose weights are here.
         recommenders: names of those that take part; empty: all.
         trained: True where only recommenders that are trained take part.
+        planted: True where it is about the suite: its cases are on planted data, whatever dataset was asked for.
         direction: "greater" where the treatment is claimed to be better.
         equivalence: True where the claim is that the arms do not differ.
         margin: the smallest effect of interest, relative to the control mean; set before any run.
@@ -43,8 +47,10 @@ class Claim:
     treatments: tuple[str, ...] = (REAL,)
     modalities: tuple[str, ...] = ()
     encoders: tuple[str, ...] = ()
+    generative: bool = False
     recommenders: tuple[str, ...] = ()
     trained: bool = False
+    planted: bool = False
     direction: str = "greater"
     equivalence: bool = False
     margin: float = 0.02

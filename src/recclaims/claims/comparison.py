@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recclaims.claims.dealing import dealing_p_value
 from recclaims.claims.statistics import DEFAULT_INTERVAL, INTERVALS, Estimate
 from recclaims.runner.cell import CellResult
 
@@ -49,7 +50,24 @@ def per_user(results: Sequence[CellResult], metric: str) -> NDArray[np.float64]:
     return np.stack([result.per_user[metric] for result in results], axis=1)
 
 
-def compare(treatment: Sequence[CellResult], control: Sequence[CellResult], metric: str) -> Comparison:
-    """Pair two arms, replicate by replicate; both were scored on the same users of the same splits."""
+def compare(
+    treatment: Sequence[CellResult], control: Sequence[CellResult], metric: str, dealt: bool = False
+) -> Comparison:
+    """Pair two arms, replicate by replicate; both were scored on the same users of the same splits.
+
+    Args:
+        treatment, control: the cells of the arms.
+        metric: what is compared.
+        dealt: whether one arm's features are the other's, dealt or drawn anew in each replicate: then p allows for
+            luck in the real ones, see dealing; the interval is that of the effect on these items in either case.
+    """
     arms = per_user(treatment, metric), per_user(control, metric)
-    return Comparison(*arms, estimate=INTERVALS[DEFAULT_INTERVAL](arms[0] - arms[1]))
+    return Comparison(*arms, estimate=judged_by(*arms, dealt))
+
+
+def judged_by(treatment: NDArray[np.float64], control: NDArray[np.float64], dealt: bool) -> Estimate:
+    """The estimate by which cases are judged; arms as in Comparison, `dealt` as in compare."""
+    estimate = INTERVALS[DEFAULT_INTERVAL](treatment - control)
+    if not dealt or np.isnan(estimate.p_value):
+        return estimate
+    return replace(estimate, p_value=max(estimate.p_value, dealing_p_value(treatment, control)))

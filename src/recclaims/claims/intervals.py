@@ -154,6 +154,17 @@ def behrens_fisher_interval(differences: ArrayLike, level: float = 0.95) -> Esti
     return _estimate(table, -half, half, reference.sf(abs(table.effect)), method="behrens_fisher", dof=parts.dof)
 
 
+def behrens_fisher_tail(table: Table, replicates: float, users: float, x: float) -> float:
+    """P(|sqrt(replicates) t_{R-1} + sqrt(users) t_{U-1}| > x), the t variables independent."""
+    total = replicates + users
+    if total == 0:
+        return float(x == 0)
+    if min(replicates, users) <= 1e-12 * total:
+        dof = float(table.n_users - 1 if users > replicates else table.n_replicates - 1)
+        return 2 * float(scipy.stats.t.sf(x / math.sqrt(total), dof))
+    return _BehrensFisher(replicates, table.n_replicates - 1, users, table.n_users - 1).sf(x)
+
+
 def crossed_bootstrap_interval(
     differences: ArrayLike, level: float = 0.95, n_resamples: int = 10_000, seed: int = 0
 ) -> Estimate:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from recclaims.claims.arm import LONG, VARIANTS
 from recclaims.claims.assess import CaseResult, assess
-from recclaims.encoders.features import FeatureReport
+from recclaims.claims.verdict import Verdict
+from recclaims.encoders.features import FeatureReport, cosines
 from recclaims.errors import RecclaimsError
-from recclaims.runner import local
 from recclaims.runner.pipeline import Pipeline
+from recclaims.runner.run import Outcome, Progress
+from recclaims.runner.run import run as run_cells
 
 if TYPE_CHECKING:
     from recclaims.claims.case import Case
-    from recclaims.runner.cell import CellResult
+    from recclaims.runner.cell import Cell, CellResult
     from recclaims.runner.settings import Settings
 
 
@@ -27,14 +30,18 @@ class Run:
         judged: every case's result, in the order of the cases.
         outcome: every cell's result or failure.
         cards: a card of every dataset.
+        names: by reference, what people call the datasets.
         encoders: facts about the features of every encoder on every dataset.
+        keywords: what the answers behind keywords hold, one record per encoder, dataset and slot.
     """
 
     settings: Settings
     judged: dict[Case, CaseResult]
-    outcome: local.Outcome
+    outcome: Outcome
     cards: list[dict[str, Any]] = field(default_factory=list)
     encoders: list[dict[str, Any]] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    keywords: list[dict[str, Any]] = field(default_factory=list)
 
     def cells_of(self, case: Case) -> list[CellResult]:
         """The results of both arms of a case, as far as there are any."""
@@ -43,20 +50,31 @@ class Run:
         return [self.outcome.results[cell] for cell in cells if cell in self.outcome.results]
 
 
-def run(cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progress], None] = lambda _: None) -> Run:
+def run(
+    cases: Sequence[Case],
+    pipeline: Pipeline,
+    tell: Callable[[Progress], None] = lambda _: None,
+    outcome: Outcome | None = None,
+) -> Run:
     """Run cases to their verdicts.
 
+    Args:
+        cases: which.
+        pipeline: what finds and computes their cells.
+        tell: told how far it is.
+        outcome: what came of the cells, where that is known; nothing is computed then.
+
     Raises:
-        RecclaimsError: a dataset cannot be read; every other fault is its case's alone.
+        RecclaimsError: a dataset cannot be read, or the executor is lost; every other fault is its case's alone.
     """
     seeds = pipeline.settings.seeds
-    references = dict.fromkeys(case.dataset for case in cases)
+    references = dict.fromkeys(cell.dataset for case in cases for cell in case.cells(1))
     cards = [pipeline.dataset(reference).card() for reference in references]
     for reference in references:
         for seed in range(seeds):
             pipeline.split(reference, seed)  # an empty split is one clear error, not one per cell
-    cells = (cell for case in cases for cell in case.cells(seeds))
-    outcome = local.run(pipeline, cells, tell)
+    if outcome is None:
+        outcome = run_cells(pipeline, (cell for case in cases for cell in _wanted(pipeline, case, seeds)), tell)
     judged = assess(
         cases,
         seeds,
@@ -65,9 +83,20 @@ def run(cases: Sequence[Case], pipeline: Pipeline, tell: Callable[[local.Progres
         features_fault=lambda case: _fault(pipeline, case),
         training_free=lambda case: pipeline.registry.recommenders[case.recommender].training_free,
     )
-    used = dict.fromkeys((case.dataset, encoder) for case in cases for encoder in case.encoders)
+    ran = (case for case in cases if judged[case].verdict is not Verdict.NOT_RUN)
+    used = dict.fromkeys((case.dataset, encoder) for case in ran for encoder in case.encoders)
     encoders = [facts for pair in used if (facts := _facts(pipeline, *pair))]
-    return Run(pipeline.settings, {case: judged[case] for case in cases}, outcome, cards, encoders)
+    names = {reference: pipeline.dataset(reference).name for reference in references}
+    keywords = [record for pair in used for record in _keywords(pipeline, *pair)]
+    told = {case: _with_cosines(pipeline, judged[case]) for case in cases}
+    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords)
+
+
+def _wanted(pipeline: Pipeline, case: Case, seeds: int) -> list[Cell]:
+    """The cells of a case; where an encoder cannot run, only those that say so: nothing is trained in vain."""
+    absent = [encoder for encoder in case.encoders if pipeline.obstacle(case.dataset, encoder)]
+    cells = case.cells(seeds)
+    return [cell for cell in cells if cell.features in absent] if absent else cells
 
 
 def _fault(pipeline: Pipeline, case: Case) -> str | None:
@@ -76,12 +105,40 @@ def _fault(pipeline: Pipeline, case: Case) -> str | None:
     if metric in ("recall", "hit") and cutoff.isdecimal() and n_items <= int(cutoff):
         return f"the catalogue has {n_items} items: {case.claim.metric} is 1 whatever is recommended"
     for encoder in case.encoders:
-        facts = pipeline.encode(case.dataset, encoder).json("facts")
-        report = FeatureReport(**{name: facts.get(name, 0) for name in FeatureReport.__dataclass_fields__})
-        fault = report.inadmissible()
+        report = _report(pipeline, case.dataset, encoder)
+        # What a short limit does to answers is what the claim asks.
+        fault = report.inadmissible(cut_off=not (case.control == LONG and encoder == case.arms[0].features))
         if fault:
             return fault
     return None
+
+
+def _report(pipeline: Pipeline, reference: str, encoder: str) -> FeatureReport:
+    facts = pipeline.encode(reference, encoder).json("facts")
+    return FeatureReport(**{name: facts.get(name, 0) for name in FeatureReport.__dataclass_fields__})
+
+
+def _with_cosines(pipeline: Pipeline, result: CaseResult) -> CaseResult:
+    """Where both arms are one encoder asked twice, say how alike its embeddings are, whatever became of the results."""
+    case = result.case
+    treated, other = (arm.features for arm in case.arms)
+    if case.control not in VARIANTS or result.comparison is None or treated is None or other is None:
+        return result
+    pair = [pipeline.features(case.dataset, encoder) for encoder in (treated, other)]
+    alike = cosines(*(features.matrix[~(pair[0].filled | pair[1].filled)] for features in pair))
+    told = f"cosine of the embeddings {alike.mean():.4f} on average, {alike.min():.4f} at least"
+    cut = _report(pipeline, case.dataset, treated).truncated
+    if case.control == LONG:
+        told += f", {cut:,} of {len(alike):,} answers cut off"
+    return replace(result, reason=f"{result.reason}; {told}")
+
+
+def _keywords(pipeline: Pipeline, reference: str, encoder: str) -> list[dict[str, Any]]:
+    try:
+        records = pipeline.diagnosis(reference, encoder)
+    except RecclaimsError:
+        return []  # the case says why
+    return [{"encoder": encoder, "dataset": pipeline.dataset(reference).name, **record} for record in records]
 
 
 def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] | None:

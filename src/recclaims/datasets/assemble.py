@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +42,7 @@ def assemble(name: str, items: Sequence[Item], table: pl.DataFrame, where: str, 
     unknown = table.filter(pl.col("item").is_null())
     if not unknown.is_empty():
         raise DatasetError(f"{where}: {_unknown_items(unknown, number)}")
-    user_ids = _sorted(table["user_id"].unique().to_list())
+    user_ids = in_order(table["user_id"].unique().to_list())
     users = pl.DataFrame({"user_id": user_ids, "user": np.arange(len(user_ids), dtype=np.int32)})
     table = table.join(users, on="user_id", how="left", maintain_order="left")
     by_age = ["user", "item", *(["timestamp"] if "timestamp" in table.columns else []), "row"]
@@ -65,12 +65,25 @@ def assemble(name: str, items: Sequence[Item], table: pl.DataFrame, where: str, 
     )
 
 
+def check_parts(table: pl.DataFrame, where: str) -> None:
+    """Raise DatasetError where a user has an item in more than one part (column split)."""
+    import polars as pl
+
+    overlap = table.filter(pl.struct("user_id", "item_id").is_duplicated())
+    pairs = overlap.group_by("user_id", "item_id", maintain_order=True).agg(pl.col("split").n_unique())
+    twice = pairs.filter(pl.col("split") > 1)
+    if len(twice):
+        user, item = twice["user_id"][0], twice["item_id"][0]
+        raise DatasetError(f"{where}: user '{user}' has item '{item}' in more than one part of the split")
+
+
 def _column(table: pl.DataFrame, name: str, dtype: type[np.generic]) -> NDArray[Any]:
     return np.ascontiguousarray(table[name].to_numpy(), dtype=dtype)
 
 
-def _sorted(ids: list[str]) -> list[str]:
+def in_order(ids: Iterable[str]) -> list[str]:
     """By number where all ids are numbers, else as text."""
+    ids = list(ids)
     if all(text.isdecimal() for text in ids):
         return sorted(ids, key=lambda text: (int(text), text))
     return sorted(ids)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recclaims.datasets.amazon.source import AmazonReviews2023
 from recclaims.datasets.emoji import Emoji
 from recclaims.datasets.movielens import MovieLens100K
 from recclaims.hookspecs import hookimpl
@@ -10,4 +11,4 @@ from recclaims.hookspecs import hookimpl
 @hookimpl
 def recclaims_datasets() -> list[type]:
     """See hookspecs."""
-    return [MovieLens100K, Emoji]
+    return [MovieLens100K, Emoji, AmazonReviews2023]

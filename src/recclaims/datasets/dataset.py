@@ -17,6 +17,8 @@ from recclaims.datasets.catalogue import Item
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from recclaims.datasets.vectors import FeatureFile
+
 
 @dataclass(frozen=True)
 class Interactions:
@@ -62,6 +64,8 @@ class Dataset:
         duplicates_dropped: repeated (user, item) pairs of which only the latest was kept.
         parameters: what simulated interactions were made with, by name.
         category: the attribute slot that holds an item's category; None: see categories.
+        features: vectors that came with the data, by name; read by the encoder `features:NAME`, which answers for
+            their content itself.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Dataset:
     duplicates_dropped: int = 0
     parameters: Mapping[str, object] = field(default_factory=dict)
     category: str | None = None
+    features: Mapping[str, FeatureFile] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -140,7 +145,8 @@ class DatasetSource(Protocol):
         modalities: what its items can carry, a subset of {"visual", "textual", "attributes", "answers"},
             known without reading the interactions.
 
-    A source may say by `answers` the names of the answers of vision-language models that its items carry.
+    A source may say by `features`, a mapping from names to FeatureFile, what vectors come with it, and
+    by `answers` the names of the answers of vision-language models that its items carry.
     What registers a source may declare `parameters`, a mapping from names to Parameter; it is then called with
     those that a reference sets, and the source's own name says what they are.
     """

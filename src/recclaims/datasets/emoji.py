@@ -54,6 +54,7 @@ class Emoji:
         dose: share of the variance of taste that the group makes up; at 0 content says nothing of taste.
         channel: see above.
         seed: decides groups and interactions.
+        crowd: which sample of users; its items, their groups and popularity are the seed's alone.
     """
 
     name = "emoji"
@@ -64,10 +65,17 @@ class Emoji:
         "dose": Parameter(0.5, "share of taste that content carries", least=0, most=1),
         "channel": Parameter("both", "where content shows", choices=("visual", "textual", "both")),
         "seed": Parameter(0, "decides groups and interactions", least=0, most=2**32 - 1),
+        "crowd": Parameter(0, "other users of the same items", least=0, most=2**32 - 1),
     }
 
     def __init__(
-        self, users: int = 943, items: int = N_ITEMS, dose: float = 0.5, channel: str = "both", seed: int = 0
+        self,
+        users: int = 943,
+        items: int = N_ITEMS,
+        dose: float = 0.5,
+        channel: str = "both",
+        seed: int = 0,
+        crowd: int = 0,
     ) -> None:
         self.settings: dict[str, Any] = {
             "dose": dose,
@@ -75,9 +83,11 @@ class Emoji:
             "users": users,
             "items": items,
             "seed": seed,
+            "crowd": crowd,
         }
         # No brackets, commas or equals signs: pytest's -k could not select by them.
-        changed = (f"-{key}{self.settings[key]}" for key in ("users", "items", "seed") if self._is_changed(key))
+        counts = ("users", "items", "seed", "crowd")
+        changed = (f"-{key}{self.settings[key]}" for key in counts if self._is_changed(key))
         self.name = f"emoji-planted-dose{_short(dose)}-{channel}{''.join(changed)}"
 
     def _is_changed(self, key: str) -> bool:
@@ -86,7 +96,7 @@ class Emoji:
     def load(self) -> Dataset:
         """Read the catalogue, plant the groups, simulate; see DatasetSource."""
         settings, items, groups = self.settings, self._catalogue(), self.groups()
-        users, taken = simulate(groups, settings["dose"], settings["users"], settings["seed"])
+        users, taken = simulate(groups, settings["dose"], settings["users"], settings["seed"], settings["crowd"])
         return Dataset(
             name=self.name,
             items=[self._showing(item, group) for item, group in zip(items, groups, strict=True)],

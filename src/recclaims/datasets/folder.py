@@ -9,11 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recclaims.datasets.assemble import assemble
+from recclaims.datasets.assemble import assemble, check_parts
+from recclaims.datasets.importers.ducho import find_embeddings
 from recclaims.datasets.interactions_file import ENDINGS, find_table, read_table
 from recclaims.datasets.items_file import peek, peek_answers, read_items
 from recclaims.datasets.protocol import Protocol
 from recclaims.datasets.splits import NAMES, STRATEGIES
+from recclaims.datasets.vectors import find_matrices
 from recclaims.errors import DatasetError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from recclaims.datasets.catalogue import Item
     from recclaims.datasets.dataset import Dataset, DatasetSource
+    from recclaims.datasets.vectors import FeatureFile
     from recclaims.plugin_manager import Registry
 
 MANIFEST = "dataset.toml"
@@ -54,7 +57,7 @@ class FolderDataset:
 
     def __init__(self, path: Path, registry: Registry, protocol: Protocol, suffix: str = "") -> None:
         self.path, self.registry = path, registry
-        self.manifest = _read_manifest(path)
+        self.manifest = read_manifest(path)
         self.name: str = self.manifest.get("name", path.resolve().name) + suffix
         if self.name in registry.datasets:
             raise DatasetError(f"{path / MANIFEST}: key 'name': '{self.name}' is the name of a registered dataset")
@@ -81,6 +84,12 @@ class FolderDataset:
         """Names of the answers that the first lines of the catalogue have."""
         return peek_answers(self.items_path)
 
+    @cached_property
+    def features(self) -> dict[str, FeatureFile]:
+        """The vectors that lie in the folder, and those of its base."""
+        base = self._base()
+        return {**getattr(base, "features", {}), **find_features(self.path)}
+
     @property
     def domain(self) -> str:
         """What the items are, as dataset.toml says: a name, or the path of a file of prompts in the folder."""
@@ -96,17 +105,8 @@ class FolderDataset:
         else:
             table, where = self._interactions()
             dataset = assemble(self.name, items, table, where)
-        return self.protocol.applied_to(self._categorised(dataset))
-
-    def _categorised(self, dataset: Dataset) -> Dataset:
-        """The dataset with the category slot that dataset.toml names."""
-        slot = self.manifest.get("category")
-        if slot is None:
-            return dataset
-        slots = {slot for item in dataset.items for slot in item.attributes}
-        if slot not in slots:
-            raise UnknownNameError.of("attribute slot", slot, slots, f"{self.path / MANIFEST}: key 'category'")
-        return replace(dataset, category=slot)
+        dataset = replace(dataset, features={**dataset.features, **self.features})
+        return self.protocol.applied_to(with_category(dataset, self.manifest.get("category"), self.path / MANIFEST))
 
     def _base(self) -> DatasetSource | None:
         from recclaims.datasets.reference import open_source
@@ -116,7 +116,7 @@ class FolderDataset:
             return None
         # A registered dataset, not a folder: a chain of folders could lead back to this one.
         where = f"{self.path / MANIFEST}: key 'base'"
-        self.registry.find("datasets", reference.partition("?")[0], where)
+        self.registry.find("datasets", reference.partition("?")[0].partition(":")[0], where)
         return open_source(reference, self.registry, where)
 
     def _over(self, source: DatasetSource, items: list[Item]) -> Dataset:
@@ -164,14 +164,27 @@ class FolderDataset:
                 if path
             )
             raise DatasetError(f"{self.path}: train, valid and test have unequal columns ({columns})") from None
-        overlap = table.filter(pl.struct("user_id", "item_id").is_duplicated())
-        if overlap["split"].n_unique() > 1:
-            user, item = overlap["user_id"][0], overlap["item_id"][0]
-            raise DatasetError(f"{self.path}: user '{user}' has item '{item}' in more than one part of the split")
+        check_parts(table, str(self.path))
         return table, str(self.path)
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def find_features(folder: Path) -> dict[str, FeatureFile]:
+    """Every file of vectors that a folder has by its layout; raises DatasetError for a link out of it."""
+    return {**find_matrices(folder), **find_embeddings(folder)}
+
+
+def with_category(dataset: Dataset, slot: str | None, manifest: Path) -> Dataset:
+    """The dataset with the category slot that its manifest names; raises UnknownNameError where no item has it."""
+    if slot is None:
+        return dataset
+    slots = {slot for item in dataset.items for slot in item.attributes}
+    if slot not in slots:
+        raise UnknownNameError.of("attribute slot", slot, slots, f"{manifest}: key 'category'")
+    return replace(dataset, category=slot)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a folder's dataset.toml; raises DatasetError where it is missing or not well-formed."""
     path = folder / MANIFEST
     try:
         is_folder, has_manifest = folder.is_dir(), path.is_file()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,16 +37,58 @@ def read_table(path: Path) -> pl.DataFrame:
         DatasetError: the file cannot be read, is compressed or too long, lacks a column, or holds an empty id or a
             value that is no number; the message names file, column, row and value.
     """
+    if path.suffix != ".parquet":
+        return checked(read_cells(path, "\t" if path.suffix == ".tsv" else ","), path)
+    with _readable(path):
+        return checked(_parquet(path), path)
+
+
+def read_cells(path: Path, separator: str, columns: Sequence[str] = ()) -> pl.DataFrame:
+    """Read a table of texts.
+
+    Args:
+        path: the file.
+        separator: between cells; quotes mean something only beside commas.
+        columns: names of the first columns, where the file does not begin with them; further ones are left out.
+
+    Raises:
+        DatasetError: the file cannot be read, is compressed or is empty.
+    """
+    import polars as pl
+
+    quote = '"' if separator == "," else None
+    with _readable(path):
+        with path.open("rb") as file:
+            if file.read(4).startswith(_PACKED):
+                raise DatasetError(f"{path}: is compressed; unpack it, so that its size is known")
+        try:
+            table = pl.read_csv(path, separator=separator, has_header=not columns, infer_schema=False, quote_char=quote)
+        except pl.exceptions.NoDataError:
+            hint = "" if columns else f"; its first line names the columns {', '.join(NEEDED)}"
+            raise DatasetError(f"{path}: is empty{hint}") from None
+    if not columns:
+        return table
+    table = table[:, : len(columns)]
+    return table.rename(dict(zip(table.columns, columns, strict=False)))
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say in one line why a file cannot be read."""
     import polars as pl
 
     try:
-        table = _parquet(path) if path.suffix == ".parquet" else _text(path)
-    except pl.exceptions.NoDataError:
-        raise DatasetError(f"{path}: is empty; its first line names the columns {', '.join(NEEDED)}") from None
+        yield
     # A panic is how polars fails on a file that breaks its own format; it is no Exception.
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException, OverflowError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise DatasetError(f"{path}: cannot be read: {reason}") from None
+
+
+def checked(table: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """The columns that are used, ids as text and numbers as numbers; see read_table."""
+    import polars as pl
+
     for column in NEEDED:
         if column not in table.columns:
             near = difflib.get_close_matches(column, table.columns, n=1)
@@ -63,16 +107,6 @@ def read_table(path: Path) -> pl.DataFrame:
         if column in table.columns:
             table = table.with_columns(_numbers(table[column], path))
     return table
-
-
-def _text(path: Path) -> pl.DataFrame:
-    import polars as pl
-
-    with path.open("rb") as file:
-        if file.read(4).startswith(_PACKED):
-            raise DatasetError(f"{path}: is compressed; unpack it, so that its size is known")
-    separator = "\t" if path.suffix == ".tsv" else ","
-    return pl.read_csv(path, separator=separator, infer_schema=False, quote_char=None if separator == "\t" else '"')
 
 
 def _parquet(path: Path) -> pl.DataFrame:

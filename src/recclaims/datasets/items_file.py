@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +35,10 @@ def read_items(path: Path) -> list[Item]:
     """
     items: list[Item] = []
     lines: dict[str, int] = {}
+    folder = _Folder(path.parent)
     for number, record in _records(path):
         where = f"{path}:{number}"
-        item = _item(record, path.parent, where)
+        item = _item(record, folder, where)
         if item.item_id in lines:
             raise DatasetError(f"{where}: item_id '{item.item_id}' stands in line {lines[item.item_id]} already")
         lines[item.item_id] = number
@@ -104,11 +108,11 @@ def _check_letters(value: object, where: str) -> None:
         raise DatasetError(f"{where}: the escape \\u{ord(broken):04x} stands alone and is no character") from None
 
 
-def _item(record: Mapping[str, Any], folder: Path, where: str) -> Item:
+def _item(record: Mapping[str, Any], folder: _Folder, where: str) -> Item:
     for key in record:
-        near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
-        if key not in KEYS and near and near[0] not in record:
-            raise DatasetError(f"{where}: unknown key '{key}'; did you mean '{near[0]}'?")
+        near = _nearest(key)
+        if near and near not in record:
+            raise DatasetError(f"{where}: unknown key '{key}'; did you mean '{near}'?")
     attributes = record.get("attributes")
     if attributes is not None and not _is_slots(attributes):
         raise DatasetError(f"{where}: key 'attributes' is {attributes!r}, not an object of lists of texts")
@@ -119,7 +123,7 @@ def _item(record: Mapping[str, Any], folder: Path, where: str) -> Item:
         description=_text(record, "description", where),
         attributes=_slots(record),
         answers=_answers(record, where),
-        image_path=_inside(folder, image, where) if image else None,
+        image_path=folder.file(image, where) if image else None,
     )
 
 
@@ -153,6 +157,13 @@ def _answers(record: Mapping[str, Any], where: str) -> dict[str, str]:
     return answers
 
 
+@lru_cache(maxsize=1024)
+def _nearest(key: str) -> str | None:
+    """The key that an unknown one may be a slip for; kept, since every line has the same keys."""
+    near = [] if key in KEYS else difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
+    return near[0] if near else None
+
+
 def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
@@ -168,15 +179,34 @@ def _slots(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return {slot: tuple(values) for slot, values in slots.items() if values}
 
 
-def _inside(folder: Path, name: str, where: str) -> Path:
-    """Resolve an image's path, links included; it must stay in the folder."""
-    path = folder / name
-    try:
-        inside, there = path.resolve().is_relative_to(folder.resolve()), path.is_file()
-    except (OSError, ValueError) as error:  # a name that is too long, or has a zero byte
-        raise DatasetError(f"{where}: key 'image': {name[:40]!r} is no file name: {error}") from None
-    if not inside:
-        raise DatasetError(f"{where}: key 'image': {name!r} leads out of the folder")
-    if not there:
-        raise DatasetError(f"{where}: key 'image': {name!r} does not exist in the folder")
-    return path
+class _Folder:
+    """The folder of a catalogue, that images must lie in; a folder in it is resolved once for all its images."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._root = path, path.resolve()
+        self._inside: dict[str, bool] = {}
+
+    def file(self, name: str, where: str) -> Path:
+        """The path of an image; it must stay in the folder, links resolved, and be there."""
+        path = self._path / name
+        try:
+            inside, there = self._look(path)
+        except (OSError, ValueError) as error:  # a name that is too long, or has a zero byte
+            raise DatasetError(f"{where}: key 'image': {name[:40]!r} is no file name: {error}") from None
+        if not inside:
+            raise DatasetError(f"{where}: key 'image': {name!r} leads out of the folder")
+        if not there:
+            raise DatasetError(f"{where}: key 'image': {name!r} does not exist in the folder")
+        return path
+
+    def _look(self, path: Path) -> tuple[bool, bool]:
+        try:
+            mode = os.lstat(path).st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            mode = 0
+        parent, name = os.path.split(path)
+        if name == ".." or stat.S_ISLNK(mode):
+            return path.resolve().is_relative_to(self._root), path.is_file()
+        if parent not in self._inside:
+            self._inside[parent] = Path(parent).resolve().is_relative_to(self._root)
+        return self._inside[parent], stat.S_ISREG(mode)

@@ -30,7 +30,7 @@ BLOCK = 1024
 
 
 def simulate(
-    groups: NDArray[np.int64], dose: float, n_users: int, seed: int
+    groups: NDArray[np.int64], dose: float, n_users: int, seed: int, crowd: int = 0
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Draw the interactions of `n_users` users; fewer users with the same seed are the first of more.
 
@@ -39,12 +39,13 @@ def simulate(
         dose: share of the variance of taste that comes from the groups, 0 to 1.
         n_users: how many.
         seed: decides everything random.
+        crowd: which users: another crowd likes the same items by the same rule.
 
     Returns:
         Users and items, int32 (n_interactions,) each, sorted by user and item, no pair twice.
     """
     n_items, n_groups = len(groups), int(groups.max()) + 1
-    stream = _Streams(seed)
+    stream = _Streams(seed, crowd)
     log_popularity = -ZIPF * np.log1p(stream("popularity").permutation(n_items))
     of_items = stream("items").standard_normal((n_items, RANK))
     users, items = [], []
@@ -67,16 +68,20 @@ def simulate(
 
 def deal(n_items: int, n_groups: int, seed: int) -> NDArray[np.int64]:
     """Deal items into groups of equal size (but for the remainder) at random: int64 (n_items,)."""
-    return _Streams(seed)("groups").permutation(n_items) % n_groups
+    return _Streams(seed, 0)("groups").permutation(n_items) % n_groups
 
 
 class _Streams:
     """Named generators, each independent of the others and read from where it was left."""
 
     _NAMES = ("groups", "popularity", "items", "users", "content", "choice", "activity")
+    _OF_ITEMS = frozenset({"groups", "popularity", "items"})
 
-    def __init__(self, seed: int) -> None:
-        self._made = {name: np.random.default_rng([seed, 0xE30, i]) for i, name in enumerate(self._NAMES)}
+    def __init__(self, seed: int, crowd: int) -> None:
+        self._made = {
+            name: np.random.default_rng([seed, 0xE30, i, *([crowd] if crowd and name not in self._OF_ITEMS else [])])
+            for i, name in enumerate(self._NAMES)
+        }
 
     def __call__(self, name: str) -> np.random.Generator:
         return self._made[name]

@@ -1,6 +1,7 @@
 """References to datasets, as `--claims-data` takes them.
 
-`ml-100k`, `ml-100k?split=temporal`, `emoji?users=5000&dose=0.5&channel=visual`, `path/to/folder`.
+`ml-100k`, `ml-100k?split=temporal`, `emoji?users=5000&dose=0.5&channel=visual`, `amazon2023:Baby_Products?core=10`,
+`path/to/folder`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from recclaims.datasets import protocol
-from recclaims.datasets.folder import FolderDataset
+from recclaims.datasets.importers.registry import open_folder
 from recclaims.datasets.parameters import read_parameters
 from recclaims.datasets.protocol import Protocol
 from recclaims.errors import DatasetError, UnknownNameError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from recclaims.datasets.dataset import Dataset, DatasetSource
+    from recclaims.datasets.vectors import FeatureFile
     from recclaims.plugin_manager import Registry
 
 
@@ -35,6 +39,10 @@ class _Named:
     def answers(self) -> tuple[str, ...]:
         return getattr(self._source, "answers", ())
 
+    @property
+    def features(self) -> Mapping[str, FeatureFile]:
+        return getattr(self._source, "features", {})
+
     def load(self) -> Dataset:
         from dataclasses import replace
 
@@ -46,7 +54,8 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
 
     `?key=value&key=value` sets `split` (random, temporal) and `relevance` (a rating, or none) of any dataset,
     and the parameters that a registered source declares (`parameters`, a mapping from names to Parameter): it is
-    called with them. Its own `name` then says in tables and case names what they are.
+    called with them. Its own `name` then says in tables and case names what they are. A source that declares what
+    follows a colon (`argument`, as in `argument = "CATEGORY"`) is called with that text first.
 
     Args:
         reference: what to find.
@@ -63,13 +72,13 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
     common = {key: value for key, value in settings.items() if key in protocol.KEYS}
     own = {key: value for key, value in settings.items() if key not in protocol.KEYS}
     suffix = "?" + "&".join(f"{key}={value}" for key, value in common.items()) if common else ""
-    if name in registry.datasets:
+    if is_registered(name, registry):
         source = _made(registry, name, own, reference)
         return _Named(source, source.name + suffix, changes)
     if os.sep in name or is_folder(name):
         for key in own:
             raise UnknownNameError.of("key", key, protocol.KEYS, reference)
-        return FolderDataset(Path(name), registry, changes, suffix)
+        return open_folder(Path(name), registry, changes, suffix)
     raise UnknownNameError.of("dataset", name, [*registry.datasets, "a folder's path"], where)
 
 
@@ -79,6 +88,25 @@ def is_folder(name: str) -> bool:
         return Path(name).is_dir()
     except (OSError, ValueError):
         return False
+
+
+def located(reference: str, registry: Registry, folder: Path) -> str:
+    """A reference that means in any working directory what `reference` means in `folder`."""
+    name, mark, query = reference.partition("?")
+    return reference if is_registered(name, registry) else f"{folder / name}{mark}{query}"
+
+
+def make_source(reference: str, registry: Registry, where: str) -> DatasetSource:
+    """Make the registered source of a reference that does not change the protocol; see open_source."""
+    name, _, query = reference.partition("?")
+    if not is_registered(name, registry):
+        raise UnknownNameError.of("dataset", name.partition(":")[0], registry.datasets, where)
+    return _made(registry, name, _settings(query, reference), reference)
+
+
+def is_registered(name: str, registry: Registry) -> bool:
+    """Say whether `NAME` or `NAME:ARGUMENT` names a registered source."""
+    return name.partition(":")[0] in registry.datasets
 
 
 def _settings(query: str, reference: str) -> dict[str, str]:
@@ -92,10 +120,18 @@ def _settings(query: str, reference: str) -> dict[str, str]:
 
 
 def _made(registry: Registry, name: str, own: dict[str, str], reference: str) -> DatasetSource:
-    factory = registry.datasets[name]
+    base, colon, argument = name.partition(":")
+    factory = registry.datasets[base]
+    takes: str | None = getattr(factory, "argument", None)
+    if bool(takes) != bool(argument) or (colon and not takes):
+        raise DatasetError(
+            f"{reference}: '{base}' is named with its {takes}, as in {base}:{takes}"
+            if takes
+            else f"{reference}: nothing follows '{base}' but ?key=value"
+        )
     given = read_parameters(getattr(factory, "parameters", {}), own, protocol.KEYS, reference)
     try:
-        source: DatasetSource = factory(**given)
+        source: DatasetSource = factory(argument, **given) if takes else factory(**given)
     except (TypeError, ValueError) as error:
         raise DatasetError(f"{reference}: {error}") from error
     return source

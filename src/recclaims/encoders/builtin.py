@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from recclaims.encoders.attributes import Attributes
 from recclaims.encoders.efficientnet import EfficientNetLite0
-from recclaims.encoders.fusion import LateFusion
+from recclaims.encoders.file_features import FileFeatures
+from recclaims.encoders.fusion import (
+    Concatenation,
+    LateFusion,
+    Mean,
+    PrincipalComponents,
+    SeparateModalities,
+    Sum,
+)
 from recclaims.encoders.language.answers import Answers, Keywords
 from recclaims.encoders.language.vision_language import VisionLanguage
 from recclaims.encoders.resnet import ResNet50
@@ -15,4 +23,19 @@ from recclaims.hookspecs import hookimpl
 @hookimpl
 def recclaims_encoders() -> list[type]:
     """See hookspecs."""
-    return [EfficientNetLite0, ResNet50, SentenceEncoder, Attributes, Keywords, Answers, VisionLanguage, LateFusion]
+    return [
+        EfficientNetLite0,
+        ResNet50,
+        SentenceEncoder,
+        Attributes,
+        Keywords,
+        Answers,
+        VisionLanguage,
+        LateFusion,
+        Concatenation,
+        PrincipalComponents,
+        Mean,
+        Sum,
+        SeparateModalities,
+        FileFeatures,
+    ]

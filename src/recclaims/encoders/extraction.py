@@ -20,6 +20,8 @@ IMPUTATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "mean": lambda rows: rows.mean(axis=0, dtype=np.float64).astype(np.float32),
     "zero": lambda rows: np.zeros(rows.shape[1], dtype=np.float32),
 }
+#: Rows that are checked at once.
+BLOCK = 4096
 
 
 def extract(
@@ -34,7 +36,7 @@ def extract(
 
     A composite encoder (with `parts` and `fuse`) is extracted part by part, each part imputing for itself; an
     item counts as imputed where every part was. With `side_by_side` it promises that `fuse` keeps each part's
-    columns together, in the order of the parts.
+    columns together, in the order of the parts; with `separate` too, recommenders get them as modalities of their own.
 
     Args:
         encoder: what encodes. Its optional `covers(item) -> bool` says which items it can encode; otherwise
@@ -63,7 +65,8 @@ def extract(
         filled = np.logical_and.reduce([features.filled for features in found])
         total = seconds + sum(features.seconds for features in found)
         blocks = _blocks(encoder, found, matrix)
-        return Features(encoder.name, encoder.modality, matrix, filled, imputation, total, blocks)
+        separate = getattr(encoder, "separate", False)
+        return Features(encoder.name, encoder.modality, matrix, filled, imputation, total, blocks, separate)
     _timed(encoder, getattr(encoder, "prepare", lambda _: None), items)
     covers: Callable[[Item], bool] = getattr(encoder, "covers", lambda item: item.has(encoder.modality))
     covered = np.array(_timed(encoder, lambda these: [bool(covers(item)) for item in these], items)[0], dtype=bool)
@@ -79,9 +82,10 @@ def extract(
     if not good.any():
         raise FeatureError(f"encoder '{encoder.name}' failed for every item: {encoded.records[0]['error']}")
     covered &= ~failed
-    matrix = np.empty((len(items), encoded.matrix.shape[1]), dtype=np.float32)
-    matrix[covered] = encoded.matrix[good]
+    matrix = encoded.matrix
     if not covered.all():
+        matrix = np.empty((len(items), encoded.matrix.shape[1]), dtype=np.float32)
+        matrix[covered] = encoded.matrix[good]
         matrix[~covered] = IMPUTATIONS[imputation](encoded.matrix[good])
     kept = records if encoded.records else ()
     return Features(encoder.name, encoder.modality, matrix, ~covered, imputation, seconds, records=kept)
@@ -154,12 +158,17 @@ def _checked(answer: Any, items: Sequence[Item], encoder: Encoder) -> NDArray[np
         raise FeatureError(f"{name} returned values of type {answer.dtype}, not numbers")
     with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf, which is reported
         matrix = np.ascontiguousarray(answer, dtype=np.float32)
-    wrong = np.argwhere(~np.isfinite(matrix))
-    if len(wrong):
-        row, column = wrong[0]
+    # In blocks: a matrix may be mapped from disk and larger than what else fits beside it.
+    wrong = [
+        (start, np.argwhere(~np.isfinite(matrix[start : start + BLOCK]))) for start in range(0, len(matrix), BLOCK)
+    ]
+    count = sum(len(places) for _, places in wrong)
+    if count:
+        start, places = next(pair for pair in wrong if len(pair[1]))
+        row, column = places[0]
         raise FeatureError(
-            f"{name} returned {len(wrong):,} values that are NaN or inf, "
-            f"the first for item '{items[row].item_id}', column {column}"
+            f"{name} returned {count:,} values that are NaN or inf, "
+            f"the first for item '{items[start + row].item_id}', column {column}"
         )
     long = np.flatnonzero(lengths(matrix) > LONGEST)
     if len(long):

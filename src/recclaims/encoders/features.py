@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +21,8 @@ MOST_ALIKE = 0.5
 SHORTEST, LONGEST = 1e-12, 1e18
 #: An embedding read where an answer was cut off is not that of its end.
 MOST_TRUNCATED = 0.1
+#: Rows that are counted at once.
+BLOCK = 4096
 
 
 def lengths(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -63,6 +67,7 @@ class Features:
         imputation: the policy that filled them ("mean").
         seconds: wall-clock time of encoding, loading the weights included.
         blocks: what the columns are made of, in order; empty where they cannot be told apart.
+        separate: whether a recommender gets the blocks as modalities of their own.
         records: see Encoded; one per item, empty for those that were not sent; none from most encoders.
     """
 
@@ -73,7 +78,36 @@ class Features:
     imputation: str = "mean"
     seconds: float = 0.0
     blocks: tuple[Block, ...] = ()
+    separate: bool = False
     records: Sequence[Mapping[str, Any]] = ()
+
+    def content(self, matrix: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """What a recommender gets, by modality: a matrix of this shape whole, or its blocks where they are separate.
+
+        Blocks of one modality are numbered: `textual`, `textual_2`.
+
+        Args:
+            matrix: float32 (n_items, d): these features', or what replaces them.
+        """
+        if not self.separate:
+            return {self.modality: matrix}
+        found: dict[str, NDArray[np.float32]] = {}
+        seen: Counter[str] = Counter()
+        start = 0
+        for block in self.blocks:
+            seen[block.modality] += 1
+            number = f"_{seen[block.modality]}" if seen[block.modality] > 1 else ""
+            found[block.modality + number] = np.ascontiguousarray(matrix[:, start : start + block.width])
+            start += block.width
+        return found
+
+
+def cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The cosine of each row of one matrix with the same row of another, float64 (n,); 0 where a row is zero."""
+    rows = [np.asarray(matrix, dtype=np.float64) for matrix in (a, b)]
+    scale = np.linalg.norm(rows[0], axis=1) * np.linalg.norm(rows[1], axis=1)
+    product: NDArray[np.float64] = (rows[0] * rows[1]).sum(axis=1) / np.where(scale > 0, scale, 1)
+    return product
 
 
 @dataclass(frozen=True)
@@ -101,23 +135,31 @@ class FeatureReport:
 
     @classmethod
     def of(cls, features: Features) -> FeatureReport:
-        """Count; exact, by the bytes of the rows."""
-        own = np.ascontiguousarray(features.matrix[~features.filled]) + np.float32(0)  # -0.0 becomes 0.0
-        rows = own.view(np.dtype((np.void, own.itemsize * own.shape[1]))).ravel()
-        counts = np.unique(rows, return_counts=True)[1]
+        """Count, by SHA-256 of the rows: features may be too large to be sorted beside themselves."""
+        matrix, filled = features.matrix, features.filled
+        counts: Counter[bytes] = Counter()
+        n_zero = 0
+        for start in range(0, len(matrix), BLOCK):
+            rows = np.ascontiguousarray(matrix[start : start + BLOCK]) + np.float32(0)  # -0.0 becomes 0.0
+            n_zero += int((lengths(rows) <= SHORTEST).sum())
+            counts.update(hashlib.sha256(row).digest() for row in rows[~filled[start : start + BLOCK]])
         return cls(
-            items=len(features.matrix),
-            dimension=features.matrix.shape[1],
-            imputed=int(features.filled.sum()),
-            zero_rows=int((lengths(features.matrix) <= SHORTEST).sum()),
-            duplicate_rows=int(len(own) - len(counts)),
-            largest_group=int(counts.max(initial=0)),
+            items=len(matrix),
+            dimension=matrix.shape[1],
+            imputed=int(filled.sum()),
+            zero_rows=n_zero,
+            duplicate_rows=counts.total() - len(counts),
+            largest_group=max(counts.values(), default=0),
             failed=sum("error" in record for record in features.records),
             truncated=sum(bool(record.get("truncated")) for record in features.records),
         )
 
-    def inadmissible(self) -> str | None:
-        """Why no claim can rest on these features, or None."""
+    def inadmissible(self, cut_off: bool = True) -> str | None:
+        """Why no claim can rest on these features, or None.
+
+        Args:
+            cut_off: whether answers that were cut off count against them.
+        """
         for count, most, what in (
             (self.imputed, MOST_IMPUTED, "are imputed"),
             (self.zero_rows, MOST_ZERO, "are zero"),
@@ -126,7 +168,7 @@ class FeatureReport:
             if count > most * self.items and count > 1:
                 return f"{count:,} of {self.items:,} items {what} (at most {100 * most:.0f} %)"
         encoded = self.items - self.imputed
-        if self.truncated > MOST_TRUNCATED * encoded:
+        if cut_off and self.truncated > MOST_TRUNCATED * encoded:
             return (
                 f"{self.truncated:,} of {encoded:,} answers were cut off (at most {100 * MOST_TRUNCATED:.0f} %): "
                 "raise max_new_tokens"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-from functools import cache
 from pathlib import Path
 
 from recclaims.datasets.reference import is_folder
+from recclaims.encoders.digests import digest_of
 
-#: Bytes from which a folder's digest is kept: 15 GB of weights take a minute.
-LARGE = 100_000_000
 ALLOW = "RECCLAIMS_ALLOW_DOWNLOADS"
 
 
@@ -47,31 +44,9 @@ def snapshot(model: str) -> Path | None:
 def known_as(model: str) -> str:
     """A folder by its content, a model of the hub by its name and its revision in the local cache."""
     if is_folder(model):
-        return f"sha256-{folder_digest(Path(model))}"
+        return f"sha256-{digest_of(Path(model))}"
     commit = revision(model)
     return f"{model}@{commit}" if commit else model
-
-
-def folder_digest(folder: Path) -> str:
-    """SHA-256 over names and contents of all files, shortened; of a large folder kept while sizes and times stay."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    facts = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in files)
-    # Times are coarse: two writes can bear the same one, so that what is read quickly is read again.
-    return (_kept if sum(size for _, size, _ in facts) > LARGE else _digest)(folder, facts)
-
-
-@cache
-def _kept(folder: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
-    return _digest(folder, files)
-
-
-def _digest(folder: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
-    digest = hashlib.sha256()
-    for path, _, _ in files:
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{path.relative_to(folder)}\0{content}\n".encode())
-    return digest.hexdigest()[:16]
 
 
 def quiet() -> None:

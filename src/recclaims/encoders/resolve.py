@@ -9,6 +9,7 @@ from recclaims.encoders.protocol import MODALITIES, Encoder
 from recclaims.errors import FeatureError, RecclaimsError, one_line
 
 if TYPE_CHECKING:
+    from recclaims.datasets.dataset import Dataset
     from recclaims.plugin_manager import Registry
 
 _NEEDS = {
@@ -53,8 +54,27 @@ def make_encoder(name: str, registry: Registry) -> Encoder:
     return made
 
 
+def bind(encoder: Encoder, dataset: Dataset) -> Encoder:
+    """Tell an encoder, and the parts of a composite one, which dataset it is for, where it has a method for that.
+
+    Raises:
+        RecclaimsError: the dataset does not have what the encoder reads.
+    """
+    for part in getattr(encoder, "parts", ()):
+        bind(part, dataset)
+    getattr(encoder, "bind", lambda _: None)(dataset)
+    return encoder
+
+
+def is_bound(name: str, registry: Registry) -> bool:
+    """Whether an encoder, or a part of it, knows the items of one dataset alone, as vectors in a file do."""
+    factory = registry.find("encoders", name.partition(":")[0])
+    parts: tuple[Encoder, ...] = getattr(make_encoder(name, registry), "parts", ()) if ":" in name else ()
+    return any(hasattr(one, "bind") for one in (factory, *parts))
+
+
 def requirements(encoder: Any) -> frozenset[str]:
-    """What a dataset must have for this encoder: a subset of visual, textual, attributes and answers.
+    """What a dataset must have for this encoder: of visual, textual, attributes, answers and names of its own vectors.
 
     An encoder, or the class that makes it, says so by the attribute `requires`; without it, its modality does.
     """
@@ -75,12 +95,14 @@ class EncoderFacts:
         representation: "sets" where every row is 0 and 1 (attributes, keywords), else "dense".
         blocks: modalities of the blocks of columns that its features are made of: its own, but for a fusion
             that puts its parts side by side.
+        separate: whether recommenders get the blocks as modalities of their own.
     """
 
     requires: frozenset[str]
     modality: str
     representation: str
     blocks: tuple[str, ...]
+    separate: bool = False
 
 
 def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
@@ -98,4 +120,5 @@ def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
     if getattr(factory, "side_by_side", False):
         parts: tuple[Encoder, ...] = make_encoder(name, registry).parts  # type: ignore[attr-defined]
         blocks = tuple(part.modality for part in parts)
-    return EncoderFacts(requirements(encoder), modality, getattr(encoder, "representation", "dense"), blocks)
+    representation, separate = getattr(encoder, "representation", "dense"), getattr(factory, "separate", False)
+    return EncoderFacts(requirements(encoder), modality, representation, blocks, separate)

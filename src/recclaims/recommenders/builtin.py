@@ -84,6 +84,7 @@ LATTICE = Recommender(
     "1",
     f"{_HERE}.lattice:LATTICE",
     flavour="mmrec",
+    separates=True,
     parameters={
         "embedding_size": 64,
         "n_ui_layers": 2,
@@ -102,6 +103,7 @@ LATTICE_ELLIOT = Recommender(
     "1",
     f"{_HERE}.lattice:ElliotLATTICE",
     flavour="elliot",
+    separates=True,
     parameters={**LATTICE.parameters, "lambda_coeff": 0.7, "reg_weight": 0.01},
     sampler="distinct-users",
 )
@@ -110,6 +112,7 @@ FREEDOM = Recommender(
     "2",
     f"{_HERE}.freedom:FREEDOM",
     flavour="mmrec",
+    separates=True,
     parameters={
         "embedding_size": 64,
         "n_ui_layers": 2,
@@ -137,6 +140,7 @@ BM3 = Recommender(
     "1",
     f"{_HERE}.bm3:BM3",
     flavour="mmrec",
+    separates=True,
     parameters={
         "embedding_size": 64,
         "n_layers": 2,

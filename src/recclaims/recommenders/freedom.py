@@ -1,7 +1,8 @@
 """FREEDOM (Zhou and Shen, ACM MM 2023) as MMRec and as Elliot's external models implement it.
 
     A_m   : edges i -> its k cosine neighbours in modality m (itself included), every edge weighing 1/k
-    A     = sum_m w_m A_m, frozen; of two modalities the visual one has w and the other 1 - w
+    A     = sum_m w_m A_m, frozen; of two modalities the visual one has w and the other 1 - w (1/2 each where
+            neither, or both, are visual)
     G     : user-item graph, symmetric normalised; each epoch trains on int((1 - rho) |E|) of its edges, drawn
             without replacement with probability proportional to 1 / sqrt(d_u d_i)
     E     = mean of [P; V] and two propagations over G         item = E_item + A V         s_ui = <E_u, item_i>
@@ -17,6 +18,7 @@ The feature-free twin has A = 0 and no second loss; `item_graph = "identity"` gi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,17 @@ from recclaims.recommenders.graphs import nearest
 from recclaims.recommenders.losses import bpr
 from recclaims.recommenders.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders.recbole_bridge import TrainDataset
+
+
+def graph_weights(modalities: Sequence[str], visual: float, single: float) -> list[float]:
+    """w_m by modality: the visual ones share `visual`, the others the rest; without both kinds all weigh the same."""
+    if len(modalities) == 1:
+        return [single]
+    seen = [modality.partition("_")[0] == "visual" for modality in modalities]
+    n_visual, n_others = sum(seen), len(seen) - sum(seen)
+    if not (n_visual and n_others):
+        return [1 / len(seen)] * len(seen)
+    return [visual / n_visual if is_visual else (1 - visual) / n_others for is_visual in seen]
 
 
 class FREEDOM(GraphRecommender):
@@ -57,11 +70,8 @@ class FREEDOM(GraphRecommender):
         if not self.modalities:
             return None
         graph = sp.csr_matrix((self.n_items, self.n_items), dtype=np.float32)
-        for modality in self.modalities:
-            weight: float = config["single_weight"]
-            if len(self.modalities) > 1:
-                visual = config["visual_weight"]
-                weight = visual if modality == "visual" else (1 - visual) / (len(self.modalities) - 1)
+        weights = graph_weights(self.modalities, config["visual_weight"], config["single_weight"])
+        for modality, weight in zip(self.modalities, weights, strict=True):
             # Row 0 is padding: no neighbour and nobody's neighbour.
             neighbours = nearest(self.features(modality)[1:], config["knn_k"])[0].cpu().numpy() + 1
             sources = np.repeat(np.arange(1, self.n_items), neighbours.shape[1])

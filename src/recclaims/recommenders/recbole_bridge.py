@@ -8,14 +8,18 @@ read what it will be scored on. Its internal ids are ours + 1; id 0 is padding a
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import logging
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+import yaml
 
 with warnings.catch_warnings():
     # RecBole's own files: invalid escape sequences, deprecated torch.cuda.amp and pandas calls.
@@ -59,6 +63,14 @@ if not hasattr(dok_matrix, "_update"):
     dok_matrix._update = lambda self, entries: self._dict.update(entries)  # type: ignore[attr-defined]
 
 
+@functools.cache
+def _defaults(file: str, loader: type) -> dict[str, Any]:
+    """One of RecBole's own files of defaults."""
+    text = Path(file).read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.load(text, Loader=loader) or {}  # noqa: S506 - RecBole's files, by RecBole's loader
+    return found
+
+
 class BridgeConfig(Config):  # type: ignore[misc]
     """A RecBole Config that reads no command line, evaluates no strings and leaves the environment alone."""
 
@@ -67,6 +79,12 @@ class BridgeConfig(Config):  # type: ignore[misc]
         for alias, target in (("float", float), ("float_", np.float64), ("complex_", np.complex128)):
             if not hasattr(np, alias):
                 setattr(np, alias, target)
+
+    def _update_internal_config_dict(self, file: str) -> dict[str, Any]:
+        # Read once a process: PyYAML takes as long as all the rest of a cell in which nothing is trained.
+        defaults = copy.deepcopy(_defaults(file, self.yaml_loader))
+        self.internal_config_dict.update(defaults)
+        return defaults
 
     def _load_cmd_line(self) -> dict[str, Any]:
         return {}  # a pytest flag such as --seed=3 would otherwise override the cell's seed

@@ -25,6 +25,8 @@ class Recommender:
         flavour: which family of implementations its equations follow, where families differ.
         parameters: hyper-parameters by RecBole's names; profiles override them.
         sampler: how training batches are drawn, a name in `sampling.SAMPLERS`.
+        separates: whether modalities that it gets apart are treated apart, each with a graph or a loss of its own;
+            elsewhere they would only be put side by side.
         feature_free: whether something is left of it without features; it then has twins.
     """
 
@@ -37,6 +39,7 @@ class Recommender:
     flavour: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     sampler: str = "catalogue"
+    separates: bool = False
     feature_free: bool = True
 
     @property

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from recclaims.errors import RecclaimsError
+from recclaims.reporting.results import read
 from recclaims.reporting.tables import effect
 
 #: From worst to best. A case that is not run any more has lost its evidence.
 ORDER = ("inadmissible", "not_run", "contradicted", "no_difference", "inconclusive", "supported")
 #: What stands for the verdict of a case that a document does not have.
 ABSENT = "absent"
+
+
+def chosen(path: str | None, update: bool) -> dict[str, Any] | None:
+    """The baseline to judge against: None where there is none, or where it is about to be written.
+
+    Raises:
+        RecclaimsError: it cannot be read, or no file is named to write.
+    """
+    if update and not path:
+        raise RecclaimsError("--claims-update-baseline needs --claims-baseline FILE, the file to write")
+    return read(Path(path)) if path and not update else None
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,16 @@ class Markdown:
         parts = ["# Verdicts", f"{budget}; {tables.counts(document) or 'no case was run'}."]
         for dataset in document["datasets"]:
             parts += [f"## {_escape(dataset['dataset'])}", _escape(tables.card(dataset))]
-            parts.append(table(*tables.board_rows(document, dataset["dataset"])))
+            headers, rows = tables.board_rows(document, dataset["dataset"])
+            if rows:
+                parts.append(table(headers, rows))
         for claim in claims:
             parts += [f"## Claim: {_escape(claim)}", table(*tables.case_rows(document, claim))]
         if document["encoders"]:
             parts += ["## Encoders", table(*tables.encoder_rows(document))]
+            parts += ["## Cost and gain of encoders", table(*tables.cost_rows(document))]
+        if document.get("keywords"):
+            parts += ["## Keywords", table(*tables.keyword_rows(document))]
         return "\n\n".join(parts) + "\n"
 
 

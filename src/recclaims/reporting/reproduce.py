@@ -27,8 +27,9 @@ def command(document: Mapping[str, Any], case: Mapping[str, Any]) -> str:
     parts += ["--claims-data", document.get("references", {}).get(dataset, dataset)]
     noise = case.get("treatment_noise")
     encoder = treatment.removesuffix(f"/{noise}")
-    if ":" in encoder:  # an argument: not among the encoders that run by themselves
-        parts += ["--claims-encoder", encoder]
+    # An argument is not among the encoders that run by themselves; what a comparison needs besides says it itself.
+    for name in case.get("asked") or ([encoder] if ":" in encoder else []):
+        parts += ["--claims-encoder", name]
     if case.get("flavour"):
         parts += ["--claims-flavour", case["flavour"]]
     for control in (name for name in (noise, case["control"]) if name in CONTROLS):

@@ -7,9 +7,8 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,10 @@ import numpy as np
 
 from recclaims.errors import RecclaimsError
 from recclaims.evaluation.ranking import METRICS
+from recclaims.reporting.files import draft_of, write_atomically
 from recclaims.reporting.privacy import share, shareable
 from recclaims.reporting.schema import SCHEMA, checked
+from recclaims.runner.machine import hardware, installed_version
 
 if TYPE_CHECKING:
     from recclaims.claims.assess import CaseResult
@@ -41,25 +42,31 @@ LIBRARIES = (
 )
 
 
-def build(run: Run) -> dict[str, Any]:
-    """Turn a run into the document that results.json holds (schema 1), without places and secrets."""
+def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
+    """Turn a run into the document that results.json holds (schema 1), without places and secrets.
+
+    Args:
+        run: the run.
+        price_per_hour: what an hour of the machine costs, in whatever currency; None: nobody said.
+    """
     settings = run.settings
-    names = {case.dataset: case.dataset_name for case in run.judged}
     document = {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "profile": settings.profile.name,
         "seeds": settings.seeds,
         "mask": str(settings.mask),
-        "environment": environment(settings.device),
+        "environment": environment(settings.device, run.outcome.machines),
         "datasets": run.cards,
         "claims": [_claim(result) for result in run.judged.values()],
-        "cells": [_cell(result, names[result.cell.dataset]) for result in run.outcome.results.values()],
+        "cells": [_cell(result, run.names[result.cell.dataset]) for result in run.outcome.results.values()],
         "encoders": run.encoders,
+        "keywords": run.keywords,
+        "price_per_hour": price_per_hour,
         "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
-        "references": {name: shareable(reference) for reference, name in names.items()},
+        "references": {name: shareable(reference) for reference, name in run.names.items()},
     }
-    places = (reference.partition("?")[0] for reference in names)
+    places = (reference.partition("?")[0] for reference in run.names)
     shared: dict[str, Any] = share(document, (place for place in places if Path(place).is_absolute()))
     return shared
 
@@ -72,6 +79,7 @@ def _statement(claim: Claim) -> dict[str, Any]:
         "source": claim.source,
         "direction": claim.direction,
         "equivalence": claim.equivalence,
+        "planted": claim.planted,
     }
 
 
@@ -87,6 +95,8 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "treatment": case.treatment,
         "treatment_noise": case.arms[0].noise,
         "control": case.control,
+        "expects": case.expects and str(case.expects),
+        "asked": list(case.asked),
         "metric": case.claim.metric,
         "margin": case.claim.margin,
         "verdict": str(result.verdict),
@@ -141,42 +151,28 @@ def _ratio(effect: float, control_mean: float) -> float | None:
     return _number(effect / control_mean) if control_mean else None
 
 
-def environment(device: str) -> dict[str, Any]:
-    """Versions and machine, without anything that names a person or a place."""
-    versions = {}
-    for library in LIBRARIES:
-        try:
-            versions[library] = version(library)
-        except PackageNotFoundError:
-            versions[library] = "not installed"
+def environment(device: str, machines: Sequence[Mapping[str, str | None]] = ()) -> dict[str, Any]:
+    """Versions and machines, without anything that names a person or a place.
+
+    Args:
+        device: what was computed on.
+        machines: what computed, see Executor; empty: this machine.
+    """
+    machines = machines or [hardware(device)]
+
+    def kinds(of: str) -> str | None:
+        return "; ".join(sorted({name for machine in machines if (name := machine[of])})) or None
+
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu(),
+        "cpu": kinds("cpu"),
         "cores": os.cpu_count(),
         "device": device,
-        "gpu": _gpu(device),
+        "gpu": kinds("gpu"),
         "commit": _commit(),
-        "versions": versions,
+        "versions": {library: installed_version(library) for library in LIBRARIES},
     }
-
-
-def _cpu() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass  # not Linux
-    return platform.processor() or "unknown"
-
-
-def _gpu(device: str) -> str | None:
-    if device == "cpu":
-        return None  # and torch is not imported to say so
-    import torch
-
-    return torch.cuda.get_device_name(device)
 
 
 def _commit() -> str | None:
@@ -210,16 +206,12 @@ def write(document: Mapping[str, Any], run: Run, directory: Path) -> None:
 
 def write_baseline(document: Mapping[str, Any], path: Path) -> None:
     """Write what later runs are compared with: the document without its cells, which nobody reads there."""
-    slim = {key: value for key, value in document.items() if key not in {"cells", "encoders"}}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(slim, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old one or the new one, whole."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    slim = {key: value for key, value in document.items() if key not in {"cells", "encoders", "keywords"}}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(slim, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise RecclaimsError(f"{path}: cannot write the baseline: {error.strerror or error}") from error
 
 
 def _write_per_user(run: Run, path: Path) -> None:
@@ -239,9 +231,8 @@ def _write_per_user(run: Run, path: Path) -> None:
                 pl.all(),
             )
         )
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    (pl.concat(frames) if frames else pl.DataFrame()).write_parquet(draft)
-    draft.replace(path)
+    with draft_of(path) as draft:
+        (pl.concat(frames) if frames else pl.DataFrame()).write_parquet(draft)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -78,9 +78,16 @@ def case_rows(document: Mapping[str, Any], claim: str) -> tuple[list[str], list[
     return headers, rows
 
 
+def about_the_suite(document: Mapping[str, Any]) -> set[str]:
+    """The claims that are about the suite itself, on planted data of their own."""
+    return {claim for claim, said in document.get("statements", {}).items() if said.get("planted")}
+
+
 def of_real_features(document: Mapping[str, Any], dataset: str) -> list[Mapping[str, Any]]:
-    """A dataset's cases that can share a column called "real": not those whose treatment is noise."""
-    return [case for case in document["claims"] if case["dataset"] == dataset and not case.get("treatment_noise")]
+    """A dataset's cases that can share a column called "real": not those whose treatment is noise, nor controls."""
+    suite = about_the_suite(document)
+    mine = (case for case in document["claims"] if case["dataset"] == dataset and case["claim"] not in suite)
+    return [case for case in mine if not case.get("treatment_noise")]
 
 
 def board_rows(document: Mapping[str, Any], dataset: str) -> tuple[list[str], list[list[str]]]:
@@ -147,6 +154,69 @@ def encoder_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]
     return headers, rows
 
 
+#: The comparisons that show an encoder's gain.
+_GAINS = (("content", "twin"), ("noise", "permuted"))
+
+
+def cost_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """What each encoder costs beside what it brings: one row per encoder and dataset.
+
+    The gain is the largest relative effect over recommenders, which flatters an encoder that met many of them.
+    """
+    price = document.get("price_per_hour")
+    headers = ["encoder", "dataset", "items/s", "s/1,000 items", "peak MB", "GPU MB", "tokens/item"]
+    headers += [] if price is None else ["cost/1,000 items"]
+    headers += [f"{claim}: {control}, best" for claim, control in _GAINS]
+    rows = []
+    for e in document["encoders"]:
+        speed, tokens = e["items_per_second"], e.get("generated_tokens")
+        encoded = e["items"] - e["imputed"]
+        row = [e["encoder"], e["dataset"], *(["", ""] if not speed else [_speed(speed), _digits(1000 / speed)])]
+        row += ["" if e.get(name) is None else f"{e[name]:,.0f}" for name in ("peak_mb", "gpu_peak_mb")]
+        row.append(_digits(tokens / encoded) if tokens and encoded else "")
+        if price is not None:
+            row.append(_digits(1000 / speed / 3600 * price) if speed else "")
+        rows.append([*row, *(_best(document, e, *gain) for gain in _GAINS)])
+    # What nobody knows of any encoder is no column.
+    kept = [i for i, header in enumerate(headers) if header != "GPU MB" or any(row[i] for row in rows)]
+    return [headers[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
+def _best(document: Mapping[str, Any], encoder: Mapping[str, Any], claim: str, control: str) -> str:
+    """The case of the largest relative effect, with its recommender."""
+    wanted = (encoder["dataset"], encoder["encoder"], claim, control)
+    found = [c for c in document["claims"] if (c["dataset"], c["treatment"], c["claim"], c["control"]) == wanted]
+    shown = [(value, c) for c in found if (value := relative(c)) is not None]
+    if not shown:
+        return ""
+    best = max(shown, key=lambda pair: pair[0])[1]
+    return f"{best['recommender']} {effect(best)}"
+
+
+def keyword_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """One row per encoder of keywords, dataset and slot: how answers kept to the format, and what the slot holds."""
+    headers = ["keywords", "dataset", "slot", "answers", "as asked", "refused"]
+    headers += ["missing", "distinct", "bits", "Other", "examples"]
+    rows = [
+        [
+            *(record[name] for name in ("encoder", "dataset", "slot")),
+            f"{record['answers']:,}",
+            "" if record["compliance"] is None else f"{record['compliance']:.1%}",
+            *(f"{record[name]:,}" for name in ("refusals", "missing", "distinct")),
+            f"{record['entropy']:.2f}",
+            f"{record['other']:.1%}",
+            ", ".join(record["examples"]),
+        ]
+        for record in document.get("keywords", ())
+    ]
+    return headers, rows
+
+
+def _digits(value: float) -> str:
+    """Three significant digits, thousands separated."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def _speed(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"  # a slow encoder is not one that stands still
 
@@ -158,6 +228,8 @@ def counts(document: Mapping[str, Any]) -> str:
 
 
 _NUMERIC = {"treatment", "control", "real", "items", "dimension", "items/s", "imputed", "zero rows", "duplicate rows"}
+_NUMERIC |= {"s/1,000 items", "peak MB", "GPU MB", "tokens/item", "cost/1,000 items"}
+_NUMERIC |= {"answers", "as asked", "refused", "missing", "distinct", "bits", "Other"}
 #: Where a reason goes on in the next line: a terminal is not a page.
 _REASON_WIDTH = 60
 

@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from recclaims.reporting import tables
 
-if TYPE_CHECKING:
-    from recclaims.claims.run import Run
 
+def summary(document: Mapping[str, Any], trained: int, exit_code: int, against_baseline: bool) -> Iterator[str]:
+    """Yield the lines of the summary: datasets, a table per claim, both families side by side, the exit code.
 
-def summary(document: Mapping[str, Any], run: Run, exit_code: int, against_baseline: bool) -> Iterator[str]:
-    """Yield the lines of the summary: datasets, a table per claim, both families side by side, the exit code."""
+    Args:
+        document: the run, as results.json holds it.
+        trained: how many of its cells were trained for it.
+        exit_code: pytest's.
+        against_baseline: whether cases were judged against a baseline.
+    """
     for dataset in document["datasets"]:
         yield tables.card(dataset)
     for claim in dict.fromkeys(case["claim"] for case in document["claims"]):
         cases = [case for case in document["claims"] if case["claim"] == claim]
-        statement = next(case.claim.statement for case in run.judged if case.claim.id == claim)
         yield ""
-        yield f"{claim}: {statement}"
+        yield f"{claim}: {document['statements'][claim]['statement']}"
         yield f"{cases[0]['metric']}, {document['seeds']} replicates, margin {100 * cases[0]['margin']:g} %"
         yield tables.plain(*tables.case_rows(document, claim))
     for dataset in document["datasets"]:
-        yield ""
-        yield f"Side by side on {dataset['dataset']}: relative effect [95 % CI] and verdict"
-        yield tables.plain(*tables.board_rows(document, dataset["dataset"]))
+        headers, rows = tables.board_rows(document, dataset["dataset"])
+        if rows:
+            yield ""
+            yield f"Side by side on {dataset['dataset']}: relative effect [95 % CI] and verdict"
+            yield tables.plain(headers, rows)
     if document["encoders"]:
         yield ""
         yield tables.plain(*tables.encoder_rows(document))
+    if len({entry["encoder"] for entry in document["encoders"]}) > 1:
+        yield ""
+        yield "Cost and gain of encoders: the largest effect over recommenders"
+        yield tables.plain(*tables.cost_rows(document))
     yield ""
-    yield f"{len(run.judged)} cases: {tables.counts(document)}."
-    yield f"{len(run.outcome.results)} cells: {run.outcome.computed} trained, {run.outcome.reused} from the store."
+    n_cells = len(document["cells"])
+    yield f"{len(document['claims'])} cases: {tables.counts(document)}."
+    yield f"{n_cells} cells: {trained} trained, {n_cells - trained} from the store."
     yield _meaning(exit_code, against_baseline)
 
 

@@ -35,12 +35,14 @@ def view(document: Document) -> dict[str, Any]:
         "counts": tables.counts(document),
         "verdicts": {verdict: (SYMBOLS[verdict], tables.SHORT[verdict].lower()) for verdict in tables.SHORT},
         "claims": [_claim(document, claim, n) for n, claim in enumerate(_distinct(document["claims"], "claim"))],
-        "boards": [_board(document, dataset) for dataset in document["datasets"]],
+        "boards": _boards(document),
+        "cards": [(dataset["dataset"], list(_card(dataset))) for dataset in document["datasets"]],
         "cases": [_row(document, case) for case in document["claims"]],
         "choices": {key: _distinct(document["claims"], key) for key in ("claim", "dataset", "recommender", "verdict")},
         "planted": {dataset["dataset"] for dataset in document["datasets"] if dataset["planted"]},
         "gains": list(_gains(document)),
         "encoders": tables.encoder_rows(document),
+        "costs": tables.cost_rows(document),
         "keywords": _records(document.get("keywords", ())),
         "environment": list(_environment(document["environment"])),
     }
@@ -91,24 +93,48 @@ def _forest(claim: str, dataset: str, cases: Sequence[Case], name: str) -> dict[
     return {"dataset": dataset, "drawn": len(drawn), "long": len(drawn) > LONG, "left_out": left_out, **drawings}
 
 
+def _boards(document: Document) -> list[dict[str, Any]]:
+    """A board for every dataset that claims are judged on, and one for the suite itself."""
+    suite = tables.about_the_suite(document)
+    own = {case["dataset"] for case in document["claims"] if case["claim"] in suite}
+    own -= {case["dataset"] for case in document["claims"] if case["claim"] not in suite}
+    boards = [_board(document, dataset) for dataset in document["datasets"] if dataset["dataset"] not in own]
+    controls = _controls(document)
+    return [*boards, controls] if controls else boards
+
+
 def _board(document: Document, dataset: Mapping[str, Any]) -> dict[str, Any]:
     """How often each verdict was given, by claim and recommender; and both families side by side."""
-    name = dataset["dataset"]
-    cases = [case for case in document["claims"] if case["dataset"] == name]
-    recommenders = _distinct(cases, "recommender")
-    counted = Counter((case["claim"], case["recommender"], case["verdict"]) for case in cases)
-    rows = [(claim, [(r, _counts(counted, claim, r)) for r in recommenders]) for claim in _distinct(cases, "claim")]
+    name, suite = dataset["dataset"], tables.about_the_suite(document)
+    cases = [case for case in document["claims"] if case["dataset"] == name and case["claim"] not in suite]
     return {
         "dataset": name,
-        "card": list(_card(dataset)),
-        "recommenders": recommenders,
-        "rows": rows,
+        **_verdicts(cases, "claim"),
         "side_by_side": tables.board_rows(document, name),
     }
 
 
-def _counts(counted: Counter[tuple[str, str, str]], claim: str, recommender: str) -> list[tuple[str, int]]:
-    return [(verdict, n) for verdict in SYMBOLS if (n := counted[claim, recommender, verdict])]
+def _controls(document: Document) -> dict[str, Any] | None:
+    """How often each verdict was given to the suite itself, by planted dataset and recommender; None: not asked."""
+    suite = tables.about_the_suite(document)
+    cases = [case for case in document["claims"] if case["claim"] in suite]
+    return {"dataset": "the suite itself", **_verdicts(cases, "dataset"), "side_by_side": None} if cases else None
+
+
+def _verdicts(cases: Sequence[Case], key: str) -> dict[str, Any]:
+    """A row for every value of `key`, a column for every recommender; what selects the cases of a row."""
+    recommenders = _distinct(cases, "recommender")
+    counted = Counter((case[key], case["recommender"], case["verdict"]) for case in cases)
+    rows = []
+    for label in _distinct(cases, key):
+        one = next(case for case in cases if case[key] == label)
+        selects = {"claim": one["claim"], "dataset": one["dataset"]}
+        rows.append((label, selects, [(r, _counts(counted, label, r)) for r in recommenders]))
+    return {"recommenders": recommenders, "rows": rows}
+
+
+def _counts(counted: Counter[tuple[str, str, str]], label: str, recommender: str) -> list[tuple[str, int]]:
+    return [(verdict, n) for verdict in SYMBOLS if (n := counted[label, recommender, verdict])]
 
 
 def _card(dataset: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -54,6 +54,7 @@ class CellResult:
         valid_score: best validation recall@20; None where nobody has a relevant validation item.
         trials: sets of hyper-parameters tried on validation; 0 where nothing is tuned.
         tuned: the hyper-parameters that were chosen.
+        fresh: whether it was trained just now, and not found in the store.
     """
 
     cell: Cell
@@ -66,6 +67,7 @@ class CellResult:
     valid_score: float | None = None
     trials: int = 0
     tuned: dict[str, Any] = field(default_factory=dict)
+    fresh: bool = False
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -1,174 +1,132 @@
-"""The local executor: encoders first, then cells, over processes that each compute on one thread."""
+"""The local executor: processes of this machine, each on one thread; it outlives any of them."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import multiprocessing.connection
 import os
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from recclaims.errors import NotAvailableError, RecclaimsError, one_line
+from recclaims.encoders.language import trust
 from recclaims.plugin_manager import registry
-from recclaims.runner.cell import Cell, CellResult
+from recclaims.runner.executor import Answer, Failure, Performed, Task, patiently, perform
 from recclaims.runner.pipeline import Pipeline
-from recclaims.runner.settings import Reuse, Settings
+from recclaims.runner.settings import Settings
 from recclaims.store import Store
 
 #: Set in workers before they start: two OpenMP pools that spin on the same cores collapse.
 WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
-@dataclass(frozen=True)
-class Failure:
-    """Why a cell or an encoding has no result. `missing`: it could not be run here, which is no fault."""
-
-    reason: str
-    missing: bool = False
-
-
-#: A method of Pipeline and its arguments; what came of it; and what performs many of them.
-Task = tuple[Any, ...]
-Answer = CellResult | Failure | None
-Performer = Callable[[Iterable[Task]], Iterable[tuple[Task, Answer]]]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is: `advance` more of this stage's `total` are done, the last of them `what`."""
-
-    stage: str
-    total: int
-    what: str = ""
-    advance: int = 1
-
-
-@dataclass
-class Outcome:
-    """Every cell's result, or why it has none."""
-
-    results: dict[Cell, CellResult] = field(default_factory=dict)
-    failures: dict[Cell, Failure] = field(default_factory=dict)
-    computed: int = 0
-    reused: int = 0
-
-
-def run(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], None] = lambda _: None) -> Outcome:
-    """Bring every cell to a result: from the store where it may, by training where it must.
-
-    A cell that fails does not stop the others. Ctrl-C stops at once; what was finished stays in the store.
-    """
-    outcome = Outcome()
-    wanted = list(dict.fromkeys(cells))
-    reuse = pipeline.settings.reuse
-    missing: list[Cell] = []
-    for cell in wanted:
-        try:
-            found = None if reuse is Reuse.NEVER else pipeline.find(cell)
-        except RecclaimsError as error:
-            outcome.failures[cell] = _failure(error)
-            continue
-        if found:
-            outcome.results[cell] = found
-            outcome.reused += 1
-        elif reuse is Reuse.ALWAYS:
-            outcome.failures[cell] = Failure("not in the store (--claims-reuse always)", missing=True)
-        else:
-            missing.append(cell)
-    with _performer(pipeline, len(missing)) as perform:
-        missing = _encode(pipeline, missing, perform, outcome, tell)
-        if missing:
-            tell(Progress("cells", len(missing), advance=0))
-        for (_, cell), answer in perform([("train", cell) for cell in missing]):
-            if isinstance(answer, CellResult):
-                outcome.results[cell] = answer
-                outcome.computed += 1
-            else:
-                outcome.failures[cell] = answer or Failure("no result")
-            tell(Progress("cells", len(missing), str(cell)))
-    return outcome
-
-
-def _encode(
-    pipeline: Pipeline,
-    cells: Sequence[Cell],
-    perform: Performer,
-    outcome: Outcome,
-    tell: Callable[[Progress], None],
-) -> list[Cell]:
-    """Compute the features that cells need; return the cells whose features are there."""
-    needed = dict.fromkeys((cell.dataset, cell.features) for cell in cells if cell.features)
-    tasks = [
-        ("encode", reference, encoder)
-        for reference, encoder in needed
-        if pipeline.store.find("features", pipeline.features_recipe(reference, encoder)) is None
-    ]
-    if tasks:
-        tell(Progress("encoders", len(tasks), advance=0))
-    broken: dict[tuple[str, str], Failure] = {}
-    for (_, reference, encoder), answer in perform(tasks):
-        if isinstance(answer, Failure):
-            broken[reference, encoder] = answer
-        tell(Progress("encoders", len(tasks), f"{encoder} on {reference}"))
-    for cell in cells:
-        if cell.features and (cell.dataset, cell.features) in broken:
-            outcome.failures[cell] = broken[cell.dataset, cell.features]
-    return [cell for cell in cells if cell not in outcome.failures]
-
-
-def _failure(error: BaseException) -> Failure:
-    if isinstance(error, RecclaimsError):
-        return Failure(str(error), missing=isinstance(error, NotAvailableError))
-    # Not one of ours: the last frame says more than the message alone.
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return Failure(f"{one_line(error)} ({Path(frame.filename).name}:{frame.lineno})")
-
-
-def _perform(pipeline: Pipeline, task: Task) -> Answer:
-    name, *arguments = task
-    try:
-        answer = getattr(pipeline, name)(*arguments)
-    except Exception as error:  # a plugin's encoder or recommender: it must not take the run with it
-        return _failure(error)
-    return answer if isinstance(answer, CellResult) else None
-
-
 @contextlib.contextmanager
-def _performer(pipeline: Pipeline, n_tasks: int) -> Iterator[Performer]:
-    """Give a function that performs tasks and yields each with its answer as it is done."""
-    workers = min(pipeline.settings.workers, n_tasks)
-    if workers == 0:
-        yield lambda tasks: ((task, _perform(pipeline, task)) for task in tasks)
-        return
+def open_pool(pipeline: Pipeline, workers: int) -> Iterator[Pool]:
+    """Give a pool of this many processes; they are gone afterwards, at once where something was raised."""
     with _environment(WORKER_ENVIRONMENT):
-        pool = ProcessPoolExecutor(
-            workers,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(pipeline.settings, pipeline.store),
-        )
-
-        def perform(tasks: Iterable[Task]) -> Iterator[tuple[Task, Answer]]:
-            jobs = {pool.submit(_perform_in_worker, task): task for task in tasks}
-            for job in as_completed(jobs):
-                try:
-                    yield jobs[job], job.result()
-                except BrokenProcessPool:
-                    yield jobs[job], Failure("the worker process died (out of memory?)")
-
+        pool = Pool(pipeline, workers)
         try:
-            yield perform
+            yield pool
         except BaseException:
-            for process in list((pool._processes or {}).values()):  # shutdown alone would wait for the cells
-                process.terminate()
+            pool.terminate()  # shutdown alone would wait for the cells
             raise
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown()
+
+
+class Pool:
+    """Performs tasks in processes.
+
+    When one of them dies, the whole pool is broken (concurrent.futures knows no better), and every task in flight
+    may have been the cause. A new pool is started, these suspects run again one at a time, and one whose worker
+    dies again fails with that reason. A task waits here until a worker is free, so that no others are in flight.
+    """
+
+    def __init__(self, pipeline: Pipeline, workers: int) -> None:
+        self._workers, self._settings, self._store = workers, pipeline.settings, pipeline.store
+        self._pool = self._started()
+        self.machines: list[dict[str, str | None]] = []
+
+    def perform(self, tasks: Iterable[Task]) -> Performed:
+        """See Executor."""
+        return patiently(self._perform, tasks)
+
+    def _perform(self, tasks: Iterable[Task]) -> Performed:
+        waiting, suspects = deque(tasks), deque[Task]()
+        flying: dict[Future[Answer], Task] = {}
+        while waiting or suspects or flying:
+            alone = bool(suspects)
+            self._submit(suspects if alone else waiting, 1 if alone else self._workers, flying)
+            lost: list[Task] = []
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            for job in done:
+                task = flying.pop(job)
+                try:
+                    yield task, job.result()
+                except BrokenProcessPool:
+                    lost.append(task)
+            if not lost:
+                continue
+            for job, task in flying.items():  # all of a broken pool end together; some may have ended well before
+                try:
+                    yield task, job.result()
+                except BrokenProcessPool:
+                    lost.append(task)
+            flying.clear()
+            how = self._renew()
+            if alone:
+                yield lost[0], Failure(f"the worker process died twice at it, {how}")
+            else:
+                suspects.extend(lost)
+
+    def _submit(self, tasks: deque[Task], room: int, flying: dict[Future[Answer], Task]) -> None:
+        while tasks and len(flying) < room:
+            try:
+                flying[self._pool.submit(_perform_in_worker, tasks[0])] = tasks[0]
+            except BrokenProcessPool:  # an idle worker has died
+                if flying:
+                    return
+                self._renew()
+            else:
+                tasks.popleft()
+
+    def _started(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(self._settings, self._store),
+        )
+
+    def _renew(self) -> str:
+        """Replace a broken pool by a new one; say how its worker died."""
+        processes = list((self._pool._processes or {}).values())
+        self.shutdown()
+        self._pool = self._started()
+        return how_died({process.exitcode for process in processes})
+
+    def terminate(self) -> None:
+        """End the processes, whatever they are at."""
+        for process in list((self._pool._processes or {}).values()):
+            process.terminate()
+
+    def shutdown(self) -> None:
+        """Wait for the processes to end; drop what has not begun."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def how_died(codes: Iterable[int | None]) -> str:
+    """What the exit codes of a broken pool's processes say of the one that died."""
+    # The others were ended by the pool itself, with SIGTERM.
+    told = {code for code in codes if code not in (None, 0, -signal.SIGTERM)}
+    if -signal.SIGKILL in told:
+        return "killed by SIGKILL, as when memory runs out"
+    names = [signal.Signals(-code).name if code < 0 else f"exit code {code}" for code in told if code is not None]
+    return ", ".join(sorted(names)) or "out of memory?"
 
 
 @contextlib.contextmanager
@@ -190,12 +148,21 @@ _worker_pipeline: Pipeline | None = None
 
 def _start_worker(settings: Settings, store: Store) -> None:
     global _worker_pipeline  # noqa: PLW0603 - one pipeline a process, so that what it has read is read once
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    trust.remote_code = settings.trust_remote_code
     _worker_pipeline = Pipeline(settings, registry(), store)
+
+
+def _die_with_parent() -> None:
+    """End this worker when its parent is killed: it would wait for tasks for ever, or finish its cell unheard."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _perform_in_worker(task: Task) -> Answer:
     assert _worker_pipeline is not None  # noqa: S101 - the initializer has run
-    return _perform(_worker_pipeline, task)
+    return perform(_worker_pipeline, task)

@@ -1,12 +1,38 @@
-"""Peak memory of this process, measured anew for each cell."""
+"""Peak memory of this process, measured anew for each cell and each encoding."""
 
 from __future__ import annotations
 
 import contextlib
 import resource
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _PROC = Path("/proc/self")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Peak memory in MB: resident, and of all GPUs together as torch allocated it; None where none was used."""
+
+    peak_mb: float | None
+    gpu_peak_mb: float | None
+
+    @classmethod
+    def now(cls) -> Memory:
+        """Read the peaks since reset_peak()."""
+        return cls(peak_mb(), gpu_peak_mb())
+
+    def most(self, others: Iterable[Mapping[str, Any]]) -> Memory:
+        """The larger of this and others, each with some of these keys: of work that was done one after the other."""
+        found = [vars(self), *others]
+
+        def largest(key: str) -> float | None:
+            return max((entry[key] for entry in found if entry.get(key) is not None), default=None)
+
+        return Memory(largest("peak_mb"), largest("gpu_peak_mb"))
 
 
 def reset_peak() -> None:
@@ -14,6 +40,8 @@ def reset_peak() -> None:
     # Not on Linux, or not allowed: peak_mb() then never falls, which is what it says it is.
     with contextlib.suppress(OSError):
         (_PROC / "clear_refs").write_text("5")
+    for device, cuda in _gpus():
+        cuda.reset_peak_memory_stats(device)
 
 
 def peak_mb() -> float:
@@ -25,3 +53,17 @@ def peak_mb() -> float:
     except OSError:
         pass  # not Linux
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def gpu_peak_mb() -> float | None:
+    """Peak memory that torch allocated on all GPUs since reset_peak(), in MB; None where it has used none."""
+    peaks = [cuda.max_memory_allocated(device) / 2**20 for device, cuda in _gpus()]
+    return sum(peaks) or None
+
+
+def _gpus() -> list[tuple[int, Any]]:
+    """Every GPU with torch's interface to it; none before torch has used one, and torch is not imported to ask."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return []
+    return [(device, torch.cuda) for device in range(torch.cuda.device_count())]

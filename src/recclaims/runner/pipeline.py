@@ -7,30 +7,33 @@ RecBole.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version as library_version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from filelock import Timeout
 
 from recclaims.datasets.categories import categories, category_slot
-from recclaims.datasets.reference import open_source
-from recclaims.datasets.splits import Split, check_relevant, make_split, relevant
+from recclaims.datasets.reference import located, open_source
+from recclaims.datasets.splits import Split, check_relevant, make_split
 from recclaims.encoders.chunks import Chunks, Tell
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.features import Block, FeatureReport, Features
 from recclaims.encoders.noise import CONTROLS
-from recclaims.encoders.resolve import make_encoder
+from recclaims.encoders.resolve import bind, make_encoder
 from recclaims.errors import CellError, NotAvailableError, StoreError, one_line
-from recclaims.evaluation.ranking import METRICS, ItemLists
+from recclaims.evaluation.ranking import METRICS
 from recclaims.evaluation.ranking import VERSION as RANKING
 from recclaims.runner.cell import Cell, CellResult
-from recclaims.runner.memory import peak_mb, reset_peak
-from recclaims.runner.settings import Mask, Reuse, Settings
+from recclaims.runner.memory import Memory, peak_mb, reset_peak
+from recclaims.runner.settings import Reuse, Settings
 from recclaims.runner.tuning import Tuned, tune
 
 if TYPE_CHECKING:
+    from recclaims.datasets.catalogue import Item
     from recclaims.datasets.dataset import Dataset
     from recclaims.encoders.protocol import Encoder
     from recclaims.plugin_manager import Registry
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 
 #: Raised when what a cell computes changes, so that no old result is taken for a new one.
 PROTOCOL = 2
+#: Raised when the records of `diagnose` change.
+DIAGNOSIS = 1
 #: Libraries whose release can change an embedding, or a trained weight.
 ENCODING_LIBRARIES = ("numpy", "pillow", "torch", "transformers", "sentence-transformers")
 TRAINING_LIBRARIES = ("numpy", "scipy", "torch", "recbole")
@@ -56,20 +61,31 @@ class Pipeline:
     Args:
         settings, registry, store: what to compute, with what, and where it lies.
         tell: told how far an encoding in chunks is.
+        folder: where references to folders start from; None: the working directory.
     """
 
-    def __init__(self, settings: Settings, registry: Registry, store: Store, tell: Tell = lambda _: None) -> None:
-        self.settings, self.registry, self.store, self.tell = settings, registry, store, tell
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        store: Store,
+        tell: Tell = lambda _: None,
+        folder: Path | None = None,
+    ) -> None:
+        self.settings, self.registry, self.store, self.tell, self.folder = settings, registry, store, tell, folder
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple[str, int], Split] = {}
         self._features: dict[tuple[str, str], Artefact] = {}
+        # Asked for their version alone, which one of files takes from their content; none of them loads anything.
+        self._encoders: dict[tuple[str, str], Encoder] = {}
 
     # Datasets and splits
 
     def dataset(self, reference: str) -> Dataset:
         """Read a dataset."""
         if reference not in self._datasets:
-            self._datasets[reference] = open_source(reference, self.registry).load()
+            place = located(reference, self.registry, self.folder) if self.folder else reference
+            self._datasets[reference] = open_source(place, self.registry).load()
         return self._datasets[reference]
 
     def split(self, reference: str, seed: int) -> Split:
@@ -78,9 +94,12 @@ class Pipeline:
             dataset = self.dataset(reference)
             recipe = self._split_recipe(dataset, seed)
             found = self.store.find("splits", recipe)
-            split = Split(np.array(found.array("labels"))) if found else make_split(dataset, seed)
-            if not found:
-                self.store.save("splits", recipe, {"labels": split.labels})
+            if found is None:
+                with self.store.lock("splits", recipe):
+                    found = self.store.find("splits", recipe) or self.store.save(
+                        "splits", recipe, {"labels": make_split(dataset, seed).labels}
+                    )
+            split = Split(np.array(found.array("labels")))
             check_relevant(dataset, split)
             self._splits[reference, seed] = split
         return self._splits[reference, seed]
@@ -92,7 +111,10 @@ class Pipeline:
 
     def features_recipe(self, reference: str, encoder_name: str) -> dict[str, Any]:
         """Everything features depend on."""
-        encoder = make_encoder(encoder_name, self.registry)
+        key = reference, encoder_name
+        if key not in self._encoders:
+            self._encoders[key] = self._encoder(reference, encoder_name)
+        encoder = self._encoders[key]
         origin = self.registry.origin["encoders", encoder_name.partition(":")[0]]
         return {
             "catalogue": self.dataset(reference).catalogue_fingerprint,
@@ -102,6 +124,18 @@ class Pipeline:
             "libraries": versions(ENCODING_LIBRARIES),
             "protocol": PROTOCOL,
         }
+
+    def _encoder(self, reference: str, encoder_name: str) -> Encoder:
+        return bind(make_encoder(encoder_name, self.registry), self.dataset(reference))
+
+    def obstacle(self, reference: str, encoder_name: str) -> str | None:
+        """Say why features cannot be had: they are not stored, and their encoder cannot run here."""
+        if (reference, encoder_name) in self._features:
+            return None
+        encoder = self._encoder(reference, encoder_name)
+        unavailable: str | None = getattr(encoder, "unavailable", lambda: None)()
+        found = unavailable and self.store.find("features", self.features_recipe(reference, encoder_name))
+        return None if found else unavailable
 
     def encode(self, reference: str, encoder_name: str) -> Artefact:
         """Find or compute the features of a dataset.
@@ -122,38 +156,67 @@ class Pipeline:
         return self._features[key]
 
     def _encode(self, reference: str, encoder_name: str, recipe: Mapping[str, Any]) -> Artefact:
-        encoder = make_encoder(encoder_name, self.registry)
+        encoder = self._encoder(reference, encoder_name)
         unavailable = getattr(encoder, "unavailable", lambda: None)()
         if unavailable:
             raise NotAvailableError(unavailable)
         lock = self.store.lock("features", recipe)
         if getattr(encoder, "chunk", 0):
             # Not under the lock: processes share the work, chunk by chunk.
-            features = self._extract(reference, encoder, recipe)
+            made = self._extract(reference, encoder, recipe)
             with lock:
-                return self.store.find("features", recipe) or self._keep(features, recipe)
+                return self.store.find("features", recipe) or self._keep(made, recipe)
         with lock:
             found = self.store.find("features", recipe)
             return found or self._keep(self._extract(reference, encoder, recipe), recipe)
 
-    def _extract(self, reference: str, encoder: Encoder, recipe: Mapping[str, Any]) -> Features:
+    def diagnosis(self, reference: str, encoder_name: str) -> list[dict[str, Any]]:
+        """What an encoder says of the answers that it reads (`diagnose(items)`), flat records; none from most.
+
+        Raises:
+            RecclaimsError: the encoder cannot run here, or failed.
+        """
+        encoder = make_encoder(encoder_name, self.registry)
+        diagnose: Callable[[Sequence[Item]], list[dict[str, Any]]] | None = getattr(encoder, "diagnose", None)
+        if diagnose is None:
+            return []
+        recipe = {"features": self.features_recipe(reference, encoder_name), "version": DIAGNOSIS}
+        found = self.store.find("diagnoses", recipe)
+        if found is None:
+            if self.settings.reuse is Reuse.ALWAYS or self.obstacle(reference, encoder_name):
+                return []
+            with _deterministic(self.settings.device):
+                records = diagnose(self.dataset(reference).items)
+            found = self.store.save("diagnoses", recipe, {"records": records})
+        stored: list[dict[str, Any]] = found.json("records")
+        return stored
+
+    def _extract(self, reference: str, encoder: Encoder, recipe: Mapping[str, Any]) -> tuple[Features, Memory]:
         items = self.dataset(reference).items
+        reset_peak()
         with _deterministic(self.settings.device):
-            return extract(
+            features = extract(
                 encoder,
                 items,
                 part=lambda part: self.features(reference, part.name),
                 chunks=Chunks(self.store, recipe),
                 tell=self.tell,
             )
+        parts = [self.encode(reference, part.name).json("facts") for part in getattr(encoder, "parts", ())]
+        return features, Memory.now().most(parts)
 
-    def _keep(self, features: Features, recipe: Mapping[str, Any]) -> Artefact:
+    def _keep(self, made: tuple[Features, Memory], recipe: Mapping[str, Any]) -> Artefact:
+        features, memory = made
+        tokens = [record["tokens"] for record in features.records if "tokens" in record]
         document = {
             "encoder": features.encoder,
             "modality": features.modality,
             "imputation": features.imputation,
             "seconds": features.seconds,
+            **asdict(memory),
+            "generated_tokens": sum(tokens) if tokens else None,
             "blocks": [asdict(block) for block in features.blocks],
+            "separate": features.separate,
             **asdict(FeatureReport.of(features)),
         }
         files: dict[str, Content] = {"matrix": features.matrix, "filled": features.filled, "facts": document}
@@ -173,6 +236,7 @@ class Pipeline:
             imputation=facts["imputation"],
             seconds=facts["seconds"],
             blocks=tuple(Block(**block) for block in facts.get("blocks", ())),
+            separate=facts.get("separate", False),
         )
 
     # Cells
@@ -232,37 +296,42 @@ class Pipeline:
         """
         recipe = self.cell_recipe(cell)
         with self.store.lock("cells", recipe):
-            if self.settings.reuse is not Reuse.NEVER:
-                found = self.store.find("cells", recipe)
-                if found:
-                    return _result(cell, found)
-            return _result(cell, self._train(cell, recipe))
+            return self._found_or_trained(cell, recipe)
+
+    def try_train(self, cell: Cell) -> CellResult | None:
+        """Like `train`, but None at once where another process is at the cell."""
+        recipe = self.cell_recipe(cell)
+        try:
+            with self.store.lock("cells", recipe).acquire(timeout=0):
+                return self._found_or_trained(cell, recipe)
+        except Timeout:
+            return None
+
+    def _found_or_trained(self, cell: Cell, recipe: Mapping[str, Any]) -> CellResult:
+        if self.settings.reuse is not Reuse.NEVER:
+            found = self.store.find("cells", recipe)
+            if found:
+                return _result(cell, found)
+        return _result(cell, self._train(cell, recipe), fresh=True)
 
     def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
-        from recclaims.evaluation.ranking import evaluate
-        from recclaims.recommenders.fit import TrainingData, fit
+        from recclaims.recommenders.fit import fit
+        from recclaims.runner.training import score, training_data
 
         reset_peak()
         dataset, split = self.dataset(cell.dataset), self.split(cell.dataset, cell.seed)
-        users, items = dataset.interactions.users, dataset.interactions.items
-        shape = len(dataset.user_ids), len(dataset.items)
-
-        def lists(index: np.ndarray[Any, Any]) -> ItemLists:
-            return ItemLists.of(users[index], items[index], shape[0])
-
-        def scored(index: np.ndarray[Any, Any]) -> ItemLists:
-            return lists(index[relevant(dataset, index)])
-
         content = {}
         if cell.features:
             features = self.features(cell.dataset, cell.features)
-            matrix = np.array(features.matrix)
+            # Mapped from the store: what trains makes the one copy that it needs, with a row for padding.
+            matrix = np.asarray(features.matrix)
             if self.recommender(cell).reads == "sets":
+                matrix = matrix.copy()
                 matrix[features.filled] = 0  # no attributes, where others are given an average item's
             if cell.control:
                 matrix = CONTROLS[cell.control].apply(matrix, cell.seed, features.blocks, categories(dataset))
-            content = {features.modality: matrix}
-        data = TrainingData(users[split.train], items[split.train], *shape, valid=scored(split.valid), content=content)
+            content = features.content(matrix)
+        data = training_data(dataset, split, content)
         recommender = self.recommender(cell)
 
         def train(parameters: Mapping[str, Any]) -> Fitted:
@@ -273,11 +342,8 @@ class Pipeline:
             if tuned:
                 parameters |= tuned.parameters
             fitted = train(parameters)
-            known = split.train
-            if self.settings.mask is Mask.TRAIN_VALID:
-                known = np.concatenate([split.train, split.valid])
             try:
-                per_user = evaluate(fitted.score, scored(split.test), lists(known), seed=cell.seed)
+                per_user = score(fitted, dataset, split, self.settings.mask, cell.seed)
             except CellError as error:
                 raise CellError(f"{cell.recommender}: {error}") from error
         facts = {
@@ -322,7 +388,7 @@ class Pipeline:
         return tune(search, objective, cell.seed)
 
 
-def _result(cell: Cell, artefact: Artefact) -> CellResult:
+def _result(cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
     facts = artefact.json("facts")
     table = np.array(artefact.array("per_user"))
     try:
@@ -337,6 +403,7 @@ def _result(cell: Cell, artefact: Artefact) -> CellResult:
             valid_score=facts["valid_score"],
             trials=facts["trials"],
             tuned=facts["tuned"],
+            fresh=fresh,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{artefact.path}: does not hold what a cell's result holds: {one_line(error)}") from error

@@ -27,6 +27,7 @@ class Profile:
         seeds: replicates.
         flavours: the flavours that take part where nobody asks for others; empty: all.
         controls: the noise controls that claims compare with where nobody asks for others; empty: all.
+        planted: whether "all" recommenders are tried on planted data, or those alone that are not trained ("probes").
         training: settings of all recommenders that are trained.
         flavour, recommender: settings by flavour and by recommender, over those before.
         dataset: settings by a dataset's name and a recommender, over all others.
@@ -37,6 +38,7 @@ class Profile:
     seeds: int
     flavours: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
+    planted: str = "all"
     training: Table = field(default_factory=dict)
     flavour: Mapping[str, Table] = field(default_factory=dict)
     recommender: Mapping[str, Table] = field(default_factory=dict)
@@ -66,6 +68,10 @@ class Profile:
     def search(self, recommender: str) -> Search | None:
         """How a recommender is tuned; None: not at all."""
         return next((search for search in self.searches if recommender in search.recommenders), None)
+
+    def plants(self, recommender: Recommender) -> bool:
+        """Whether a recommender is tried on planted data."""
+        return self.planted == "all" or recommender.training_free
 
     def admits(self, recommender: Recommender) -> bool:
         """Whether a recommender takes part where nobody asks for a flavour."""

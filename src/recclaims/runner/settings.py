@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
+from recclaims.errors import RecclaimsError
 from recclaims.runner.profile import Profile
+
+#: The executor of this machine; any other is `dask://HOST:PORT`.
+LOCAL = "local"
 
 
 class Reuse(StrEnum):
@@ -39,7 +44,9 @@ class Settings:
         mask: see Mask.
         reuse: see Reuse.
         device: "cpu", "cuda" or "cuda:n".
+        trust_remote_code: whether code that comes with a checkpoint may run.
         workers: processes that train at once; 0 trains in this one.
+        executor: LOCAL, or the URL of a Dask scheduler, whose workers then train instead.
     """
 
     profile: Profile
@@ -48,8 +55,26 @@ class Settings:
     reuse: Reuse = Reuse.MISSING
     device: str = "cpu"
     workers: int = 0
+    executor: str = LOCAL
+    trust_remote_code: bool = False
 
 
 def default_workers(device: str) -> int:
     """One process a core, each on one thread: two of them beat one on two threads. A GPU is not shared."""
     return 1 if device != "cpu" else max(1, len(os.sched_getaffinity(0)))
+
+
+def checked_executor(text: str) -> str:
+    """Return an executor as `--claims-executor` takes it.
+
+    Raises:
+        RecclaimsError: it is neither `local` nor `dask://HOST:PORT`.
+    """
+    try:
+        url = urlsplit(text)
+        good = url.scheme == "dask" and url.hostname and url.port and not (url.path or url.query or url.username)
+    except ValueError:  # a port that is no number
+        good = False
+    if text != LOCAL and not good:
+        raise RecclaimsError(f"'{text}' is no executor: use 'local' or 'dask://HOST:PORT', the address of a scheduler")
+    return text

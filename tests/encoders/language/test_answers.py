@@ -207,3 +207,26 @@ def test_encoders_of_sets_say_so():
         "keywords",
     }
     assert Answers("m").name == "answers:m"
+
+
+@needs_minilm
+def test_the_diagnosis_is_of_what_the_features_hold():
+    texts = [answer("Horror"), answer("Horrors"), answer("Comedy", "unknown"), "I'm sorry, but I cannot help.", None]
+    texts += [f"Genre: Drama, Audience: Adults, Visual Format: {form}" for form in ("Film", "Cartoon")]
+    catalogue = items(*texts)
+    encoder = make_encoder("keywords:m?domain=movies&top=2", registry())
+    records = encoder.diagnose(catalogue)
+    assert [record["slot"] for record in records] == list(MOVIES)
+    by_slot = {record["slot"]: record for record in records}
+    assert {(r["answers"], r["compliance"], r["refusals"], r["empty"], r["unparsable"]) for r in records} == {
+        (6, 0.5, 1, 0, 0)
+    }
+    assert {r["parsed"] for r in records} == {0.6}  # 3 of 5 that were given
+    genre = by_slot["Genre"]
+    assert (genre["answered"], genre["declined"], genre["missing"], genre["distinct"]) == (5, 0, 1, 3)
+    assert genre["examples"] == ["horror", "drama"]
+    assert genre["other"] == pytest.approx(1 / 5)
+    assert by_slot["Audience"]["declined"] == 1
+    assert by_slot["Mood"]["missing"] == 3
+    columns = extract(encoder, catalogue).matrix.shape[1]
+    assert sum(record["distinct"] for record in records) == columns

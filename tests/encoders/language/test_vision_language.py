@@ -183,6 +183,34 @@ def test_gumbel_noise_draws_from_the_softmax():
     np.testing.assert_allclose(seen, expected, atol=4 * np.sqrt(0.25 / draws))
 
 
+def test_top_p_leaves_out_what_is_unlikely():
+    from recclaims.encoders.language.generation import _sampling
+
+    scores = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]]))
+    drawn = {p: {int(_sampling(1.0, [seed], p)(None, scores).argmax()) for seed in range(300)} for p in (1, 0.9, 0.4)}
+    assert drawn == {1: {0, 1, 2, 3}, 0.9: {0, 1, 2}, 0.4: {0}}
+
+
+def test_a_variant_is_the_same_encoder_asked_otherwise(checkpoints, pictures):
+    greedy = VisionLanguage(f"{checkpoints['llava']}?max_new_tokens={LIMIT}")
+    assert greedy.answering == {"temperature": "0", "top_p": "1", "seed": "0", "max_new_tokens": str(LIMIT)}
+    assert greedy.variant({"temperature": None, "seed": None}) == greedy.name
+    sampled = make_encoder(greedy.variant({"temperature": "1.5", "top_p": "0.9", "seed": "3"}), registry())
+    assert sampled.settings.temperature == 1.5
+    assert sampled.settings.top_p == 0.9
+    assert sampled.answering["seed"] == "3"
+    assert sampled.variant({"temperature": None, "top_p": None, "seed": None}) == greedy.name
+    assert sampled.version == greedy.version
+    assert not np.allclose(sampled.encode(pictures).matrix, greedy.encode(pictures).matrix)
+
+
+@pytest.mark.parametrize(("name", "settings"), [("org/model", {}), ("a", {"domain": "x y/ä&b=c.toml", "top_p": "0.9"})])
+def test_an_argument_is_joined_as_it_is_split(name, settings):
+    from recclaims.encoders.language.arguments import join_argument, split_argument
+
+    assert split_argument(join_argument(name, settings), ("domain", "top_p"), "lvlm") == (name, settings)
+
+
 class OutOfMemory(LogitsProcessor):
     def __init__(self, most, sizes):
         self.most, self.sizes = most, sizes
@@ -290,6 +318,7 @@ FAULTS = {
     "qwen2-vl-2b?pooling=max": "unknown pooling 'max'; did you mean 'mean'? known: eos, last_prompt_token, mean",
     "qwen2-vl-2b?max_new_tokens=0": "max_new_tokens is '0', not a number from 1",
     "qwen2-vl-2b?temperature=nan": "temperature is 'nan', not a number from 0",
+    "qwen2-vl-2b?top_p=1.2": "top_p is '1.2', not a number from 1e-06 to 1",
     "qwen2-vl-2b?domain=movie": "unknown domain 'movie'; did you mean 'movies'",
     "qwen2-vl-2b?domain=movies&prompt=keywords": "unknown prompt 'keywords'; did you mean 'keyword'",
 }
@@ -346,7 +375,8 @@ def test_a_model_in_the_cache_is_used_and_known_by_its_revision(empty_hub, check
 def test_code_of_a_repository_is_not_run_without_trust(empty_hub, monkeypatch):
     made = VisionLanguage("phi-3.5-vision")
     assert "written for transformers 4.43" in made.unavailable()
-    assert "trust.remote_code = True" in made.unavailable()
+    assert "--claims-trust-remote-code (of encode: --trust-remote-code)" in made.unavailable()
+    assert "\n" not in made.unavailable()
     monkeypatch.setattr(trust, "remote_code", True)
     assert "in an environment of that release" in made.unavailable()
 

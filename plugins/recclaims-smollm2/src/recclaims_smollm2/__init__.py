@@ -41,6 +41,7 @@ class SmolLM2:
     """576 features: the state of the stop token behind a short, greedy answer."""
 
     name, modality, version, chunk = "smollm2", "textual", "1;SmolLM2-135M-Instruct.Q4_1", 64
+    generative = True  # joins the claim `fusion`
 
     def unavailable(self):
         """Say how to get the weights, without loading anything."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version as library_version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.encoders.language.arguments import number, split_argument
-from recclaims.encoders.language.cleaning import DISTANCE, TOP, clean
+from recclaims.encoders.language.cleaning import DISTANCE, TOP, Row, clean
+from recclaims.encoders.language.diagnosis import slot_records
 from recclaims.encoders.language.parsing import Failure, KeywordAnswer, Layout, parse_keywords, unwrap
 from recclaims.encoders.language.prompts import domain_names, find_domain
 from recclaims.encoders.sentence import SentenceEncoder
@@ -152,6 +153,15 @@ class Keywords(_OfAnswers):
         if self.values == "first":
             rows = [{slot: values[:1] for slot, values in row.items()} for row in rows]
         return clean(rows, SentenceEncoder().embed, self.distance, self.top)
+
+    def diagnose(self, items: Sequence[Item]) -> list[dict[str, Any]]:
+        """Say of every slot what the catalogue's answers hold, raw and cleaned: see diagnosis.slot_records."""
+        self.prepare(items)
+        answered = [item for item in items if self.answer in item.answers]
+        # Cleaned as for the features: over the items that have any keyword.
+        cleaned = iter(self.cleaned([item for item in answered if self.covers(item)]))
+        rows: list[Row] = [next(cleaned) if self.covers(item) else {} for item in answered]
+        return slot_records([self.parse(item) for item in answered], self.slots, rows)
 
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
         """Return 0 and 1, float32 (n, number of values), columns by slot in the prompt's order, then by value."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote, urlencode
 
 from recclaims.errors import RecclaimsError, UnknownNameError
 
@@ -31,3 +31,9 @@ def number(settings: Mapping[str, str], key: str, default: float, least: float, 
     if not least <= value <= most:
         raise RecclaimsError(f"{encoder}: {key} is '{text}', not a number from {least:g} to {most:g}")
     return value
+
+
+def join_argument(name: str, settings: Mapping[str, str]) -> str:
+    """The opposite of split_argument."""
+    # What a path or a model's name may hold stays readable.
+    return f"{name}?{urlencode(settings, safe='/:,', quote_via=quote)}" if settings else name

@@ -34,6 +34,8 @@ NAMES = {
 DEFAULT = "qwen2-vl-7b"
 #: Model types that exist only as code in their own repository, with the transformers they were written for.
 REMOTE_CODE = {"phi3_v": "4.43"}
+#: The option of `recclaims encode` that lets it run.
+TRUST = "--trust-remote-code"
 _REMOTE_NAMES = {"microsoft/Phi-3.5-vision-instruct": "phi3_v"}
 #: Native model types that AutoModelForImageTextToText does not know.
 CAUSAL = frozenset({"phi4_multimodal"})
@@ -105,7 +107,7 @@ class Checkpoint:
         here = library_version("transformers")
         needs = f"{self.model} is code in its own repository, written for transformers {written_for} ({here} is here)"
         if not trusted:
-            return f"{needs}: it is not run unless you trust it, recclaims.encoders.language.trust.remote_code = True"
+            return f"{needs}: it is not run unless you trust it, --claims-trust-remote-code (of encode: {TRUST})"
         if here.split(".")[0] != written_for.split(".")[0]:
             return f"{needs}: encode with it in an environment of that release and bring its answers in as `lvlm`"
         return None

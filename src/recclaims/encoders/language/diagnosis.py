@@ -6,9 +6,13 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from recclaims.encoders.language.cleaning import OTHER, Row
 from recclaims.encoders.language.parsing import Failure, KeywordAnswer, Layout, parse_keywords
+
+#: Values that a slot's report shows.
+EXAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class SlotReport:
         distinct: different values.
         entropy: of the values' distribution, in bits; 0 where every item has the same.
         other: share of the values that are `Other`; 0 before cleaning.
+        examples: the most frequent values, at most EXAMPLES.
     """
 
     slot: str
@@ -78,6 +83,7 @@ class SlotReport:
     distinct: int
     entropy: float
     other: float
+    examples: tuple[str, ...]
 
 
 def compliance(answers: Mapping[str, Sequence[str]], slots: Sequence[str]) -> list[Compliance]:
@@ -133,6 +139,40 @@ def _slot(slot: str, answers: Sequence[KeywordAnswer], rows: Sequence[Row]) -> S
         declined=declined,
         missing=len(answers) - answered - declined,
         distinct=len(counts),
-        entropy=-sum(n / total * math.log2(n / total) for n in counts.values()) if total else 0.0,
+        entropy=sum(n / total * math.log2(total / n) for n in counts.values()),
         other=counts[OTHER] / total if total else 0.0,
+        examples=tuple(value for value, _ in counts.most_common() if value != OTHER)[:EXAMPLES],
     )
+
+
+def slot_records(
+    answers: Sequence[KeywordAnswer], slots: Sequence[str], cleaned: Sequence[Row] | None = None
+) -> list[dict[str, Any]]:
+    """One flat record per slot, as results.json holds it: how the answers kept to the format, and what the slot holds.
+
+    Args:
+        answers, slots, cleaned: see slot_reports.
+    """
+    kept = Compliance.of("", answers, slots)
+    whole = {
+        "answers": kept.answers,
+        "compliance": kept.asked / kept.answers if kept.answers else None,
+        "parsed": None if math.isnan(kept.parsed) else kept.parsed,
+        "refusals": kept.refusals,
+        "empty": kept.empty,
+        "unparsable": kept.unparsable,
+    }
+    return [
+        {
+            "slot": report.slot,
+            **whole,
+            "answered": report.answered,
+            "declined": report.declined,
+            "missing": report.missing,
+            "distinct": report.distinct,
+            "entropy": report.entropy,
+            "other": report.other,
+            "examples": list(report.examples),
+        }
+        for report in slot_reports(answers, slots, cleaned)
+    ]

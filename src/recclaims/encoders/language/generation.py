@@ -33,11 +33,13 @@ class Settings:
             tokens; `last_prompt_token`: the last token of the prompt, and nothing is generated.
         max_new_tokens: where an answer is cut off.
         temperature: 0 is greedy; else tokens are drawn from softmax(logits / temperature).
+        top_p: of these, from the most likely ones that together have this probability.
     """
 
     pooling: str = "eos"
     max_new_tokens: int = 128
     temperature: float = 0.0
+    top_p: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -169,26 +171,31 @@ def _placeholders(model: Any) -> list[int]:
 def _logits_processors(questions: Sequence[Question], settings: Settings, more: Sequence[Any]) -> Any:
     from transformers import LogitsProcessorList
 
-    drawn = [_sampling(settings.temperature, [q.seed for q in questions])] if settings.temperature > 0 else []
+    seeds = [question.seed for question in questions]
+    drawn = [_sampling(settings.temperature, seeds, settings.top_p)] if settings.temperature > 0 else []
     return LogitsProcessorList([*drawn, *more])
 
 
-def _sampling(temperature: float, seeds: Sequence[int]) -> Any:
+def _sampling(temperature: float, seeds: Sequence[int], top_p: float = 1.0) -> Any:
     """Sampling by the Gumbel trick: argmax(logits / T + noise) draws from softmax(logits / T).
 
     Every row has a generator of its own, so that an answer depends neither on the batch nor on where a run that
     was stopped went on.
     """
     import torch
-    from transformers import LogitsProcessor
+    from transformers import LogitsProcessor, TopPLogitsWarper
 
+    likely = TopPLogitsWarper(top_p) if top_p < 1 else None
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     class Gumbel(LogitsProcessor):
         def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
             uniform = torch.stack([torch.rand(scores.shape[1], generator=g, dtype=torch.float64) for g in generators])
             noise = -torch.log(-torch.log(uniform.clamp(1e-300, 1 - 1e-16)))
-            return scores / temperature + noise.to(scores.device, scores.dtype)
+            scores = scores / temperature
+            if likely is not None:
+                scores = likely(input_ids, scores)
+            return scores + noise.to(scores.device, scores.dtype)
 
     return Gumbel()
 

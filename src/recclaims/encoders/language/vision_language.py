@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ import numpy as np
 from recclaims.encoders.features import Encoded
 from recclaims.encoders.hub import downloads_allowed, quiet
 from recclaims.encoders.language import trust
-from recclaims.encoders.language.arguments import split_argument
+from recclaims.encoders.language.arguments import join_argument, split_argument
 from recclaims.encoders.language.checkpoints import CAUSAL, DEFAULT, Checkpoint, missing_package
 from recclaims.encoders.language.generation import POOLINGS, Question, Reply, Settings, ask, forget_sampling, in_batches
 from recclaims.encoders.language.prompts import digest, find_domain
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from recclaims.datasets.catalogue import Item
 
 KEYS = (
-    "prompt", "domain", "pooling", "max_new_tokens", "temperature", "seed", "dtype", "device", "batch", "chunk",
+    "prompt", "domain", "pooling", "max_new_tokens", "temperature", "top_p", "seed", "dtype", "device", "batch",
+    "chunk",
 )  # fmt: skip
 DTYPES = ("checkpoint", "bfloat16", "float16", "float32", "int4")
 
@@ -40,7 +43,7 @@ class VisionLanguage:
 
             prompt: `keyword` (default), `description`, `misaligned`, or another of the domain's prompts;
             domain: whose prompts, by name or path; default: the items' own (`domain` in dataset.toml);
-            pooling, max_new_tokens, temperature: see generation.Settings; seed: where sampling begins;
+            pooling, max_new_tokens, temperature, top_p: see generation.Settings; seed: where sampling begins;
             dtype: `checkpoint` (default), bfloat16, float16, float32, or int4 (bitsandbytes);
             device: `auto` (default: all GPUs, or the CPU), cpu, cuda, cuda:n;
             batch: items at once (default 8; halved where memory does not suffice); chunk: items kept at a time.
@@ -49,6 +52,8 @@ class VisionLanguage:
 
     name, modality = "lvlm", "multimodal"
     requires = frozenset({"visual"})
+    #: It reads the states of a model that answers, which claims on such models take.
+    generative = True
 
     def __init__(
         self, argument: str = "", logits_processors: Callable[[Sequence[Question]], Sequence[Any]] | None = None
@@ -56,12 +61,14 @@ class VisionLanguage:
         model, settings = split_argument(argument, KEYS, self.name)
         if argument:
             self.name = f"lvlm:{argument}"
+        self._argument = model, settings
         self.checkpoint = Checkpoint.of(model or DEFAULT)
         self.prompt, self.domain = settings.get("prompt", "keyword"), settings.get("domain", "")
         self.settings = Settings(
             pooling=_one_of("pooling", settings.get("pooling", POOLINGS[0]), POOLINGS),
             max_new_tokens=_number("max_new_tokens", settings.get("max_new_tokens", "128"), int, 1),
             temperature=_number("temperature", settings.get("temperature", "0"), float, 0),
+            top_p=_number("top_p", settings.get("top_p", "1"), float, 1e-6, 1),
         )
         self.seed = _number("seed", settings.get("seed", "0"), int, 0)
         self.dtype = _one_of("dtype", settings.get("dtype", DTYPES[0]), DTYPES)
@@ -79,6 +86,24 @@ class VisionLanguage:
         if self.domain:
             asked = hashlib.sha256(find_domain(self.domain).prompt(self.prompt).encode()).hexdigest()[:12]
         return f"1;{self.checkpoint.version};{self.prompt}-{asked}"
+
+    @property
+    def answering(self) -> dict[str, str]:
+        """How an answer comes about, by the keys of the argument; empty where nothing is generated."""
+        if self.settings.pooling == "last_prompt_token":
+            return {}
+        known = {**asdict(self.settings), "seed": self.seed}
+        return {key: f"{known[key]:g}" for key in ("temperature", "top_p", "seed", "max_new_tokens")}
+
+    def variant(self, settings: Mapping[str, str | None]) -> str:
+        """The reference of the same encoder with other settings; None leaves one out, for its default."""
+        model, mine = self._argument
+        changed = {key: value for key, value in {**mine, **settings}.items() if value is not None}
+        if changed == mine:
+            return self.name
+        if not changed and not model:
+            return "lvlm"
+        return f"lvlm:{join_argument(model or DEFAULT, changed)}"
 
     def covers(self, item: Item) -> bool:
         """Say whether the item has an image."""
@@ -203,11 +228,12 @@ def _one_of(key: str, value: str, known: Sequence[str]) -> str:
     return value
 
 
-def _number(key: str, text: str, kind: Callable[[str], Any], least: float) -> Any:
+def _number(key: str, text: str, kind: Callable[[str], Any], least: float, most: float = math.inf) -> Any:
     try:
         value = kind(text)
     except ValueError:
         value = None
-    if value is None or not least <= value < float("inf"):
-        raise RecclaimsError(f"lvlm: {key} is '{text}', not a number from {least}")
+    if value is None or not (least <= value <= most and math.isfinite(value)):
+        upto = f" to {most:g}" if math.isfinite(most) else ""
+        raise RecclaimsError(f"lvlm: {key} is '{text}', not a number from {least}{upto}")
     return value

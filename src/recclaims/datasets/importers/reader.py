@@ -1,0 +1,80 @@
+"""What a reader of somebody else's format is, and what the readers have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recclaims.datasets.catalogue import Item
+from recclaims.errors import DatasetError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A folder's content, before it is put in canonical order.
+
+    Attributes:
+        items: the catalogue; its order is that of the rows of matrices without ids.
+        table: columns user_id and item_id (text), and rating, timestamp and split (0, 1, 2) where they exist.
+        where: the file or folder, for messages.
+    """
+
+    items: Sequence[Item]
+    table: pl.DataFrame
+    where: str
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A format.
+
+    Attributes:
+        name: the program that writes it.
+        needs: what a folder of this format has, for people.
+        recognises: whether a folder is one, from file names and first lines.
+        read: reads catalogue and interactions; raises DatasetError with file, row and value.
+        carries: what the items have, of textual and attributes, from file names and first lines.
+    """
+
+    name: str
+    needs: str
+    recognises: Callable[[Path], bool]
+    read: Callable[[Path], Imported]
+    carries: Callable[[Path], frozenset[str]] = lambda _: frozenset()
+
+
+def first_line(path: Path) -> str:
+    """The first line without its end; empty where the file cannot be read: reading it will say so."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.readline(1 << 16).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a text file, without their ends; raises DatasetError where it cannot be read."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return [line.rstrip("\r\n") for line in file]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def only(paths: Sequence[Path], folder: Path, what: str) -> Path:
+    """The one of these files; where there are more, that of the folder's name.
+
+    Raises:
+        DatasetError: there are several and none is called so.
+    """
+    if len(paths) == 1:
+        return paths[0]
+    for path in paths:
+        if path.stem == folder.resolve().name:
+            return path
+    raise DatasetError(f"{folder}: has {', '.join(path.name for path in paths[:3])}; which of them is {what}?")

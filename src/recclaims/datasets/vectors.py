@@ -1,0 +1,73 @@
+"""Files of feature vectors that lie in a dataset's folder, found by their names; nothing is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recclaims.errors import DatasetError
+
+#: How the words of a name begin that tell what its vectors are of.
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "visual": ("visual", "vision", "image", "img", "photo", "picture", "poster"),
+    "textual": ("textual", "text", "title", "description", "caption", "sentence", "review"),
+    "multimodal": ("multimodal",),
+}
+#: Files in the top of a folder that hold a vector for each item, as MMRec and Cornac name them.
+NAMES = re.compile(r"(.*[_-])?(feat|feats|features)\.npy")
+#: Beside `NAME.npy`: the id of each row, one a line.
+SIDECAR = ".ids.txt"
+#: Cornac's: the ids of the rows of every matrix in the folder.
+COMMON_IDS = "item_ids.txt"
+
+
+@dataclass(frozen=True)
+class FeatureFile:
+    """Vectors of a catalogue on disk.
+
+    Attributes:
+        path: a file, or a folder of one file an item.
+        modality: visual, textual or multimodal.
+        ids: a text file with the id of each row; None: the path has the ids itself, or has a row for each item in
+            the order of the catalogue.
+    """
+
+    path: Path
+    modality: str
+    ids: Path | None = None
+
+
+def modality_of(name: str) -> str | None:
+    """What vectors of this name are of: visual, textual or multimodal; None where the name does not tell."""
+    words = re.findall(r"[a-z]+", name.lower())
+    said = {modality for modality, starts in _WORDS.items() if any(word.startswith(starts) for word in words)}
+    if {"visual", "textual"} <= said:
+        return "multimodal"
+    return said.pop() if len(said) == 1 else None
+
+
+def sidecar(path: Path) -> Path:
+    """Where the ids of a file's rows would lie."""
+    return path.with_name(path.stem + SIDECAR)
+
+
+def find_matrices(folder: Path) -> dict[str, FeatureFile]:
+    """Matrices in the top of a folder whose names tell a modality, by name: `image_feat`, `text_feat`.
+
+    Raises:
+        DatasetError: one is a link out of the folder.
+    """
+    found = {}
+    common = folder / COMMON_IDS
+    for path in sorted(folder.glob("*.npy")):
+        modality = modality_of(path.stem) if NAMES.fullmatch(path.name) else None
+        if modality is None:
+            continue
+        ids = next((ids for ids in (sidecar(path), common) if ids.is_file()), None)
+        for one in (path, ids):
+            if one and not one.resolve().is_relative_to(folder.resolve()):
+                raise DatasetError(f"{one}: leads out of the folder")
+        found[path.stem] = FeatureFile(path, modality, ids)
+    return found

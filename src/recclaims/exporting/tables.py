@@ -1,0 +1,62 @@
+"""What the writers of formats have in common: columns of an export, and tables as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recclaims.errors import DatasetError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from recclaims.datasets.dataset import Dataset
+    from recclaims.datasets.splits import Split
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that can be written.
+
+    Attributes:
+        name: what --format calls it.
+        write: (dataset, split, folder, name of the data) writes interactions, ids and catalogue into the folder.
+        rows_need_ids: whether a matrix has the ids of its rows beside it; else its row i is the item of number i.
+    """
+
+    name: str
+    write: Callable[[Dataset, Split, Path, str], None]
+    rows_need_ids: bool
+
+
+def numbers(dataset: Dataset) -> dict[str, pl.Series]:
+    """The columns rating and timestamp, where the dataset has them, whole numbers without a point."""
+    import polars as pl
+
+    columns = {"rating": dataset.interactions.ratings, "timestamp": dataset.interactions.timestamps}
+    found: dict[str, pl.Series] = {}
+    for name, column in columns.items():
+        if column is not None:
+            whole = bool((column == np.trunc(column)).all() and (np.abs(column) < 2**53).all())
+            found[name] = pl.Series(name, column.astype(np.int64) if whole else column)
+    return found
+
+
+def plain(ids: Iterable[str], what: str) -> list[str]:
+    """The ids; raises DatasetError for one that a table with tabs cannot hold."""
+    checked = list(ids)
+    wrong = [one for one in checked if not one or any(end in one for end in "\t\r\n")]
+    if wrong:
+        raise DatasetError(f"{len(wrong):,} ids of {what} are empty or have a tab or an end of line: {wrong[0]!r}")
+    return checked
+
+
+def write_table(path: Path, columns: Mapping[str, Any]) -> None:
+    """Write columns of equal length, with their names, apart by tabs."""
+    import polars as pl
+
+    pl.DataFrame(dict(columns)).write_csv(path, separator="\t", quote_style="never")

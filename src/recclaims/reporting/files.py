@@ -1,0 +1,35 @@
+"""Files of a report, written so that a reader sees the old one or the new one, whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from recclaims.store import Store, is_dead
+
+
+@contextlib.contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """Give a path to write to, and put it in the place of `path` at the end; where something is raised, remove it.
+
+    What killed processes of this machine have left of the same file is removed, too.
+    """
+    for left in path.parent.glob(f".{path.name}.*"):
+        if is_dead(left.name.removeprefix(f".{path.name}.")):
+            left.unlink(missing_ok=True)
+    draft = path.with_name(f".{path.name}.{Store.draft_prefix()}")
+    try:
+        yield draft
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())  # renamed before it is on the disk, it would be empty after a power cut
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old one or the new one, whole; raises OSError."""
+    with draft_of(path) as draft:
+        draft.write_text(text, encoding="utf-8")

@@ -1,0 +1,35 @@
+"""Which device to compute on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from recclaims.errors import RecclaimsError, UnknownNameError
+
+
+def device_of(wanted: str, here: bool = True) -> str:
+    """Return "cpu", "cuda" or "cuda:n" for what `--claims-device` asks.
+
+    Args:
+        wanted: "auto" is a GPU where this machine has one that torch can use.
+        here: whether this machine computes; a cluster's workers know their own GPUs, and "auto" is "cpu" there.
+
+    Raises:
+        RecclaimsError: this machine has no such device.
+        UnknownNameError: there is no such device anywhere.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not (here and Path("/dev/nvidia0").exists())):
+        return "cpu"  # decided without torch, whose import takes seconds
+    if wanted != "auto" and not re.fullmatch(r"cuda(:\d+)?", wanted):
+        raise UnknownNameError.of("device", wanted, ["auto", "cpu", "cuda", "cuda:0"], "--claims-device")
+    if not here:
+        return wanted
+    import torch
+
+    n_gpus = torch.cuda.device_count()
+    if wanted == "auto":
+        return "cuda" if n_gpus else "cpu"
+    if int(wanted.partition(":")[2] or 0) >= n_gpus:
+        raise RecclaimsError(f"--claims-device {wanted}: this machine has {n_gpus} GPUs that torch can use")
+    return wanted

@@ -1,0 +1,93 @@
+"""What an executor is: it performs tasks somewhere and gives each back with its answer as it is done.
+
+Three exist: in this process (here), in processes of this machine (local.py), on a Dask cluster (dask_cluster.py).
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from recclaims.errors import NotAvailableError, RecclaimsError, one_line
+from recclaims.runner.cell import CellResult
+from recclaims.runner.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a cell or an encoding has no result. `missing`: it could not be run here, which is no fault."""
+
+    reason: str
+    missing: bool = False
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """What a person is told of an error."""
+        if isinstance(error, RecclaimsError):
+            return cls(str(error), missing=isinstance(error, NotAvailableError))
+        # Not one of ours: the last frame says more than the message alone.
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+        return cls(f"{one_line(error)}{place}")
+
+
+#: A method of Pipeline and its arguments, and what came of it: None where it has no result to give.
+Task = tuple[Any, ...]
+Answer = CellResult | Failure | None
+Performed = Iterator[tuple[Task, Answer]]
+
+
+class Executor(Protocol):
+    """Performs tasks. One that fails does not stop the others; when the iteration ends early, the rest is dropped."""
+
+    #: Processor and GPU of the machines that perform, as `machine.hardware` gives them; empty: this one.
+    machines: list[dict[str, str | None]]
+
+    def perform(self, tasks: Iterable[Task]) -> Performed:
+        """Yield every task with its answer, as it is done.
+
+        Raises:
+            RecclaimsError: nothing more can be performed here; what was done is in the store.
+        """
+
+
+def perform(pipeline: Pipeline, task: Task) -> Answer:
+    """Perform a task in this process, now."""
+    name, *arguments = task
+    try:
+        answer = getattr(pipeline, name)(*arguments)
+    except Exception as error:  # a plugin's encoder or recommender: it must not take the run with it
+        return Failure.of(error)
+    return answer if isinstance(answer, CellResult) else None
+
+
+def patiently(once: Callable[[Iterable[Task]], Performed], tasks: Iterable[Task]) -> Performed:
+    """Perform what is free first, then wait for cells that another run is at.
+
+    Two runs that begin with the same cell would otherwise wait for each other's cells all the way.
+    """
+    tried = {("try_train", *task[1:]) if task[0] == "train" else task: task for task in tasks}
+    busy: list[Task] = []
+    for attempt, answer in once(tried):
+        task = tried[attempt]
+        if answer is None and attempt != task:
+            busy.append(task)
+        else:
+            yield task, answer
+    if busy:
+        yield from once(busy)
+
+
+class InProcess:
+    """Performs tasks one after the other in this process."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self.machines: list[dict[str, str | None]] = []
+
+    def perform(self, tasks: Iterable[Task]) -> Performed:
+        """See Executor."""
+        return patiently(lambda some: ((task, perform(self._pipeline, task)) for task in some), tasks)

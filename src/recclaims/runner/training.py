@@ -1,0 +1,61 @@
+"""Train on one split and score on its test part: what a cell and a simulated study have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recclaims.datasets.splits import relevant
+from recclaims.evaluation.ranking import ItemLists, evaluate
+from recclaims.runner.settings import Mask
+
+if TYPE_CHECKING:
+    from recclaims.datasets.dataset import Dataset
+    from recclaims.datasets.splits import Split
+    from recclaims.recommenders.fit import Fitted, TrainingData
+
+
+def training_data(dataset: Dataset, split: Split, content: Mapping[str, NDArray[np.float32]]) -> TrainingData:
+    """What a recommender may see of a dataset: the train part, the validation part that chooses, and content.
+
+    Args:
+        dataset, split: the test part of the split is left out.
+        content: features by modality, float32 (n_items, d); empty for a feature-free twin.
+    """
+    from recclaims.recommenders.fit import TrainingData
+
+    users, items = dataset.interactions.users, dataset.interactions.items
+    return TrainingData(
+        users[split.train],
+        items[split.train],
+        len(dataset.user_ids),
+        len(dataset.items),
+        valid=_lists(dataset, split.valid[relevant(dataset, split.valid)]),
+        content=content,
+    )
+
+
+def score(fitted: Fitted, dataset: Dataset, split: Split, mask: Mask, seed: int) -> dict[str, NDArray[np.float64]]:
+    """Every metric of every user on the test part, float64 (n_users,), NaN for users without a relevant item.
+
+    Args:
+        fitted, dataset, split: what was trained, and on which train part.
+        mask: which items are no candidates.
+        seed: the replicate, which decides between equal scores.
+
+    Raises:
+        CellError: a score is NaN or inf.
+    """
+    known = split.train
+    if mask is Mask.TRAIN_VALID:
+        known = np.concatenate([split.train, split.valid])
+    wanted = _lists(dataset, split.test[relevant(dataset, split.test)])
+    return evaluate(fitted.score, wanted, _lists(dataset, known), seed=seed)
+
+
+def _lists(dataset: Dataset, index: NDArray[np.integer[Any]]) -> ItemLists:
+    interactions = dataset.interactions
+    return ItemLists.of(interactions.users[index], interactions.items[index], len(dataset.user_ids))

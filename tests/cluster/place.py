@@ -1,0 +1,82 @@
+"""A Dask scheduler and workers in processes of their own, on the loopback interface."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+from recclaims import plugin_manager
+from recclaims.runner.pipeline import Pipeline
+from recclaims.runner.profile import Profile
+from recclaims.runner.settings import Settings
+from recclaims.store import Store
+
+from ..logged import install
+from ..toy import write_toy
+
+
+class Place:
+    """A scheduler, its workers, the plugin that logs, toy data, and a store."""
+
+    def __init__(self, root, plugin=True):
+        self.root, self.data = root, write_toy(root / "data")
+        environment, self.log = install(root / "site", pause=0.4)
+        self.environment = {**os.environ, **(environment if plugin else {})}
+        self.processes, self.elsewhere = [], root / "elsewhere"
+        self.elsewhere.mkdir()
+        facts = root / "scheduler.json"
+        self.start(
+            "scheduler",
+            "--port",
+            "0",
+            "--host",
+            "127.0.0.1",
+            "--dashboard-address",
+            "127.0.0.1:0",
+            "--scheduler-file",
+            facts,
+        )
+        wait_for(facts.exists)
+        wait_for(lambda: facts.read_text().endswith("}"))
+        self.address = json.loads(facts.read_text())["address"]
+        self.executor = self.address.replace("tcp://", "dask://")
+
+    def start(self, what, *arguments):
+        command = [sys.executable, "-W", "ignore", "-m", "distributed.cli.dask_" + what, *map(str, arguments)]
+        with (self.root / "processes.log").open("a") as log:
+            process = subprocess.Popen(command, cwd=self.elsewhere, env=self.environment, stdout=log, stderr=log)
+        self.processes.append(process)
+        return process
+
+    def worker(self, *arguments):
+        return self.start(
+            "worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1",
+            "--local-directory", self.root / "scratch", *arguments,
+        )  # fmt: skip
+
+    def workers(self):
+        """How many have joined."""
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            return len(client.nthreads())
+
+    def pipeline(self, store="store", **changes):
+        settings = Settings(Profile("tiny", 1), seeds=1, executor=self.executor)
+        return Pipeline(replace(settings, **changes), plugin_manager.registry(), Store(self.root / store))
+
+    def end(self):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+def wait_for(condition, seconds=120):
+    """Wait until a condition holds; what it gave then."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return found

@@ -1,0 +1,202 @@
+"""A scheduler and two workers in processes of their own, on the loopback interface."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("distributed")
+
+from recclaims import plugin_manager
+from recclaims.errors import RecclaimsError
+from recclaims.runner import dask_cluster
+from recclaims.runner import run as runner
+from recclaims.runner.cell import Cell
+from recclaims.runner.dask_cluster import Common
+from recclaims.runner.machine import installation
+from recclaims.runner.pipeline import Pipeline
+from recclaims.runner.profile import Profile
+from recclaims.runner.settings import Settings, checked_executor
+from recclaims.store import Store
+
+from ..logged import ROOT
+from .place import Place, wait_for
+
+SELECTION = "logged-attributes-permuted or vbpr-attributes-twin-toy"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    found = Place(tmp_path_factory.mktemp("dask"))
+    yield found
+    found.end()
+
+
+@pytest.fixture(scope="module")
+def workers(place):
+    """Two workers; the first says that it has a GPU."""
+    return [place.worker("--resources", "GPU=1"), place.worker()]
+
+
+@pytest.fixture
+def plugin(place, monkeypatch):
+    """The plugin in this process, too."""
+    monkeypatch.syspath_prepend(place.root / "site")
+    monkeypatch.setenv("LOGGED_FILE", str(place.log.path))
+    plugin_manager.registry.cache_clear()
+    yield
+    plugin_manager.registry.cache_clear()
+
+
+@pytest.mark.parametrize("text", ["dask", "dask://", "dask://host", "dask://host:x", "tcp://host:1", "dask://h:1/x"])
+def test_only_urls_of_dask_schedulers_are_taken(text):
+    with pytest.raises(RecclaimsError, match="use 'local' or 'dask://HOST:PORT'"):
+        checked_executor(text)
+    assert checked_executor("dask://[::1]:8786") == "dask://[::1]:8786"
+
+
+def test_no_scheduler_is_one_line_that_says_how_to_start_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(dask_cluster, "SECONDS_TO_CONNECT", 0.5)
+    pipeline = Pipeline(
+        Settings(Profile("tiny", 1), 1, executor="dask://127.0.0.1:9"), plugin_manager.registry(), Store(tmp_path)
+    )
+    with pytest.raises(RecclaimsError, match=r"at tcp://127.0.0.1:9: start one with `dask scheduler --port 9`"):
+        runner.run(pipeline, [Cell("emoji?items=40&users=60", "bpr")])
+    assert not list(tmp_path.glob("drafts/*"))
+
+
+def test_encryption_is_asked_for_by_dasks_own_configuration(tmp_path, monkeypatch):
+    import dask
+
+    monkeypatch.setattr(dask_cluster, "SECONDS_TO_CONNECT", 0.5)
+    pipeline = Pipeline(
+        Settings(Profile("tiny", 1), 1, executor="dask://127.0.0.1:9"), plugin_manager.registry(), Store(tmp_path)
+    )
+    cell = Cell("emoji?items=40&users=60", "bpr")
+    encrypted = dask.config.set({"distributed.comm.require-encryption": True})
+    refused = pytest.raises(RecclaimsError, match=r"tls://127.0.0.1:9: TypeError: TLS expects a `ssl_context`")
+    with encrypted, refused:
+        runner.run(pipeline, [cell])
+
+
+def test_a_scheduler_without_workers_is_one_line_that_says_how_to_start_them(place, monkeypatch):
+    monkeypatch.setattr(dask_cluster, "SECONDS_FOR_WORKERS", 0.5)
+    with pytest.raises(RecclaimsError, match=rf"{place.address} has no worker: start some with `dask worker"):
+        runner.run(place.pipeline(), [Cell(str(place.data), "bpr")])
+
+
+def test_a_worker_with_other_plugins_is_refused(place, workers):
+    """The workers have a plugin that this process lacks."""
+    with pytest.raises(RecclaimsError, match=r"plugin logged is logged 1\.0 there and not installed here: install"):
+        runner.run(place.pipeline(), [Cell(str(place.data), "bpr")])
+
+
+def test_another_release_and_an_unseen_store_are_troubles(tmp_path):
+    (tmp_path / "token").write_text("run")
+    settings = Settings(Profile("tiny", 1), 1)
+    good = Common(settings, Store(tmp_path), tmp_path, installation(), tmp_path / "token", "run")
+    assert dask_cluster._trouble(good) is None
+    older = replace(good, installation={**good.installation, "torch": "1.0", "code of recclaims": "abc"})
+    trouble = dask_cluster._trouble(older)
+    assert f"torch is {installation()['torch']} there and 1.0 here; code of recclaims is" in trouble
+    for unseen in (replace(good, token=tmp_path / "elsewhere"), replace(good, run="another")):
+        assert "cannot read and write the store" in dask_cluster._trouble(unseen)
+
+
+def test_chunks_of_one_encoding_are_shared_by_all_workers(place, workers, plugin, monkeypatch):
+    monkeypatch.chdir(place.data.parent)  # the workers started elsewhere
+    pipeline = place.pipeline("chunks")
+    cell = Cell("./data", "content-knn", "numbers")
+    outcome = runner.run(pipeline, [cell])
+    assert outcome.results[cell].cell == cell
+    chunks = {what: times for what, times in place.log.count("end").items() if what.startswith("chunk")}
+    assert chunks == {f"chunk-{first}": 1 for first in range(0, 48, 6)}
+    assert len(place.log.pids()) == 2
+    features = pipeline.features("./data", "numbers").matrix
+    assert features[:, 0].tolist() == list(range(48))
+
+
+def test_work_for_a_gpu_goes_to_a_worker_that_has_one(place, workers, plugin):
+    outcome = runner.run(place.pipeline("gpu", device="cuda"), [Cell(str(place.data), "content-knn", "numbers")])
+    (failure,) = outcome.failures.values()  # it says that it has one, and it has none
+    assert "nvidia" in failure.reason.lower() or "cuda" in failure.reason.lower()
+    begun = [pid for how, what, pid, _ in place.log.entries if how == "begin"][-8:]
+    assert set(begun) == {workers[0].pid}
+
+
+def test_data_that_a_worker_does_not_see_as_it_is_here_is_refused(place, workers, plugin):
+    pipeline = place.pipeline("changed")
+    pipeline._datasets[str(place.data)] = replace(pipeline.dataset(str(place.data)), relevance=3.0)
+    with pytest.raises(RecclaimsError, match=r"worker tcp://\S+: relevance of bpr none on .* is not the same there"):
+        runner.run(pipeline, [Cell(str(place.data), "bpr")])
+
+
+def test_a_worker_with_two_threads_is_refused(place, workers, plugin):
+    third = place.worker("--nthreads", "2")
+
+    def joined():
+        runner.run(place.pipeline(f"threads-{time.monotonic_ns()}"), [Cell(str(place.data), "mostpop")])
+        return False
+
+    try:
+        with pytest.raises(RecclaimsError, match="has 2 threads, and a cell needs a process with one: start it with"):
+            wait_for(joined)
+    finally:
+        third.terminate()
+        third.wait()
+
+
+def test_a_run_outlives_a_worker_and_comes_to_what_it_comes_to_here(place, workers, tmp_path):
+    """`pytest suite` with and without Dask; one of the workers is killed in the middle of a cell."""
+    before = len(place.log.entries)
+
+    def pytest_suite(store, *arguments):
+        command = [sys.executable, "-m", "pytest", "suite", "-q", "-p", "no:cacheprovider", "-k", SELECTION]
+        command += ["--claims-data", place.data, "--claims-profile", "smoke", "--claims-store", place.root / store]
+        command += ["--claims-report", place.root / f"report-{store}", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(list(map(str, command)), cwd=ROOT, env=place.environment, **pipes)
+
+    run = pytest_suite("over-dask", "--claims-executor", place.executor)
+    victim = workers[1].pid
+
+    def victim_is_at_it():
+        assert run.poll() is None, run.communicate()[0]
+        return len(place.log.entries) > before + 5 and place.log.at_work() == victim
+
+    wait_for(victim_is_at_it)
+    os.kill(victim, signal.SIGKILL)
+    lost = place.log.in_flight()[victim]
+    output = run.communicate(timeout=240)[0]
+    assert run.returncode == 0, output
+    assert "25 cells: 25 trained, 0 from the store" in output
+    entries = [entry for entry in place.log.entries[before:] if not entry[1].startswith("chunk")]
+    done = [what for how, what, *_ in entries if how == "end"]
+    begun = [what for how, what, *_ in entries if how == "begin"]
+    assert len(done) == len(set(done)) == 10
+    assert sorted(begun) == sorted([*done, lost]), "only what was lost is computed again"
+    assert not place.log.twice_at_once(dead=[victim])
+
+    here = pytest_suite("here", "--claims-workers", "0")
+    output = here.communicate(timeout=240)[0]
+    assert here.returncode == 0, output
+    over_dask, local = (
+        json.loads((place.root / f"report-{store}" / "results.json").read_text()) for store in ("over-dask", "here")
+    )
+    measured = ("seconds", "peak_mb")
+    strip = [
+        {name: value for name, value in cell.items() if name not in measured}
+        for document in (over_dask, local)
+        for cell in document["cells"]
+    ]
+    half = len(strip) // 2
+    key = lambda cell: cell["key"]  # noqa: E731
+    assert sorted(strip[:half], key=key) == sorted(strip[half:], key=key)
+    for path in (place.root / "here" / "cells").glob("*/*/per_user.npy"):
+        assert path.read_bytes() == (place.root / "over-dask" / path.relative_to(place.root / "here")).read_bytes()
+    assert over_dask["environment"]["cpu"] == local["environment"]["cpu"]

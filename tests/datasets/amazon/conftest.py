@@ -1,0 +1,9 @@
+import pytest
+
+from .server import serving
+
+
+@pytest.fixture
+def server():
+    with serving() as running:
+        yield running
