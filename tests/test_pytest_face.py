@@ -38,7 +38,7 @@ class Session:
             str(self.place / "store"),
             "--claims-report",
             str(self.report),
-            *([] if "-m" in arguments else ["-m", "not controls"]),
+            *(["-m", "not controls"] if path == "suite" and "-m" not in arguments else []),
             *arguments,
         ]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env, check=False)

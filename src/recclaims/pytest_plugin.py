@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recclaims.claims.case import Case, cases, unasked
+from recclaims.claims.case import Case, cases, without_argument
 from recclaims.claims.claim import Claim
 from recclaims.claims.planted import REFERENCES, Opened, planted_cases
 from recclaims.datasets.reference import open_source
@@ -299,7 +299,7 @@ def _plant(session: ClaimsSession, asked: Sequence[str]) -> dict[str, Opened]:
 
 def _left_out(source: DatasetSource, asked: Sequence[str]) -> list[str]:
     """The encoders that a dataset has nothing for."""
-    wanted = asked or [name for name in unasked(registry()) if not hasattr(registry().encoders[name], "answers")]
+    wanted = asked or without_argument(registry())
     modalities = carried(source)
     return [name for name in wanted if not facts_of(name, registry(), "--claims-encoder").requires <= modalities]
 

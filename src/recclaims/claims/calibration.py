@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.stats
 
+from recclaims.claims.arm import can_read
 from recclaims.claims.rules import RULES, Floats, Reading, Rule
 from recclaims.claims.study import FIXED, Study, Tables, conduct
 from recclaims.encoders.noise import find_control
@@ -60,7 +61,7 @@ class Plan:
                 raise RecclaimsError(f"--{what} {count}: at least {least} are needed")
         recommender = registry().find("recommenders", study.recommender, "--recommender")
         facts = facts_of(study.features, registry(), "--features")
-        if not recommender.content or recommender.reads not in ("any", facts.representation):
+        if not (recommender.content and can_read(recommender, facts)):
             raise RecclaimsError(f"--recommender {study.recommender} does not read {study.features}")
         reason = find_control(study.control).unfit(facts.blocks, has_categories=True, reads=recommender.reads)
         if reason:

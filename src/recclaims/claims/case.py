@@ -170,6 +170,11 @@ def unasked(registry: Registry) -> list[str]:
     return [name for name, made in registry.encoders.items() if not getattr(made, "on_request", False)]
 
 
+def without_argument(registry: Registry) -> list[str]:
+    """Those of them that need no argument, as one that reads an answer of a catalogue does."""
+    return [name for name in unasked(registry) if not hasattr(registry.encoders[name], "answers")]
+
+
 def _generative(name: str, registry: Registry, asked: bool) -> bool:
     """Whether an encoder reads the states of a model that answers, and was asked for or can run here.
 

@@ -146,12 +146,20 @@ def behrens_fisher_interval(differences: ArrayLike, level: float = 0.95) -> Esti
     parts = parts_of(table)
     n_r, n_u = table.n_replicates, table.n_users
     total = parts.replicates + parts.users
-    if math.isnan(total) or min(parts.replicates, parts.users) <= 1e-12 * total:
-        dof = float(n_u - 1 if parts.users > parts.replicates else n_r - 1)
+    dof = _dof_of_the_only_part(table, parts.replicates, parts.users)
+    if dof is not None:
         return _t_interval(table, total, dof, level, "behrens_fisher")
     reference = _BehrensFisher(parts.replicates, n_r - 1, parts.users, n_u - 1)
     half = reference.isf(1 - level)
     return _estimate(table, -half, half, reference.sf(abs(table.effect)), method="behrens_fisher", dof=parts.dof)
+
+
+def _dof_of_the_only_part(table: Table, replicates: float, users: float) -> float | None:
+    """The d.o.f. where one part of the variance is all of it, or nothing is known; None where both parts count."""
+    total = replicates + users
+    if not (math.isnan(total) or min(replicates, users) <= 1e-12 * total):
+        return None
+    return float(table.n_users - 1 if users > replicates else table.n_replicates - 1)
 
 
 def behrens_fisher_tail(table: Table, replicates: float, users: float, x: float) -> float:
@@ -159,8 +167,8 @@ def behrens_fisher_tail(table: Table, replicates: float, users: float, x: float)
     total = replicates + users
     if total == 0:
         return float(x == 0)
-    if min(replicates, users) <= 1e-12 * total:
-        dof = float(table.n_users - 1 if users > replicates else table.n_replicates - 1)
+    dof = _dof_of_the_only_part(table, replicates, users)
+    if dof is not None:
         return 2 * float(scipy.stats.t.sf(x / math.sqrt(total), dof))
     return _BehrensFisher(replicates, table.n_replicates - 1, users, table.n_users - 1).sf(x)
 

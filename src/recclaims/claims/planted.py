@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from recclaims.claims.arm import Arm, can_read
-from recclaims.claims.case import Case, Expectation, unasked
+from recclaims.claims.case import Case, Expectation, without_argument
 from recclaims.encoders.resolve import facts_of, is_bound
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def planted_cases(
     probe = registry.recommenders[PROBE]
     for more, less in ((SOME, NOTHING), (STRONG, SOME)):
         yield _rising(claim, opened[more], opened[less], less, probe)
-    by_themselves = [name for name in unasked(registry) if not hasattr(registry.encoders[name], "answers")]
-    for encoder in encoders or by_themselves:
+    for encoder in encoders or without_argument(registry):
         if is_bound(encoder, registry):
             continue
         facts = facts_of(encoder, registry, "--claims-encoder")
