@@ -31,7 +31,7 @@ from recclaims.reporting.baseline import compare
 from recclaims.reporting.results import read
 from recclaims.runner.cell import Cell
 from recclaims.runner.pipeline import _result
-from recclaims.store import Store
+from recclaims.store import Store, _document
 
 from .fuzz_inputs import WORDS, damaged, damaged_bytes, damaged_text, text
 from .reporting.documents import card, case, cell, document, encoder, not_run
@@ -202,10 +202,31 @@ DOCUMENT = document(
     encoders=[encoder()],
     datasets=[card(parameters={"dose": 0.5})],
     statements={
-        "noise": {"version": 1, "statement": "A.", "source": "B", "direction": "greater", "equivalence": False}
+        "noise": {
+            "version": 1,
+            "statement": "A.",
+            "source": "B",
+            "direction": "greater",
+            "equivalence": False,
+            "planted": True,
+        }
     },
     references={"toy": "path/to/toy"},
-    keywords=[{"encoder": "x", "share": 0.5, "list": [1]}],
+    keywords=[
+        {
+            "encoder": "keywords:m",
+            "dataset": "toy",
+            "slot": "Genre",
+            "answers": 12,
+            "compliance": 0.5,
+            "refusals": 3,
+            "missing": 2,
+            "distinct": 5,
+            "entropy": 3.4,
+            "other": 0.25,
+            "examples": ["comedy", "drama"],
+        },
+    ],
 )
 
 
@@ -254,8 +275,9 @@ def store(random, place):
         written(path / name, damaged_bytes(random, whole))
     if name != "manifest.json":  # vouched for, by whoever wrote it
         manifest = json.loads((path / "manifest.json").read_text())
-        manifest["files"][name]["sha256"] = hashlib.sha256((path / name).read_bytes()).hexdigest()
-        written(path / "manifest.json", json.dumps(manifest))
+        content = (path / name).read_bytes()
+        manifest["files"][name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+        written(path / "manifest.json", _document(manifest))
     found = kept.find("cells", RECIPE)
     if found is not None:
         _result(Cell("d", "r"), found)

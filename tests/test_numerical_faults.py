@@ -22,7 +22,7 @@ from recclaims.errors import DatasetError
 from recclaims.plugin_manager import load
 from recclaims.recommenders.graphs import nearest
 from recclaims.reporting.results import build
-from recclaims.runner import local
+from recclaims.runner import run as runner
 from recclaims.runner.cell import Cell
 from recclaims.runner.pipeline import Pipeline
 from recclaims.runner.profile import Profile
@@ -92,7 +92,7 @@ class Run:
         """By recommender, its metrics or the reason why it has none."""
         reads = {"itemknn": None, "mostpop": None, "attribute-knn": "faulty-sets"}
         cells = [Cell("faulty", name, reads.get(name, "faulty")) for name in recommenders]
-        outcome = local.run(self.pipeline, cells)
+        outcome = runner.run(self.pipeline, cells)
         for failure in outcome.failures.values():
             assert failure.reason.isprintable()
         return {
@@ -362,7 +362,7 @@ def test_the_order_of_the_catalogue_decides_nothing(tmp_path):
         run = Run(tmp_path / str(turned), data, np.eye(N, dtype=np.float32), seeds=12)
         cells = [Cell("faulty", "content-knn", "faulty", seed=seed) for seed in range(12)]
         # A given split is the same for every seed: only the lot differs.
-        hits.append(np.mean([local.run(run.pipeline, [cell]).results[cell].metrics["recall@20"] for cell in cells]))
+        hits.append(np.mean([runner.run(run.pipeline, [cell]).results[cell].metrics["recall@20"] for cell in cells]))
     # 20 of the 31 to 33 items that are no train or validation items of a user.
     assert hits[0] == pytest.approx(20 / 33, abs=0.12)
     assert hits[1] == pytest.approx(20 / 33, abs=0.12)

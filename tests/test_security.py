@@ -43,6 +43,13 @@ BARRED = {
     "requests", "httpx", "aiohttp", "socketserver", "ftplib", "telnetlib", "urllib.request", "http.client", "ray",
     "recbole.quick_start",
 }  # fmt: skip
+#: Where one of them is needed, and may be: RecBole's own defaults by RecBole's own loader, the proxies that the
+#: environment names (nothing is fetched with it), and processes of our own that hand each other our own objects.
+EXCEPTIONS = {
+    "recommenders/recbole_bridge.py": "imports yaml",
+    "datasets/amazon/web.py": "imports urllib.request",
+    "claims/calibration.py": "imports joblib",
+}
 #: Calls that are safe with an argument alone.
 NEEDS = {
     "torch.load": ("weights_only", True),
@@ -89,7 +96,9 @@ def _faults_of_call(call):
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_source_runs_what_it_reads(path):
-    assert faults(path.read_text(encoding="utf-8")) == []
+    found = [fault.partition(": ")[2] for fault in faults(path.read_text(encoding="utf-8"))]
+    expected = [fault for name, fault in EXCEPTIONS.items() if path == ROOT / "src" / "recclaims" / name]
+    assert found == expected
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ FLAG: Kind = (lambda value: isinstance(value, bool), "true or false")
 OBJECT: Kind = (lambda value: isinstance(value, dict), "an object")
 LIST: Kind = (lambda value: isinstance(value, list), "a list")
 OBJECTS: Kind = (lambda value: isinstance(value, list) and all(isinstance(v, dict) for v in value), "a list of objects")
+TEXT_LIST: Kind = (lambda value: isinstance(value, list) and all(isinstance(v, str) for v in value), "a list of texts")
 TEXTS: Kind = (
     lambda value: isinstance(value, dict) and all(isinstance(v, str) for v in value.values()),
     "an object of texts",
@@ -61,7 +62,7 @@ DOCUMENT: dict[str, Kind] = {
     "profile": TEXT, "seeds": COUNT, "mask": TEXT, "environment": OBJECT, "datasets": OBJECTS, "claims": OBJECTS,
     "cells": OBJECTS, "encoders": OBJECTS, "statements": OBJECT, "references": TEXTS,
 }  # fmt: skip
-DOCUMENT_MAY: dict[str, Kind] = {"created": TEXT, "keywords": OBJECTS}
+DOCUMENT_MAY: dict[str, Kind] = {"created": TEXT, "keywords": OBJECTS, "price_per_hour": _or_null(NUMBER)}
 ENVIRONMENT: dict[str, Kind] = {"versions": TEXTS, "cpu": TEXT, "device": TEXT}
 CLAIM: dict[str, Kind] = {
     **dict.fromkeys(("claim", "case", "dataset", "recommender", "treatment", "control", "metric"), TEXT),
@@ -82,7 +83,15 @@ ENCODER: dict[str, Kind] = {
     "encoder": TEXT, "dataset": TEXT, "items_per_second": _or_null(NUMBER),
     **dict.fromkeys(("items", "dimension", "imputed", "zero_rows", "duplicate_rows"), COUNT),
 }  # fmt: skip
-STATEMENT_MAY: dict[str, Kind] = {"statement": TEXT, "source": TEXT, "direction": TEXT, "equivalence": FLAG}
+ENCODER_MAY: dict[str, Kind] = dict.fromkeys(("peak_mb", "gpu_peak_mb", "generated_tokens"), _or_null(NUMBER))
+KEYWORDS: dict[str, Kind] = {
+    **dict.fromkeys(("encoder", "dataset", "slot"), TEXT),
+    **dict.fromkeys(("answers", "refusals", "missing", "distinct"), COUNT),
+    "compliance": _or_null(NUMBER), "entropy": NUMBER, "other": NUMBER, "examples": TEXT_LIST,
+}  # fmt: skip
+STATEMENT_MAY: dict[str, Kind] = {
+    "statement": TEXT, "source": TEXT, "direction": TEXT, "equivalence": FLAG, "planted": FLAG,
+}  # fmt: skip
 
 
 def checked(document: object, where: str) -> dict[str, Any]:
@@ -103,14 +112,15 @@ def checked(document: object, where: str) -> dict[str, Any]:
     except RecursionError:
         raise RecclaimsError(f"{where}: not a results.json: nested too deep") from None
     # A baseline has neither, and documents written before they were added lack the others.
-    defaults: dict[str, Any] = {"cells": [], "encoders": [], "statements": {}, "references": {}}
+    defaults: dict[str, Any] = {"cells": [], "encoders": [], "keywords": [], "statements": {}, "references": {}}
     clean = defaults | clean
     _fields(clean, DOCUMENT, DOCUMENT_MAY, f"{where}: ")
     _fields(clean["environment"], ENVIRONMENT, {}, f"{where}: environment.")
     for key, must, may in (
         ("claims", CLAIM, CLAIM_MAY),
         ("datasets", CARD, CARD_MAY),
-        ("encoders", ENCODER, {}),
+        ("encoders", ENCODER, ENCODER_MAY),
+        ("keywords", KEYWORDS, {}),
         ("cells", {"metrics": NUMBERS}, {}),
     ):
         for number, entry in enumerate(clean[key]):
