@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recclaims.errors import CellError
-from recclaims.evaluation.ranking import METRICS, ItemLists, evaluate
+from recclaims.evaluation.ranking import METRICS, ItemLists, _best, evaluate
 
 
 def lists(rows, n_users):
@@ -125,3 +125,35 @@ def test_equals_recboles_evaluator_on_the_same_scores_and_mask():
     expected = Evaluator(config).evaluate(collector.get_data_struct())
     for metric in METRICS:
         assert np.nanmean(ours[metric]) == pytest.approx(expected[metric], abs=1e-9), metric
+
+
+@pytest.mark.parametrize("n_items", [700, 1_000, 7_050])
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_best_of_many_items_are_those_of_sorting_them_all(n_items, tied):
+    random = np.random.default_rng(0)
+    scores = random.standard_normal((40, n_items)).astype(np.float32)
+    scores[:, ::7] = -np.inf
+    if tied:
+        scores = np.round(scores, 2)
+    order = torch.from_numpy(random.permutation(n_items))
+    best = _best(torch.from_numpy(scores), 20, order).numpy()
+    # The same lot decides between equal scores: sorted, in that order, by a sort that keeps it.
+    expected = order.numpy()[np.argsort(-scores[:, order.numpy()], axis=1, kind="stable")[:, :20]]
+    found = np.take_along_axis(scores, best, 1)
+    np.testing.assert_array_equal(found, np.take_along_axis(scores, expected, 1))
+    if not tied:
+        np.testing.assert_array_equal(best, expected)
+    assert all(len(set(row)) == 20 for row in best.tolist())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("seen", [False, True])
+def test_one_bad_score_among_many_is_refused_even_of_an_item_that_is_no_candidate(bad, seen):
+    scores = np.zeros((1, 5_000), dtype=np.float32)
+    scores[0, 3_210] = bad
+    with pytest.raises(CellError, match="NaN or inf"):
+        evaluate(
+            lambda _: torch.from_numpy(scores.copy()),
+            relevant=ItemLists(np.array([0, 1]), np.array([7])),
+            masked=ItemLists(np.array([0, 1]), np.array([3_210 if seen else 5])),
+        )

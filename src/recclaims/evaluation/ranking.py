@@ -26,6 +26,8 @@ PRIMARY = "recall@20"
 VERSION = 2
 #: Users scored at once: 128 x 7,050 float32 scores are 3.6 MB, well within the last-level cache.
 BLOCK = 128
+#: Items of which only the best is looked at first. Of 4 to 32, 16 was the fastest at 7,050 items.
+GROUP = 16
 
 
 @dataclass(frozen=True)
@@ -102,18 +104,16 @@ def evaluate(
         batch = users[start : start + block]
         with torch.no_grad():
             scores = score(batch)
-            # One pass tells that all is finite; only where it does not, what is wrong is looked for.
-            if not bool(torch.isfinite(scores.sum())) and bool((torch.isnan(scores) | torch.isposinf(scores)).any()):
-                raise CellError("scores contain NaN or inf")
-            rows, items = (torch.from_numpy(part).to(scores.device) for part in masked.cells(batch))
-            scores[rows, items] = -torch.inf
-            wanted = torch.zeros(scores.shape, dtype=torch.bool, device=scores.device)
-            rows, items = (torch.from_numpy(part).to(scores.device) for part in relevant.cells(batch))
-            wanted[rows, items] = True
+            n_items = scores.shape[1]
+            seen = tuple(torch.from_numpy(part).to(scores.device) for part in masked.cells(batch))
+            _refuse_not_finite(scores[seen])
+            scores[seen] = -torch.inf
             if order is None:
-                order = torch.from_numpy(lot.permutation(scores.shape[1])).to(scores.device)
-            best = _best(scores, longest, order)
-            hits = wanted.gather(1, best).cpu().numpy().astype(np.float64)
+                order = torch.from_numpy(lot.permutation(n_items)).to(scores.device)
+            best = _best(scores, longest, order).cpu().numpy()
+        rows, items = relevant.cells(batch)
+        listed = np.arange(len(batch))[:, None] * n_items + best
+        hits = np.isin(listed, rows * n_items + items).astype(np.float64)
         hits = np.pad(hits, ((0, 0), (0, longest - hits.shape[1])))
         n_relevant = relevant.lengths[batch]
         for k in cutoffs:
@@ -124,13 +124,26 @@ def evaluate(
     return result
 
 
+def _refuse_not_finite(scores: torch.Tensor) -> None:
+    """Raise a CellError where a score is NaN or +inf; -inf only says that an item is no candidate."""
+    import torch
+
+    if bool((torch.isnan(scores) | torch.isposinf(scores)).any()):
+        raise CellError("scores contain NaN or inf")
+
+
 def _best(scores: torch.Tensor, k: int, order: torch.Tensor) -> torch.Tensor:
-    """The k best items of every row of (b, n_items), int64 (b, min(k, n_items)); equal scores in a random order."""
+    """The k best items of every row of (b, n_items), int64 (b, min(k, n_items)); equal scores in a random order.
+
+    Raises:
+        CellError: a score is NaN or +inf: both come first.
+    """
     import torch
 
     n_items = scores.shape[1]
     # One more than asked for shows whether the last place is shared.
-    values, places = torch.topk(scores, min(k + 1, n_items), dim=1)
+    values, places = _top(scores, min(k + 1, n_items))
+    _refuse_not_finite(values[:, 0])
     k = min(k, n_items)
     best = places[:, :k]
     tied = (values[:, 1:] == values[:, :-1]).any(dim=1)
@@ -139,3 +152,26 @@ def _best(scores: torch.Tensor, k: int, order: torch.Tensor) -> torch.Tensor:
         best = best.clone()
         best[tied] = order[drawn]
     return best
+
+
+def _top(scores: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k largest values of every row, in descending order, and where they are; NaN counts as the largest.
+
+    They lie in the k groups of items whose largest values are the largest, so that one vectorised pass leaves
+    k * GROUP candidates to be selected from. Items of a group are n_items / GROUP apart: maxima of whole stretches
+    of memory, where those of neighbours would be one horizontal maximum after another.
+    """
+    import torch
+
+    n_users, n_items = scores.shape
+    width = n_items // GROUP
+    if width < 2 * k:
+        values, places = torch.topk(scores, k, dim=1)
+        return values, places
+    grouped = scores[:, : width * GROUP].view(n_users, GROUP, width)
+    leaders = torch.topk(grouped.amax(dim=1), k, dim=1, sorted=False).indices
+    members = (leaders[:, None, :] + width * torch.arange(GROUP, device=scores.device)[:, None]).view(n_users, -1)
+    rest = torch.arange(width * GROUP, n_items, device=scores.device).expand(n_users, -1)
+    candidates = torch.cat([members, rest], dim=1)
+    values, places = torch.topk(scores.gather(1, candidates), k, dim=1)
+    return values, candidates.gather(1, places)
