@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
+from safetensors.numpy import save as safetensors
 
 from recclaims.claims.builtin import NOISE
 from recclaims.datasets.catalogue import Item
@@ -23,9 +24,11 @@ from recclaims.encoders.language.parsing import parse_keywords
 from recclaims.encoders.language.prompts import _read as read_prompts
 from recclaims.encoders.language.prompts import domain_names, find_domain
 from recclaims.encoders.resolve import facts_of, make_encoder
+from recclaims.encoders.vector_files import read_vectors
 from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import registry
-from recclaims.pytest_plugin import SESSION, ClaimsSession, _cases, pytest_addoption, settings_of
+from recclaims.pytest_options import add_options, settings_of
+from recclaims.pytest_plugin import SESSION, ClaimsSession, _cases
 from recclaims.reporting import changes as changed
 from recclaims.reporting.baseline import compare
 from recclaims.reporting.results import read
@@ -119,6 +122,34 @@ def table(random, place):
         content = damaged_text(random, whole.decode())
     found = read_table(written(place / f"interactions.{ending}", content))
     assert {"user_id", "item_id"} <= set(found.columns)
+
+
+@cache
+def matrices():
+    """Features as bytes of every format of one file."""
+    matrix = np.arange(12, dtype=np.float32).reshape(4, 3)
+    frame = pl.DataFrame({"item_id": list("abcd"), **{f"d{i}": column for i, column in enumerate(matrix.T)}})
+    array, parquet = io.BytesIO(), io.BytesIO()
+    np.save(array, matrix)
+    frame.write_parquet(parquet)
+    return {
+        "npy": array.getvalue(),
+        "safetensors": safetensors({"matrix": matrix}, metadata={"ids": '["a", "b", "c", "d"]'}),
+        "parquet": parquet.getvalue(),
+        "csv": frame.write_csv().encode(),
+        "tsv": frame.write_csv(separator="\t").encode(),
+    }
+
+
+def vectors(random, place):
+    """A file that `features:PATH` names."""
+    ending, whole = random.choice(list(matrices().items()))
+    if ending in ("csv", "tsv") and random.random() < 0.7:
+        content = damaged_text(random, whole.decode())
+    else:
+        content = damaged_bytes(random, whole)
+    found = read_vectors(written(place / f"features.{ending}", content), None, "abcd")
+    assert found.matrix.ndim == 2
 
 
 def folder(random, place):
@@ -284,11 +315,11 @@ def store(random, place):
 
 
 class Options:
-    """Stands for pytest's parser and its config: the options as pytest_addoption declares them."""
+    """Stands for pytest's parser and its config: the options as add_options declares them."""
 
     def __init__(self):
         self.parser = argparse.ArgumentParser(exit_on_error=False)
-        pytest_addoption(self)
+        add_options(self)
 
     def getgroup(self, *_):
         """One group is all there is."""
@@ -352,6 +383,7 @@ READERS = {
     keywords: 30,
     items: 15,
     table: 8,
+    vectors: 6,
     folder: 6,
     references: 15,
     encoders: 6,

@@ -1,10 +1,9 @@
-"""The pytest face: options, one parameter set per case, the summary. Inert where no test makes a claim."""
+"""The pytest face: one parameter set per case, and the summary. Inert where no test makes a claim."""
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +14,15 @@ from recclaims.claims.claim import Claim
 from recclaims.claims.planted import REFERENCES, Opened, planted_cases
 from recclaims.datasets.reference import open_source
 from recclaims.encoders.language import trust
-from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.offered import carried
 from recclaims.encoders.resolve import facts_of
-from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
+from recclaims.errors import DatasetError, RecclaimsError
 from recclaims.plugin_manager import Plugin, registry
-from recclaims.runner.device import device_of
-from recclaims.runner.profile import Profile, profile_names
-from recclaims.runner.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
+from recclaims.pytest_options import add_options, admits, baseline_of, noises, plants, profile_of
 from recclaims.xdist_run import Controller, note_refusal
 
 if TYPE_CHECKING:
     from recclaims.datasets.dataset import DatasetSource
-    from recclaims.recommenders.spec import Recommender
 
 DEFAULT_DATASETS = ("ml-100k",)
 
@@ -95,122 +90,9 @@ class TrainingClock:
 CLOCK = TrainingClock()
 
 
-def _profile(name: str) -> str:
-    if name not in profile_names():
-        raise argparse.ArgumentTypeError(str(UnknownNameError.of("profile", name, profile_names())))
-    return name
-
-
-def _between(least: int, most: int) -> Callable[[str], int]:
-    def whole_number(text: str) -> int:
-        if not (text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
-            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {least} to {most:,}")
-        return int(text)
-
-    return whole_number
-
-
-def _price(text: str) -> float:
-    try:
-        price = float(text)
-    except ValueError:
-        price = -1.0
-    if not 0 <= price < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a price")
-    return price
-
-
-def _executor(text: str) -> str:
-    try:
-        return checked_executor(text)
-    except RecclaimsError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the contract."""
-    group = parser.getgroup("recclaims", "claims of multimodal recommendation")
-    add = group.addoption
-    add(
-        "--claims-data",
-        action="append",
-        metavar="NAME|PATH",
-        help="dataset to run on, repeatable (default: ml-100k)",
-    )
-    add("--claims-encoder", action="append", metavar="NAME[:ARGUMENT]", help="encoder, repeatable (default: all)")
-    add(
-        "--claims-profile",
-        type=_profile,
-        metavar="NAME",
-        help="budget: smoke, quick or paper (default: quick)",
-    )
-    add(
-        "--claims-flavour",
-        choices=["mmrec", "elliot", "all"],
-        help="implementations whose equations recommenders follow, where they differ (default: the profile's)",
-    )
-    add(
-        "--claims-control",
-        action="append",
-        metavar="NAME|all",
-        help="noise to compare with, repeatable (default: the profile's)",
-    )
-    add("--claims-seeds", type=_between(1, 10_000), metavar="N", help="replicates: each its own split and seed")
-    add(
-        "--claims-store",
-        metavar="DIR",
-        default=".recclaims",
-        help="where results are kept (default: .recclaims)",
-    )
-    add(
-        "--claims-reuse",
-        choices=[str(reuse) for reuse in Reuse],
-        default="missing",
-        help="missing: compute what is not stored (default); always: compute nothing; never: train all again",
-    )
-    add(
-        "--claims-report",
-        metavar="DIR",
-        default="reports/latest",
-        help="where tables go (default: reports/latest)",
-    )
-    add(
-        "--claims-baseline",
-        metavar="FILE",
-        help="an earlier results.json: a case fails only where it got worse",
-    )
-    add("--claims-update-baseline", action="store_true", help="write this run's results to --claims-baseline")
-    add("--claims-device", metavar="DEVICE", default="auto", help="auto, cpu or cuda[:n] (default: auto)")
-    add(
-        "--claims-executor",
-        type=_executor,
-        metavar="WHERE",
-        default=LOCAL,
-        help="where cells are computed: local (default) or dask://HOST:PORT",
-    )
-    add(
-        "--claims-mask",
-        choices=[str(mask) for mask in Mask],
-        default="train+valid",
-        help="no candidates at test time",
-    )
-    add(
-        "--claims-price-per-hour",
-        type=_price,
-        metavar="X",
-        help="what an hour of this machine costs, for the table of what encoders cost",
-    )
-    add(
-        "--claims-trust-remote-code",
-        action="store_true",
-        help="let code that comes with a model's checkpoint run (default: it is not run)",
-    )
-    add(
-        "--claims-workers",
-        type=_between(0, 1024),
-        metavar="N",
-        help="processes that train at once; 0: this one (default: cores)",
-    )
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -265,11 +147,11 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
     asked = config.getoption("claims_encoder") or ()
     references = list(dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS))
     if claim.planted:
-        yield from planted_cases(claim, _plant(session, references), registry(), asked, _plants(config))
+        yield from planted_cases(claim, _plant(session, references), registry(), asked, plants(config))
         return
     for reference in references:
         source = _open(session, reference)
-        found = cases(claim, reference, source, registry(), asked, _admits(config), _noises(config))
+        found = cases(claim, reference, source, registry(), asked, admits(config), noises(config))
         if source.name not in session.left_out:
             session.left_out[source.name] = _left_out(source, asked)
         yield from found
@@ -302,35 +184,6 @@ def _left_out(source: DatasetSource, asked: Sequence[str]) -> list[str]:
     wanted = asked or without_argument(registry())
     modalities = carried(source)
     return [name for name in wanted if not facts_of(name, registry(), "--claims-encoder").requires <= modalities]
-
-
-def _admits(config: pytest.Config) -> Callable[[Recommender], bool]:
-    """Which recommenders take part."""
-    wanted = config.getoption("claims_flavour")
-    if wanted is None:
-        return _profile_of(config).admits
-    return lambda recommender: wanted == "all" or recommender.flavour in (None, wanted)
-
-
-def _plants(config: pytest.Config) -> Callable[[Recommender], bool]:
-    """Which recommenders are tried on planted data."""
-    profile, admits = _profile_of(config), _admits(config)
-    return lambda recommender: admits(recommender) and profile.plants(recommender)
-
-
-def _noises(config: pytest.Config) -> tuple[str, ...]:
-    """Which noise controls to compare with; empty: all."""
-    wanted = config.getoption("claims_control")
-    if wanted is None:
-        return _profile_of(config).controls
-    for name in wanted:
-        if name != "all" and name not in CONTROLS:
-            raise UnknownNameError.of("control", name, [*CONTROLS, "all"], "--claims-control")
-    return () if "all" in wanted else tuple(wanted)
-
-
-def _profile_of(config: pytest.Config) -> Profile:
-    return Profile.named(config.getoption("claims_profile") or "quick")
 
 
 def case_of(item: pytest.Item) -> Case | None:
@@ -366,7 +219,7 @@ def notes(config: pytest.Config) -> list[str]:
     for dataset, encoders in session.left_out.items():
         if encoders:
             lines.append(f"recclaims: {dataset} has nothing to encode for {', '.join(encoders)}")
-    profile = _profile_of(config)
+    profile = profile_of(config)
     for option, what, chosen in (
         ("flavour", "flavour", profile.flavours),
         ("control", "noise", profile.controls),
@@ -376,36 +229,6 @@ def notes(config: pytest.Config) -> list[str]:
                 f"recclaims: profile {profile.name} has {what} {', '.join(chosen)}; more: --claims-{option} all"
             )
     return lines
-
-
-def settings_of(config: pytest.Config) -> Settings:
-    """Read the options into Settings.
-
-    Raises:
-        RecclaimsError: a device that is not there.
-    """
-    option = config.getoption
-    profile = _profile_of(config)
-    executor = option("claims_executor")
-    device = device_of(option("claims_device"), here=executor == LOCAL)
-    workers = option("claims_workers")
-    return Settings(
-        profile=profile,
-        seeds=option("claims_seeds") or profile.seeds,
-        mask=Mask(option("claims_mask")),
-        reuse=Reuse(option("claims_reuse")),
-        device=device,
-        workers=default_workers(device) if workers is None else workers,
-        executor=executor,
-        trust_remote_code=trust.remote_code,
-    )
-
-
-def baseline_of(config: pytest.Config) -> dict[str, Any] | None:
-    """The document that --claims-baseline names, see reporting.baseline.chosen."""
-    from recclaims.reporting.baseline import chosen
-
-    return chosen(config.getoption("claims_baseline"), config.getoption("claims_update_baseline"))
 
 
 @pytest.hookimpl(optionalhook=True)

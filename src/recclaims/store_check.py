@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from recclaims.errors import StoreError
-from recclaims.runner.pipeline import PROTOCOL
+from recclaims.runner.data import PROTOCOL
 from recclaims.store import Store
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from recclaims.cli import main
 from recclaims.errors import StoreError
-from recclaims.runner.pipeline import PROTOCOL
+from recclaims.runner.data import PROTOCOL
 from recclaims.store import Store, key_of
 from recclaims.store_check import check, outdated, prune
 

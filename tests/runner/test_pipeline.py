@@ -94,7 +94,7 @@ def test_versions_of_encoder_recommender_and_libraries_are_in_the_key(pipeline, 
     monkeypatch.setattr("recclaims.encoders.attributes.Attributes.version", "2")
     assert key_of("cells", pipeline.cell_recipe(cell)) != before
     monkeypatch.undo()
-    monkeypatch.setattr("recclaims.runner.pipeline.library_version", lambda name: "0")
+    monkeypatch.setattr("recclaims.runner.data.library_version", lambda name: "0")
     assert key_of("cells", pipeline.cell_recipe(cell)) != before
 
 

@@ -70,7 +70,8 @@ class Study:
     def recipe(self) -> dict[str, Any]:
         """Everything the study depends on, with the releases of what computes it."""
         from recclaims.evaluation.ranking import VERSION as RANKING
-        from recclaims.runner.pipeline import ENCODING_LIBRARIES, PROTOCOL, TRAINING_LIBRARIES, versions
+        from recclaims.runner.data import ENCODING_LIBRARIES, PROTOCOL, versions
+        from recclaims.runner.pipeline import TRAINING_LIBRARIES
 
         libraries = versions(tuple(dict.fromkeys((*ENCODING_LIBRARIES, *TRAINING_LIBRARIES))))
         return {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.errors import FeatureError
+from recclaims.errors import FeatureError, one_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,8 +60,7 @@ def read_vectors(path: Path, ids: Path | None, wanted: Collection[str]) -> Vecto
     except FeatureError:
         raise
     except Exception as error:  # whatever a library says of a damaged file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FeatureError(f"{path}: cannot be read: {reason}") from None
+        raise FeatureError(f"{path}: cannot be read: {one_line(error)}") from None
     matrix = vectors.matrix
     if matrix.dtype.kind not in "fiub":
         raise FeatureError(f"{path}: holds values of type {matrix.dtype}, not real numbers")
@@ -144,9 +143,16 @@ def _the_matrix(arrays: dict[str, NDArray[Any]], path: Path) -> NDArray[Any]:
 
 
 def _parquet(path: Path) -> Vectors:
+    """Read by Arrow: polars ends the whole process at some damaged files, which want more memory than there is."""
     import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    return _columns(pl.read_parquet(path), path)
+    with path.open("rb") as source, pq.ParquetFile(source) as file:
+        read = file.read(use_threads=False)
+    # Without what the file says of its columns beside their names, which need not even be text.
+    found = pl.from_arrow(pa.Table.from_arrays(read.columns, names=[str(name) for name in read.column_names]))
+    return _columns(found if isinstance(found, pl.DataFrame) else found.to_frame(), path)
 
 
 def _csv(path: Path) -> Vectors:

@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from recclaims.plugin_manager import registry
-from recclaims.runner.pipeline import ENCODING_LIBRARIES, TRAINING_LIBRARIES
+from recclaims.runner.data import ENCODING_LIBRARIES
+from recclaims.runner.pipeline import TRAINING_LIBRARIES
 
 
 def hardware(device: str) -> dict[str, str | None]:
