@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -64,9 +65,27 @@ def test_zero_inside_a_wide_interval_is_inconclusive_and_says_what_would_settle_
 def test_an_interval_beyond_zero_does_not_do_without_holm():
     judgement = judge(estimate(0.01, 0.05), 0.0504, 1.0, margin=0.02)
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    assert judgement.reason == "excludes zero, but Holm p = 0.0504; about 11 seeds would settle it"
+    # p = 0.01 has to fall to 0.05/5.04: 0.03^2 - t(899)^2 0.01/900 = 8.26e-4, and t(R-1)^2 (0.0001 + 0.02/900)/R is
+    # 1.05e-3 with 4 seeds, 5.2e-4 with 5.
+    assert judgement.reason == "excludes zero, but Holm p = 0.0504; about 5 seeds would settle it"
     narrow = judge(estimate(0.01, 0.025), 0.06, 1.0, margin=0.02)
-    assert narrow == Judgement(Verdict.INCONCLUSIVE, "excludes zero, but Holm p = 0.06")
+    assert narrow == Judgement(Verdict.INCONCLUSIVE, "excludes zero, but Holm p = 0.06; about 8 seeds would settle it")
+
+
+@pytest.mark.parametrize(
+    ("dealing", "settled"),
+    [
+        (0.0, "about 5 seeds would settle it"),
+        # t(R-1)^2 (0.00012222/R + 0.0001) is 8.30e-4 with 24 seeds, 8.22e-4 with 25.
+        (0.0001, "about 25 seeds would settle it"),
+        # 2.58^2 0.0002 is more than 0.03^2, however many seeds there are.
+        (0.0002, "more than replicates can give, as features are dealt once"),
+    ],
+)
+def test_what_would_settle_p_knows_that_real_features_stay_one_dealing(dealing, settled):
+    dealt = dataclasses.replace(estimate(0.01, 0.05), dealing=dealing)
+    judgement = judge(dealt, 0.0504, 1.0, margin=0.02)
+    assert judgement == Judgement(Verdict.INCONCLUSIVE, f"excludes zero, but Holm p = 0.0504; {settled}")
 
 
 def test_holm_does_not_do_without_an_interval_beyond_zero():

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.claims.dealing import dealing_p_value
+from recclaims.claims.dealing import dealing_p_value, dealing_variance
 from recclaims.claims.statistics import DEFAULT_INTERVAL, INTERVALS, Estimate
 from recclaims.runner.cell import CellResult
 
@@ -70,4 +70,5 @@ def judged_by(treatment: NDArray[np.float64], control: NDArray[np.float64], deal
     estimate = INTERVALS[DEFAULT_INTERVAL](treatment - control)
     if not dealt or np.isnan(estimate.p_value):
         return estimate
-    return replace(estimate, p_value=max(estimate.p_value, dealing_p_value(treatment, control)))
+    p_value = max(estimate.p_value, dealing_p_value(treatment, control))
+    return replace(estimate, p_value=p_value, dealing=dealing_variance(treatment, control))

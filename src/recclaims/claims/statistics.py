@@ -27,6 +27,7 @@ __all__ = [
     "SampleSizeAdvice",
     "VarianceComponents",
     "holm",
+    "seeds_needed_for_p",
     "users_or_seeds_needed",
 ]
 
@@ -62,16 +63,21 @@ def holm(p_values: ArrayLike) -> Floats:
 
 
 def _planned_half_width(
-    components: VarianceComponents, n_users: float, n_replicates: float, level: float, density: float
+    components: VarianceComponents,
+    n_users: float,
+    n_replicates: float,
+    level: float,
+    density: float,
+    dealing: float = 0.0,
 ) -> float:
-    """Half-width to expect: sqrt(t^2 users/U + t^2 (replicates + residual/U)/R).
+    """Half-width to expect: sqrt(t^2 users/U + t^2 [(replicates + residual/U)/R + dealing]).
 
     Banerjee's (1961) combination, each part with its own d.o.f.: it falls with either number, which
     Satterthwaite's does not, and it is near, and seldom below, that of `behrens_fisher_interval`.
     """
     users = max(components.users, 0.0) / n_users
     residual = components.residual / (n_users * density)
-    replicates = (max(components.replicates, 0.0) + residual) / n_replicates
+    replicates = (max(components.replicates, 0.0) + residual) / n_replicates + dealing
     return math.hypot(
         float(scipy.stats.t.isf((1 - level) / 2, max(n_users - 1, 1))) * math.sqrt(users),
         float(scipy.stats.t.isf((1 - level) / 2, n_replicates - 1)) * math.sqrt(replicates),
@@ -121,3 +127,21 @@ def users_or_seeds_needed(
         users=_smallest(lambda n: enough(n, n_replicates), n_users, MOST_USERS) if n_replicates > 1 else None,
         replicates=_smallest(lambda n: enough(n_users, n), max(n_replicates, 2), MOST_REPLICATES),
     )
+
+
+def seeds_needed_for_p(estimate: Estimate, p_value: float) -> int | None:
+    """Find how many replicates would bring the two-sided p down to `p_value`, were the effect what it seems to be.
+
+    A plan, as that of users_or_seeds_needed. None where no number up to MOST_REPLICATES would do: real features stay
+    one dealing, however many dealings of noise they are compared with (`dealing`).
+    """
+    if not (0 < p_value < 1 and estimate.effect and all(map(math.isfinite, estimate.components))):
+        return None
+
+    def enough(replicates: int) -> bool:
+        half_width = _planned_half_width(
+            estimate.components, estimate.n_users, replicates, 1 - p_value, estimate.density, estimate.dealing
+        )
+        return half_width <= abs(estimate.effect)
+
+    return _smallest(enough, estimate.n_replicates + 1, MOST_REPLICATES)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recclaims.claims.statistics import Estimate, users_or_seeds_needed
+from recclaims.claims.statistics import Estimate, seeds_needed_for_p, users_or_seeds_needed
 
 
 class Verdict(StrEnum):
@@ -87,8 +87,9 @@ class _Case:
             return Judgement(Verdict.CONTRADICTED, f"the other way, {holm}{small}")
         if self._inside:
             return Judgement(Verdict.NO_DIFFERENCE, self._inside_text)
-        failed = [f"excludes zero, but {holm}"] if beyond else []
-        return Judgement(Verdict.INCONCLUSIVE, "; ".join(filter(None, [*failed, self._settling()])))
+        if beyond:
+            return Judgement(Verdict.INCONCLUSIVE, f"excludes zero, but {holm}; {self._settling_p()}")
+        return Judgement(Verdict.INCONCLUSIVE, self._settling())
 
     def equivalence(self) -> Judgement:
         if self._inside:
@@ -96,6 +97,17 @@ class _Case:
         if self.estimate.low > self.margin or self.estimate.high < -self.margin:
             return Judgement(Verdict.CONTRADICTED, f"outside {self.margin_text}")
         return Judgement(Verdict.INCONCLUSIVE, self._settling() or f"on the edge of {self.margin_text}")
+
+    def _settling_p(self) -> str:
+        """Say how many seeds would bring p below alpha after Holm, were the effect as large as it seems.
+
+        The other cases of the family are taken as they are: this one's factor stays.
+        """
+        factor = self.p_adjusted / self.estimate.p_value
+        seeds = seeds_needed_for_p(self.estimate, self.alpha / factor)
+        if seeds is not None:
+            return f"about {_about(seeds)} seeds would settle it"
+        return "more than replicates can give" + (", as features are dealt once" if self.estimate.dealing else "")
 
     def _settling(self) -> str:
         """Say how many seeds or users would bring the half-width down to half the margin.
