@@ -49,7 +49,7 @@ def build(recommender, content=(), sizes=(N_USERS, N_ITEMS, N_PAIRS), **changes)
         dataset = TrainDataset(config, users, items, *sizes[:2], matrices)
         model = config.model_class(config, dataset)
         batches = make_batches(recommender.sampler, users + 1, items + 1, sizes[1], settings["train_batch_size"], 0)
-        trainer = CellTrainer(config, model, lambda: 0.0)
+        trainer = None if recommender.training_free else CellTrainer(config, model, lambda: 0.0)
     return model, batches, trainer
 
 
@@ -82,17 +82,32 @@ def stock_epoch_of(recommender, content=(), **changes):
     return epoch
 
 
-def evaluation():
-    """A function that ranks all items for all users of this library, and the model that it ranks with."""
-    from recclaims.evaluation.ranking import ItemLists, evaluate
+def evaluation(n_users=N_USERS, n_items=N_ITEMS, n_pairs=N_PAIRS):
+    """A function that ranks all items for all users of this library."""
+    from recclaims.evaluation.ranking import evaluate
     from recclaims.recommenders.builtin import BPR
     from recclaims.recommenders.fit import _scorer
 
-    model, _, _ = build(BPR)
+    model, _, _ = build(BPR, sizes=(n_users, n_items, n_pairs))
     model.eval()
-    users, items, held = interactions()
-    seen = ItemLists.of(users, items, N_USERS)
+    users, items, held = interactions(n_users, n_items, n_pairs)
+    seen = ItemLists.of(users, items, n_users)
     return lambda: evaluate(_scorer(model, "cpu"), held, seen)
+
+
+def scores_of(recommender, content=(), n_users=N_USERS, **changes):
+    """A function that builds a recommender without training and gives the first users' scores of all items."""
+    from recclaims.recommenders.fit import _scorer
+
+    def score():
+        model, _, _ = build(recommender, content, **changes)
+        model.eval()
+        scorer = _scorer(model, "cpu")
+        for start in range(0, n_users, 128):
+            scorer(np.arange(start, min(start + 128, n_users)))
+        return model
+
+    return score
 
 
 def stock_evaluation(users_at_once):
