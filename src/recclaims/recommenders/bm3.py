@@ -18,11 +18,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from recclaims.recommenders.content import rows
 from recclaims.recommenders.graph_recommender import GraphRecommender
-from recclaims.recommenders.losses import unsquared_norms
+from recclaims.recommenders.losses import cosine_distance, unsquared_norms
 from recclaims.recommenders.propagation import bipartite, mean_of_layers
 from recclaims.recommenders.recbole_bridge import TrainDataset
 
@@ -56,14 +55,16 @@ class BM3(GraphRecommender):
         all_users, all_items = self.embeddings()
         users, items = rows(all_users, interaction[self.USER_ID]), rows(all_items, ids)
         target_items = self._target(items)
-        loss = _apart(self.predictor(users), target_items) + _apart(self.predictor(items), self._target(users))
+        loss = cosine_distance(self.predictor(users), target_items) + cosine_distance(
+            self.predictor(items), self._target(users)
+        )
         # The padding rows are no user and no item.
         loss = loss + self.reg_weight * unsquared_norms(all_users[1:], all_items[1:])
         for modality in self.modalities:
             projected = self.projected(modality, ids)
             predicted = self.predictor(projected)
             loss = loss + self.cl_weight * (
-                _apart(predicted, target_items) + _apart(predicted, self._target(projected))
+                cosine_distance(predicted, target_items) + cosine_distance(predicted, self._target(projected))
             )
         return loss
 
@@ -76,7 +77,3 @@ class BM3(GraphRecommender):
         """See ContentRecommender."""
         users, items = self.embeddings()
         return self.predictor(users), self.predictor(items)
-
-
-def _apart(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return 1 - functional.cosine_similarity(a, b, dim=-1).mean()

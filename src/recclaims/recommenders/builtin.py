@@ -137,7 +137,7 @@ FREEDOM_ELLIOT = replace(
 )
 BM3 = Recommender(
     "bm3",
-    "1",
+    "2",
     f"{_HERE}.bm3:BM3",
     flavour="mmrec",
     separates=True,
