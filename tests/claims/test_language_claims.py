@@ -190,7 +190,7 @@ def test_the_stability_claim_says_how_alike_the_embeddings_are(judged):
 def test_what_encoders_cost_stands_beside(judged, checkpoint):
     _, document = judged
     by_name = {entry["encoder"]: entry for entry in document["encoders"]}
-    lvlm = by_name[f"lvlm:{checkpoint}?max_new_tokens=24"]
+    lvlm = by_name[f"lvlm:path/to/{checkpoint.name}?max_new_tokens=24"]
     assert lvlm["generated_tokens"] >= lvlm["items"]
     assert lvlm["peak_mb"] > 50
     fused = by_name["late_fusion:attributes+sbert"]

@@ -9,8 +9,9 @@ from typing import Any
 
 from recclaims.errors import without_secrets
 
-#: The folders of an absolute path, up to its last name. A web address has two slashes where these have one.
-_FOLDERS = re.compile(r"(?<![\w/.~-])(?:/[^\s/'\"`,;:()<>|\[\]]+)+/(?=[^\s/])")
+#: The folders of an absolute path, up to its last name. A web address has two slashes where these have one,
+#: and after a question mark stand options.
+_FOLDERS = re.compile(r"(?<![\w/.~-])(?:/[^\s/'\"`,;:()<>|\[\]?]+)+/(?=[^\s/])")
 
 
 def shareable(reference: str) -> str:
