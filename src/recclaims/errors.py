@@ -14,11 +14,15 @@ _SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?
 _SHORTEST_SECRET = 8
 
 
-def without_secrets(text: str) -> str:
-    """The text with `***` for the value of every environment variable whose name says that it is secret."""
-    for name, value in os.environ.items():
-        if len(value) >= _SHORTEST_SECRET and _SECRET.search(name):
-            text = text.replace(value, "***")
+def secrets() -> list[str]:
+    """The value of every environment variable whose name says that it is secret."""
+    return [value for name, value in os.environ.items() if len(value) >= _SHORTEST_SECRET and _SECRET.search(name)]
+
+
+def without_secrets(text: str, hidden: Iterable[str] | None = None) -> str:
+    """The text with `***` for every secret: those of the environment, or `hidden`, where many texts are cleaned."""
+    for value in secrets() if hidden is None else hidden:
+        text = text.replace(value, "***")
     return text
 
 

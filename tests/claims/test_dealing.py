@@ -17,6 +17,10 @@ def arms(random, between_dealings, effect=0.0):
     return treatment, taste + noise + random.normal(0, 1, shape)
 
 
+def p_of(treatment, control):
+    return dealing_p_value(treatment, control, dealing_variance(treatment, control))
+
+
 def test_luck_of_the_dealing_is_not_called_an_effect():
     random = np.random.default_rng(3)
     simulated = [arms(random, 0.3) for _ in range(300)]
@@ -70,14 +74,14 @@ def test_the_variance_is_that_between_dealings():
 @pytest.mark.parametrize("shape", [(1, 5), (300, 1), (1, 1)])
 def test_one_user_or_one_replicate_shows_nothing(shape):
     random = np.random.default_rng(8)
-    assert dealing_p_value(random.normal(size=shape), random.normal(size=shape)) == 1.0
+    assert p_of(random.normal(size=shape), random.normal(size=shape)) == 1.0
 
 
 def test_nothing_and_equal_arms():
     empty = np.full((4, 3), np.nan)
-    assert np.isnan(dealing_p_value(empty, empty))
+    assert np.isnan(p_of(empty, empty))
     same = np.ones((4, 3))
-    assert dealing_p_value(same, same) == 1.0
+    assert p_of(same, same) == 1.0
 
 
 def test_missing_users_are_no_matter():
@@ -85,4 +89,4 @@ def test_missing_users_are_no_matter():
     treatment, control = arms(random, 0.3)
     nobody = np.full((50, REPLICATES), np.nan)
     hidden = [np.vstack([arm, nobody]) for arm in (treatment, control)]
-    assert dealing_p_value(*hidden) == pytest.approx(dealing_p_value(treatment, control))
+    assert p_of(*hidden) == pytest.approx(p_of(treatment, control))

@@ -70,5 +70,6 @@ def judged_by(treatment: NDArray[np.float64], control: NDArray[np.float64], deal
     estimate = INTERVALS[DEFAULT_INTERVAL](treatment - control)
     if not dealt or np.isnan(estimate.p_value):
         return estimate
-    p_value = max(estimate.p_value, dealing_p_value(treatment, control))
-    return replace(estimate, p_value=p_value, dealing=dealing_variance(treatment, control))
+    dealing = dealing_variance(treatment, control)
+    p_value = max(estimate.p_value, dealing_p_value(treatment, control, dealing))
+    return replace(estimate, p_value=p_value, dealing=dealing)

@@ -113,7 +113,7 @@ class _Case:
         """Say how many seeds or users would bring the half-width down to half the margin.
 
         Then the interval, wherever its centre, cannot both hold zero and leave the margin. Empty where it
-        is that narrow already: Holm, or an effect of about the margin itself, stands in the way.
+        is that narrow already: an effect of about the margin itself stands in the way.
         """
         estimate = self.estimate
         if min(estimate.n_replicates, estimate.n_users) < 2:

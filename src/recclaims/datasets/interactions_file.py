@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recclaims.datasets.parquet import read_columns
 from recclaims.errors import DatasetError, one_line
 
 if TYPE_CHECKING:
@@ -110,10 +111,7 @@ def checked(table: pl.DataFrame, path: Path) -> pl.DataFrame:
 
 
 def _parquet(path: Path) -> pl.DataFrame:
-    """Its columns that are needed, and no others; of none of which there are more rows than can be meant.
-
-    Read by Arrow: polars ends the whole process at some damaged files, which want more memory than there is.
-    """
+    """Its columns that are needed, and no others; of none of which there are more rows than can be meant."""
     import polars as pl
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -131,12 +129,9 @@ def _parquet(path: Path) -> pl.DataFrame:
             for column in known:
                 if pa.types.is_nested(file.schema_arrow.field(column).type):
                     raise DatasetError(f"{path}: column '{column}' holds lists or objects, not one value a row")
-            read = file.read(columns=known, use_threads=False)
-            # Without what the file says of its columns beside their names, which need not even be text.
-            found = pl.from_arrow(pa.Table.from_arrays([read[column] for column in known], names=known))
+            table = read_columns(file, known)
     except (pa.ArrowException, MemoryError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read: {one_line(error)}") from None
-    table = found if isinstance(found, pl.DataFrame) else found.to_frame()
     return table.with_columns(pl.col(NEEDED).cast(pl.String))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recclaims.datasets.parquet import read_columns
 from recclaims.errors import FeatureError, one_line
 
 if TYPE_CHECKING:
@@ -143,16 +144,10 @@ def _the_matrix(arrays: dict[str, NDArray[Any]], path: Path) -> NDArray[Any]:
 
 
 def _parquet(path: Path) -> Vectors:
-    """Read by Arrow: polars ends the whole process at some damaged files, which want more memory than there is."""
-    import polars as pl
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with path.open("rb") as source, pq.ParquetFile(source) as file:
-        read = file.read(use_threads=False)
-    # Without what the file says of its columns beside their names, which need not even be text.
-    found = pl.from_arrow(pa.Table.from_arrays(read.columns, names=[str(name) for name in read.column_names]))
-    return _columns(found if isinstance(found, pl.DataFrame) else found.to_frame(), path)
+        return _columns(read_columns(file), path)
 
 
 def _csv(path: Path) -> Vectors:

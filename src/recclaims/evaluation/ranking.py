@@ -97,7 +97,6 @@ def evaluate(
     longest = max(cutoffs)
     discount = 1.0 / np.log2(np.arange(2, longest + 2))
     ideal = np.concatenate(([0.0], np.cumsum(discount)))
-    lot = np.random.default_rng([seed, 0x71E])
     order: torch.Tensor | None = None
     result = {f"{m}@{k}": np.full(n_users, np.nan) for m in ("recall", "ndcg", "hit") for k in cutoffs}
     for start in range(0, len(users), block):
@@ -109,7 +108,8 @@ def evaluate(
             _refuse_not_finite(scores[seen])
             scores[seen] = -torch.inf
             if order is None:
-                order = torch.from_numpy(lot.permutation(n_items)).to(scores.device)
+                lot = np.random.default_rng([seed, 0x71E]).permutation(n_items)
+                order = torch.from_numpy(lot).to(scores.device)
             best = _best(scores, longest, order).cpu().numpy()
         rows, items = relevant.cells(batch)
         listed = np.arange(len(batch))[:, None] * n_items + best

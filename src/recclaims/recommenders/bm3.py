@@ -55,9 +55,8 @@ class BM3(GraphRecommender):
         all_users, all_items = self.embeddings()
         users, items = rows(all_users, interaction[self.USER_ID]), rows(all_items, ids)
         target_items = self._target(items)
-        loss = cosine_distance(self.predictor(users), target_items) + cosine_distance(
-            self.predictor(items), self._target(users)
-        )
+        loss = cosine_distance(self.predictor(users), target_items)
+        loss = loss + cosine_distance(self.predictor(items), self._target(users))
         # The padding rows are no user and no item.
         loss = loss + self.reg_weight * unsquared_norms(all_users[1:], all_items[1:])
         for modality in self.modalities:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recclaims.errors import without_secrets
+from recclaims.errors import secrets, without_secrets
 
 #: The folders of an absolute path, up to its last name. A web address has two slashes where these have one,
 #: and after a question mark stand options.
@@ -32,23 +32,27 @@ def share(value: Any, places: Iterable[str] = ()) -> Any:
     roots = {root: Path(root).name for root in (*places, str(Path.cwd()))}
     roots[str(Path.home())] = "home"  # its own name is somebody's
     longest_first = sorted((root for root in roots if len(Path(root).parts) > 1), key=len, reverse=True)
-    return _shared(value, {root: roots[root] for root in longest_first})
+    return _shared(value, {_standing(root): f"/path/to/{roots[root]}" for root in longest_first}, secrets())
 
 
-def _shared(value: Any, roots: Mapping[str, str]) -> Any:
+def _standing(root: str) -> re.Pattern[str]:
+    """A path where it is not a part of a longer name."""
+    return re.compile(rf"(?<![\w/.~-]){re.escape(root)}(?![\w-])")
+
+
+def _shared(value: Any, roots: Mapping[re.Pattern[str], str], hidden: Sequence[str]) -> Any:
     if isinstance(value, str):
-        return _without_places(without_secrets(value), roots)
+        return _without_places(without_secrets(value, hidden), roots)
     if isinstance(value, dict):
-        return {_shared(key, roots): _shared(entry, roots) for key, entry in value.items()}
+        return {_shared(key, roots, hidden): _shared(entry, roots, hidden) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_shared(entry, roots) for entry in value]
-    return value if value is None or isinstance(value, bool | int | float) else _shared(str(value), roots)
+        return [_shared(entry, roots, hidden) for entry in value]
+    return value if value is None or isinstance(value, bool | int | float) else _shared(str(value), roots, hidden)
 
 
-def _without_places(text: str, roots: Mapping[str, str]) -> str:
+def _without_places(text: str, roots: Mapping[re.Pattern[str], str]) -> str:
     if "/" not in text:
         return text
-    for root, name in roots.items():
-        pattern = rf"(?<![\w/.~-]){re.escape(root)}(?![\w-])"
-        text = re.sub(pattern, f"/path/to/{name}".replace("\\", r"\\"), text)
+    for root, shown in roots.items():
+        text = root.sub(shown.replace("\\", r"\\"), text)
     return _FOLDERS.sub("path/to/", text)
