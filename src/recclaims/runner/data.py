@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import version as library_version
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ PROTOCOL = 2
 DIAGNOSIS = 1
 #: Libraries whose release can change an embedding.
 ENCODING_LIBRARIES = ("numpy", "pillow", "torch", "transformers", "sentence-transformers")
+#: Installed release of a library; finding it reads the disk, and every recipe asks.
+library_version = cache(version)
 
 
 def versions(libraries: tuple[str, ...]) -> dict[str, str]:
