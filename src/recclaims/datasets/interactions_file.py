@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recclaims.datasets.packed import PACKED, is_packed
 from recclaims.datasets.parquet import read_columns
 from recclaims.errors import DatasetError, one_line
 
@@ -19,8 +20,6 @@ NEEDED = ("user_id", "item_id")
 NUMBERS = ("rating", "timestamp")
 #: The most rows that are read, and the characters of the longest id: a small Parquet file can stand for a huge table.
 MAX_ROWS, MAX_ID = 500_000_000, 1_000
-#: How files begin that polars would unpack by itself, however large what is in them: gzip, zlib, zstd.
-_PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
 
 
 def find_table(folder: Path, stem: str) -> Path | None:
@@ -59,9 +58,8 @@ def read_cells(path: Path, separator: str, columns: Sequence[str] = ()) -> pl.Da
 
     quote = '"' if separator == "," else None
     with _readable(path):
-        with path.open("rb") as file:
-            if file.read(4).startswith(_PACKED):
-                raise DatasetError(f"{path}: is compressed; unpack it, so that its size is known")
+        if is_packed(path):
+            raise DatasetError(f"{path}: {PACKED}")
         try:
             table = pl.read_csv(path, separator=separator, has_header=not columns, infer_schema=False, quote_char=quote)
         except pl.exceptions.NoDataError:

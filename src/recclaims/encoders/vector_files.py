@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recclaims.datasets.packed import PACKED, is_packed
 from recclaims.datasets.parquet import read_columns
 from recclaims.errors import FeatureError, one_line
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 #: Columns that can hold the ids, the first one found.
 ID_COLUMNS = ("item_id", "itemID", "itemId", "iid", "asin", "id", "item")
 ID_ARRAYS = ("ids", "item_ids", "item_id")
+#: The most bytes that are unpacked from a ZIP archive, and the most values from Parquet: both can be small on disk.
+MAX_UNPACKED, MAX_VALUES = 16_000_000_000, 4_000_000_000
+MAPPED = "a .npy file is mapped, whatever its size"
 PICKLED = "holds Python objects, which are never unpickled; write it anew: np.save(path, matrix.astype(np.float32))"
 
 
@@ -114,6 +118,9 @@ def _loaded(path: Path, mapped: bool) -> NDArray[Any]:
 
 def _npz(path: Path) -> Vectors:
     with np.load(path, allow_pickle=False) as archive:
+        unpacked = sum(member.file_size for member in archive.zip.infolist())
+        if unpacked > MAX_UNPACKED:
+            raise FeatureError(f"{path}: unpacks to {unpacked:,} bytes; at most {MAX_UNPACKED:,} are; {MAPPED}")
         try:
             arrays = {name: archive[name] for name in archive.files}
         except ValueError:
@@ -147,12 +154,18 @@ def _parquet(path: Path) -> Vectors:
     import pyarrow.parquet as pq
 
     with path.open("rb") as source, pq.ParquetFile(source) as file:
+        groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
+        values = sum(group.column(column).num_values for group in groups for column in range(group.num_columns))
+        if values > MAX_VALUES:
+            raise FeatureError(f"{path}: has {values:,} values; at most {MAX_VALUES:,} are read; {MAPPED}")
         return _columns(read_columns(file), path)
 
 
 def _csv(path: Path) -> Vectors:
     import polars as pl
 
+    if is_packed(path):
+        raise FeatureError(f"{path}: {PACKED}")
     separator = "\t" if path.suffix == ".tsv" else ","
     names = pl.read_csv(path, separator=separator, n_rows=0).columns
     types = {name: pl.String() if name == _id_column(names, path) else pl.Float64() for name in names}

@@ -14,6 +14,9 @@ from recclaims.errors import DatasetError
 BLOCK = 16 << 20
 #: The longest line, in bytes: the longest reviews and products take some 100 kB. A gzip bomb is one long line.
 LONGEST = 4 << 20
+#: How many times its size a gzip file may unpack to, once it has given ALLOWED bytes: reviews and products take five to
+#: ten times theirs, the most that gzip can do is 1,032.
+RATIO, ALLOWED = 100, 1 << 30
 _GZIP = b"\x1f\x8b"
 _COMPRESSED = 2 << 20
 
@@ -30,7 +33,7 @@ def read_blocks(path: Path, faults: Faults, block: int = BLOCK, longest: int = L
         block, longest: see BLOCK and LONGEST.
 
     Raises:
-        DatasetError: the file cannot be read.
+        DatasetError: the file cannot be read, or unpacks to far more than reviews would.
     """
     ahead = 1
     try:
@@ -82,7 +85,12 @@ def _pieces(path: Path, block: int) -> Iterator[bytes]:
         zipped = file.read(len(_GZIP)) == _GZIP
         file.seek(0)
         if zipped:
-            yield from _inflate(file, block)
+            given = 0
+            for data in _inflate(file, block):
+                given += len(data)
+                if given > max(ALLOWED, RATIO * file.tell()):
+                    raise DatasetError(f"{path}: unpacks to more than {RATIO} times its size, as no reviews do")
+                yield data
         else:
             while data := file.read(block):
                 yield data

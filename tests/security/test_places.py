@@ -1,0 +1,91 @@
+"""No path leads out of a dataset or of the store."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from recclaims.datasets.reference import open_source
+from recclaims.errors import RecclaimsError, StoreError
+from recclaims.plugin_manager import Registry
+from recclaims.store import Store
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A dataset of three items beside a file that is none of its business."""
+    (tmp_path / "secret.jsonl").write_text('{"item_id": "secret"}\n')
+    made = tmp_path / "dataset"
+    (made / "images").mkdir(parents=True)
+    (made / "dataset.toml").write_text('name = "toy"\n')
+    (made / "items.jsonl").write_text("".join(f'{{"item_id": "{i}"}}\n' for i in "abc"))
+    (made / "interactions.csv").write_text("user_id,item_id\n" + "".join(f"u,{i}\n" for i in "abc"))
+    return made
+
+
+def refused(folder):
+    with pytest.raises(RecclaimsError) as caught:
+        open_source(f"{folder}/", Registry()).load()
+    assert str(caught.value).isprintable()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["items.jsonl", "interactions.csv", "dataset.toml", "train.csv"])
+def test_a_file_that_is_a_link_out_is_refused(folder, name):
+    (folder / name).unlink(missing_ok=True)
+    if name == "train.csv":
+        (folder / "interactions.csv").unlink()
+    (folder / name).symlink_to(folder.parent / "secret.jsonl")
+    assert "leads out of the folder" in refused(folder)
+
+
+@pytest.mark.parametrize("key", ["items", "interactions", "domain"])
+@pytest.mark.parametrize("path", ["../secret.jsonl", "/etc/passwd", "images/../../secret.jsonl", "link/secret.jsonl"])
+def test_a_path_of_the_manifest_that_leads_out_is_refused(folder, key, path):
+    (folder / "link").symlink_to("..")
+    path = f"{path}.toml" if key == "domain" else path
+    (folder / "dataset.toml").write_text(f"{key} = {json.dumps(path)}\n")
+    assert "leads out of the folder" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "image", ["link/secret.jsonl", "images/link.png", "../secret.jsonl", "images/../../secret.jsonl"]
+)
+def test_an_image_that_leads_out_is_refused(folder, image):
+    (folder / "link").symlink_to("..")
+    (folder / "images" / "link.png").symlink_to("../../secret.jsonl")
+    (folder / "items.jsonl").write_text(json.dumps({"item_id": "a", "image": image}))
+    assert f"{image!r} leads out of the folder" in refused(folder)
+
+
+def test_what_is_no_file_is_no_image(folder):
+    os.mkfifo(folder / "images" / "pipe.png")
+    (folder / "items.jsonl").write_text('{"item_id": "a", "image": "images/pipe.png"}')
+    assert "does not exist in the folder" in refused(folder)
+
+
+def test_a_ring_of_links_is_refused(folder):
+    (folder / "items.jsonl").unlink()
+    (folder / "items.jsonl").symlink_to("items.jsonl")
+    assert "is no file name" in refused(folder)
+
+
+def test_a_manifest_of_the_store_names_no_file_elsewhere(tmp_path, caplog):
+    store = Store(tmp_path / "store")
+    path = store.save("cells", {"a": 1}, {"facts": {}}).path
+    (tmp_path / "outside").write_text("x")
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["files"] = {"../../../../outside": {"sha256": "0"}}
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    assert store.find("cells", {"a": 1}) is None
+    assert "is no name of a file" in caplog.text
+    assert (tmp_path / "outside").exists()
+
+
+def test_an_array_of_the_store_is_never_unpickled(tmp_path):
+    store = Store(tmp_path)
+    kept = store.save("cells", {"a": 1}, {"x": np.zeros(3)})
+    np.save(kept.path / "x.npy", np.array([{"run": "me"}], dtype=object), allow_pickle=True)
+    with pytest.raises(StoreError, match=r"x\.npy: not an array: ValueError"):
+        kept.array("x")

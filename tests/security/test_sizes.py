@@ -1,0 +1,148 @@
+"""What is small and unpacks to much is not unpacked; lines, texts and tables are bounded."""
+
+import gzip
+import json
+import re
+import zlib
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recclaims.datasets import interactions_file, items_file
+from recclaims.datasets.amazon import lines
+from recclaims.datasets.amazon.faults import Faults
+from recclaims.datasets.interactions_file import read_table
+from recclaims.datasets.items_file import read_items
+from recclaims.encoders import vector_files
+from recclaims.encoders.vector_files import read_vectors
+from recclaims.errors import DatasetError, FeatureError, RecclaimsError
+from recclaims.reporting import results
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"item_id": "a", "title": "x" * 50}, "1: the line is longer than 50 characters"),
+        ({"item_id": "a", "title": "x" * 11}, "1: key 'title' is longer than 10 characters"),
+        ({"item_id": "abcdef"}, "1: key 'item_id' is longer than 5 characters"),
+    ],
+)
+def test_lines_and_texts_are_bounded(tmp_path, monkeypatch, record, reason):
+    for name, value in (("MAX_LINE", 50), ("MAX_TEXT", 10), ("MAX_ID", 5)):
+        monkeypatch.setattr(items_file, name, value)
+    path = tmp_path / "items.jsonl"
+    path.write_text(json.dumps(record) + "\n")
+    with pytest.raises(DatasetError, match=re.escape(reason)):
+        read_items(path)
+
+
+def test_a_line_without_end_is_not_read_to_its_end(tmp_path):
+    path = tmp_path / "items.jsonl"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # a terabyte of zeros that takes no place
+    with pytest.raises(DatasetError, match="1: the line is longer than 8,000,000 characters"):
+        read_items(path)
+
+
+@pytest.mark.parametrize("escape", ["\\ud800", "a\\udc00", "\\udfff\\ud800"])
+def test_half_of_a_pair_is_no_character(tmp_path, escape):
+    path = tmp_path / "items.jsonl"
+    path.write_text(f'{{"item_id": "a", "title": "{escape}"}}\n')
+    with pytest.raises(DatasetError, match=r"items\.jsonl:1: the escape .u[0-9a-f]{4} stands alone"):
+        read_items(path)
+    path.write_text('{"item_id": "a", "title": "\\ud83c\\udfac"}\n')
+    assert read_items(path)[0].title == "🎬"
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress], ids=["gzip", "zlib"])
+def test_a_compressed_table_is_not_unpacked(tmp_path, pack):
+    """Polars would, to any size, and without a word."""
+    path = tmp_path / "interactions.csv"
+    path.write_bytes(pack(b"user_id,item_id\na,b\n"))
+    assert pl.read_csv(path).shape == (1, 2)
+    with pytest.raises(DatasetError, match=r"interactions\.csv: is compressed; unpack it"):
+        read_table(path)
+
+
+def test_a_small_parquet_file_that_is_a_huge_table_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "interactions.parquet"
+    pl.DataFrame({"user_id": "u", "item_id": "i", "n": pl.int_range(0, 2_000_000, eager=True)}).drop("n").write_parquet(
+        path
+    )
+    assert path.stat().st_size < 50_000
+    monkeypatch.setattr(interactions_file, "MAX_ROWS", 1_000_000)
+    with pytest.raises(DatasetError, match="has 2,000,000 rows; at most 1,000,000 are read"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("ids", "reason"),
+    [
+        ([b"\xff\xfe"], "cannot be read: "),
+        ([["u"]], "column 'user_id' holds lists or objects, not one value a row"),
+        ([{"a": 1}], "column 'user_id' holds lists or objects"),
+    ],
+)
+def test_a_column_of_another_type_is_refused(tmp_path, ids, reason):
+    path = tmp_path / "interactions.parquet"
+    pl.DataFrame({"user_id": ids, "item_id": ["i"]}).write_parquet(path)
+    with pytest.raises(DatasetError, match=f"interactions.parquet: {reason}"):
+        read_table(path)
+
+
+def test_columns_that_are_not_needed_are_not_read(tmp_path):
+    path = tmp_path / "interactions.parquet"
+    pl.DataFrame({"user_id": ["u"], "item_id": ["i"], "more": [[["x"]]]}).write_parquet(path)
+    assert read_table(path).columns == ["user_id", "item_id"]
+
+
+def test_a_rating_beyond_float32_is_no_rating(tmp_path):
+    path = tmp_path / "interactions.csv"
+    path.write_text("user_id,item_id,rating\nu,i,1e300\n")
+    with pytest.raises(DatasetError, match="row 1: rating is '1e300', not a number"):
+        read_table(path)
+
+
+def test_a_large_results_json_is_not_read(tmp_path):
+    path = tmp_path / "results.json"
+    with path.open("wb") as file:
+        file.truncate(results.MAX_BYTES + 1)
+    with pytest.raises(RecclaimsError, match="has more than 500,000,000 bytes"):
+        results.read(path)
+
+
+def test_reviews_that_unpack_to_a_thousand_times_their_size_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(lines, "ALLOWED", 1_000_000)
+    path = tmp_path / "Baby_Products.jsonl.gz"
+    path.write_bytes(gzip.compress(b"\n" * 50_000_000))
+    read = []
+    with pytest.raises(DatasetError, match=r"jsonl\.gz: unpacks to more than 100 times its size, as no reviews do"):
+        read.extend(len(block) for _, block in lines.read_blocks(path, Faults(0), block=100_000))
+    assert sum(read) < 6_000_000
+    random = np.random.default_rng(0).bytes(500_000).hex().encode()
+    path.write_bytes(gzip.compress(b"\n" * 1_500_000 + random))
+    assert sum(len(block) for _, block in lines.read_blocks(path, Faults(0))) == 2_500_001
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "reason"),
+    [
+        ("x.npz", "MAX_UNPACKED", "unpacks to 8,000,128 bytes; at most 1,000,000 are; a .npy file is mapped"),
+        ("x.parquet", "MAX_VALUES", "has 2,000,000 values; at most 1,000,000 are read; a .npy file is mapped"),
+        ("x.csv", None, "is compressed; unpack it, so that its size is known"),
+    ],
+)
+def test_a_small_file_of_huge_vectors_is_not_read(tmp_path, monkeypatch, name, limit, reason):
+    path = tmp_path / name
+    if path.suffix == ".npz":
+        np.savez_compressed(path, x=np.zeros((1_000_000, 2), dtype=np.float32))
+    elif path.suffix == ".parquet":
+        pl.DataFrame({"item_id": "a", "x": pl.zeros(1_000_000, eager=True)}).write_parquet(path)
+    else:
+        path.write_bytes(gzip.compress(b"item_id,x\na,1\n"))
+    assert path.stat().st_size < 50_000
+    if limit:
+        monkeypatch.setattr(vector_files, limit, 1_000_000)
+    with pytest.raises(FeatureError, match=re.escape(reason)):
+        read_vectors(path, None, ["a"])
