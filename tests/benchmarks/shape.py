@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from recclaims.evaluation.ranking import ItemLists
+from recclaims.recommenders.allocator import keep_freed_memory
 
 N_USERS, N_ITEMS, N_PAIRS = 19_445, 7_050, 160_792
 BATCH = 2048
@@ -55,6 +56,7 @@ def build(recommender, content=(), sizes=(N_USERS, N_ITEMS, N_PAIRS), **changes)
 
 def epoch_of(recommender, content=(), **changes):
     """A function that trains one epoch of this library."""
+    keep_freed_memory()  # as `fit` does; it stays so for what is measured afterwards
     _, batches, trainer = build(recommender, content, **changes)
     return lambda: trainer._train_epoch(batches, 0)
 

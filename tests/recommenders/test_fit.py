@@ -193,7 +193,7 @@ def test_scores_are_those_of_the_best_epoch(recommender):
     content = {"textual": parity_features()} if recommender.content else {}
     data = TrainingData(users, items, N_USERS, N_ITEMS, valid, content)
     known = {**FAST, "eval_step": 1, "stopping_step": 4, "learning_rate": 0.01}
-    longer = fit(recommender, {**known, "epochs": 25}, data, 0)
+    longer = fit(recommender, {**known, "epochs": 60}, data, 0)
     assert 0 < longer.best_epoch < longer.epochs
     stopped = fit(recommender, {**known, "epochs": longer.best_epoch}, data, 0)
     everyone = np.arange(N_USERS)

@@ -1,26 +1,32 @@
-"""Losses with a backward pass of their own, beside torch's."""
+"""Losses that are computed once an id, beside torch's over the whole batch."""
 
 import pytest
 import torch
 from torch.nn import functional
 
+from recclaims.recommenders.lookups import Occurrences
 from recclaims.recommenders.losses import cosine_distance
+
+IDS = torch.tensor([7, 2, 2, 9, 7, 2, 40])
 
 
 @pytest.mark.parametrize("length", [1.0, 0.0])
 def test_cosine_distance_and_its_gradient_are_torchs(length):
     torch.manual_seed(0)
-    embeddings = torch.randn(30, 5, dtype=torch.float64)
-    embeddings[3] *= length
-    targets = torch.randn(30, 5, dtype=torch.float64)
-    embeddings.requires_grad_()
-    ours, torchs = cosine_distance(embeddings, targets), 1 - functional.cosine_similarity(embeddings, targets).mean()
+    predicted = torch.randn(4, 5, dtype=torch.float64)
+    predicted[1] *= length
+    targets = torch.randn(7, 5, dtype=torch.float64)
+    targets[3] *= length
+    predicted.requires_grad_()
+    occurrences = Occurrences(IDS)
+    ours = cosine_distance(predicted, occurrences, targets)
+    torchs = 1 - functional.cosine_similarity(predicted[occurrences.places], targets).mean()
     torch.testing.assert_close(ours, torchs)
-    gradients = [torch.autograd.grad(3 * loss, embeddings)[0] for loss in (ours, torchs)]
+    gradients = [torch.autograd.grad(3 * loss, predicted)[0] for loss in (ours, torchs)]
     torch.testing.assert_close(*gradients)
 
 
 def test_targets_get_no_gradient():
-    targets = torch.randn(4, 2, requires_grad=True)
-    cosine_distance(torch.randn(4, 2, requires_grad=True), targets).backward()
+    targets = torch.randn(7, 2, requires_grad=True)
+    cosine_distance(torch.randn(4, 2, requires_grad=True), Occurrences(IDS), targets).backward()
     assert targets.grad is None

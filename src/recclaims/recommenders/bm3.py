@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from recclaims.recommenders.content import rows
 from recclaims.recommenders.graph_recommender import GraphRecommender
+from recclaims.recommenders.lookups import Occurrences, rows
 from recclaims.recommenders.losses import cosine_distance, unsquared_norms
 from recclaims.recommenders.propagation import bipartite, mean_of_layers
 from recclaims.recommenders.recbole_bridge import TrainDataset
@@ -51,26 +51,31 @@ class BM3(GraphRecommender):
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The loss of one batch of (user, item); its negatives are not read."""
-        ids = interaction[self.ITEM_ID]
+        user_ids, item_ids = interaction[self.USER_ID], interaction[self.ITEM_ID]
+        users, items = Occurrences(user_ids), Occurrences(item_ids)
         all_users, all_items = self.embeddings()
-        users, items = rows(all_users, interaction[self.USER_ID]), rows(all_items, ids)
-        target_items = self._target(items)
-        loss = cosine_distance(self.predictor(users), target_items)
-        loss = loss + cosine_distance(self.predictor(items), self._target(users))
+        target_users, target_items = self._targets(all_users, user_ids), self._targets(all_items, item_ids)
+        loss = cosine_distance(self.predictor(rows(all_users, users.ids)), users, target_items)
+        loss = loss + cosine_distance(self.predictor(rows(all_items, items.ids)), items, target_users)
         # The padding rows are no user and no item.
-        loss = loss + self.reg_weight * unsquared_norms(all_users[1:], all_items[1:])
+        lengths = unsquared_norms(all_users[1:], all_items[1:])
+        loss = loss + self.reg_weight * lengths / (len(all_items) - 1)
         for modality in self.modalities:
-            projected = self.projected(modality, ids)
+            projected = self.projected(modality, items.ids)
             predicted = self.predictor(projected)
+            of_itself = self._targets(projected, items.places)
             loss = loss + self.cl_weight * (
-                cosine_distance(predicted, target_items) + cosine_distance(predicted, self._target(projected))
+                cosine_distance(predicted, items, target_items) + cosine_distance(predicted, items, of_itself)
             )
         return loss
 
-    def _target(self, embeddings: torch.Tensor) -> torch.Tensor:
-        # Masks from numpy: torch's dropout draws them one by one on a CPU, several times slower.
-        kept = self._random.random(embeddings.shape, dtype=np.float32) >= self.dropout
-        return embeddings.detach() * (torch.from_numpy(kept).to(embeddings.device) / (1 - self.dropout))
+    def _targets(self, embeddings: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        targets = rows(embeddings.detach(), places)
+        # 16 bits from numpy for each number: torch draws a mask on a CPU one by one, several times slower. What is
+        # kept is not scaled: a cosine does not see it.
+        bits = self._random.integers(0, 2**64, -(-targets.numel() // 4), dtype=np.uint64).view(np.uint16)
+        kept = bits[: targets.numel()] >= round(self.dropout * 2**16)
+        return targets * torch.from_numpy(kept.view(np.int8)).view(targets.shape).to(targets)
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """See ContentRecommender."""

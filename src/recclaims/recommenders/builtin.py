@@ -55,17 +55,17 @@ CONTENT_KNN = Recommender(
     feature_free=False,
     parameters={"k": 10, "shrink": 10.0},
 )
-BPR = Recommender("bpr", "2", f"{_HERE}.collaborative:BPR", content=False, parameters={"embedding_size": 64})
+BPR = Recommender("bpr", "3", f"{_HERE}.collaborative:BPR", content=False, parameters={"embedding_size": 64})
 LIGHTGCN = Recommender(
     "lightgcn",
-    "3",
+    "4",
     f"{_HERE}.collaborative:LightGCN",
     content=False,
     parameters={"embedding_size": 64, "n_layers": 2, "reg_weight": 1e-4, "require_pow": False},
 )
 VBPR = Recommender(
     "vbpr",
-    "2",
+    "3",
     f"{_HERE}.vbpr:VBPR",
     flavour="mmrec",
     parameters={"embedding_size": 64, "reg_weight": 0.01},
@@ -73,7 +73,7 @@ VBPR = Recommender(
 )
 VBPR_ELLIOT = Recommender(
     "vbpr-elliot",
-    "2",
+    "3",
     f"{_HERE}.vbpr:ElliotVBPR",
     flavour="elliot",
     parameters={"embedding_size": 64, "reg_weight": 0.1},
@@ -81,7 +81,7 @@ VBPR_ELLIOT = Recommender(
 )
 LATTICE = Recommender(
     "lattice",
-    "1",
+    "2",
     f"{_HERE}.lattice:LATTICE",
     flavour="mmrec",
     separates=True,
@@ -100,7 +100,7 @@ LATTICE = Recommender(
 )
 LATTICE_ELLIOT = Recommender(
     "lattice-elliot",
-    "1",
+    "2",
     f"{_HERE}.lattice:ElliotLATTICE",
     flavour="elliot",
     separates=True,
@@ -109,7 +109,7 @@ LATTICE_ELLIOT = Recommender(
 )
 FREEDOM = Recommender(
     "freedom",
-    "2",
+    "3",
     f"{_HERE}.freedom:FREEDOM",
     flavour="mmrec",
     separates=True,
@@ -137,7 +137,7 @@ FREEDOM_ELLIOT = replace(
 )
 BM3 = Recommender(
     "bm3",
-    "2",
+    "3",
     f"{_HERE}.bm3:BM3",
     flavour="mmrec",
     separates=True,

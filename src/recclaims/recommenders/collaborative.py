@@ -14,7 +14,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # see recbole_bridge
     from recbole.model import general_recommender as recbole
 
-from recclaims.recommenders.content import rows
+from recclaims.recommenders.lookups import looked_up, score_differences
 from recclaims.recommenders.losses import bpr_gamma, unsquared_norms
 from recclaims.recommenders.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders.recbole_bridge import TrainDataset
@@ -35,11 +35,8 @@ class BPR(recbole.BPR):  # type: ignore[misc]
         if self.stock:
             stock: torch.Tensor = super().calculate_loss(interaction)
             return stock
-        users = rows(self.user_embedding.weight, interaction[self.USER_ID])
-        # One look-up for both kinds of items: its gradient is one table of all items, not two to be added.
-        items = rows(self.item_embedding.weight, torch.cat([interaction[self.ITEM_ID], interaction[self.NEG_ITEM_ID]]))
-        positive, negative = items.chunk(2)
-        return bpr_gamma((users * (positive - negative)).sum(dim=1))
+        ids = (interaction[name] for name in (self.USER_ID, self.ITEM_ID, self.NEG_ITEM_ID))
+        return bpr_gamma(score_differences(self.user_embedding.weight, self.item_embedding.weight, *ids))
 
 
 class LightGCN(recbole.LightGCN):  # type: ignore[misc]
@@ -72,12 +69,9 @@ class LightGCN(recbole.LightGCN):  # type: ignore[misc]
             stock: torch.Tensor = super().calculate_loss(interaction)
             return stock
         self.restore_user_e = self.restore_item_e = None
-        user_ids = interaction[self.USER_ID]
-        item_ids = torch.cat([interaction[self.ITEM_ID], interaction[self.NEG_ITEM_ID]])
-        all_users, all_items = self.forward()
-        positive, negative = rows(all_items, item_ids).chunk(2)
-        ranking = bpr_gamma((rows(all_users, user_ids) * (positive - negative)).sum(dim=1))
-        ego_users = rows(self.user_embedding.weight, user_ids)
-        ego_positive, ego_negative = rows(self.item_embedding.weight, item_ids).chunk(2)
-        loss: torch.Tensor = ranking + self.reg_weight * unsquared_norms(ego_users, ego_positive, ego_negative)
+        users, positive, negative = (interaction[name] for name in (self.USER_ID, self.ITEM_ID, self.NEG_ITEM_ID))
+        ranking = bpr_gamma(score_differences(*self.forward(), users, positive, negative))
+        table = self.item_embedding.weight
+        used = looked_up(self.user_embedding.weight, users), looked_up(table, positive), looked_up(table, negative)
+        loss: torch.Tensor = ranking + self.reg_weight * unsquared_norms(*used) / len(users)
         return loss

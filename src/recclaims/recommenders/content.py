@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # see recbole_bridge
@@ -68,8 +67,3 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
         """Scores of given pairs of internal ids, float32 (b,)."""
         scores = self.item_scores(interaction[self.USER_ID])
         return scores.gather(1, interaction[self.ITEM_ID].unsqueeze(1)).squeeze(1)
-
-
-def rows(matrix: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """matrix[ids], (b, d), by the operation whose gradient is the faster one for repeated ids."""
-    return functional.embedding(ids, matrix)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from recclaims.errors import CellError, one_line
 from recclaims.evaluation.ranking import PRIMARY, ItemLists, evaluate
+from recclaims.recommenders.allocator import keep_freed_memory
 from recclaims.recommenders.recbole_bridge import (
     USER,
     TrainDataset,
@@ -97,6 +98,7 @@ def fit(
     Raises:
         CellError: the loss or a score is NaN or inf, or the model itself failed; the message names it.
     """
+    keep_freed_memory()
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - RecBole's own models draw from the global state
     torch.manual_seed(seed)

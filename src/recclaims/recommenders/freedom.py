@@ -25,9 +25,9 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from recclaims.recommenders.content import rows
 from recclaims.recommenders.graph_recommender import GraphRecommender
 from recclaims.recommenders.graphs import nearest
+from recclaims.recommenders.lookups import Occurrences, rows, score_differences
 from recclaims.recommenders.losses import bpr
 from recclaims.recommenders.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders.recbole_bridge import TrainDataset
@@ -102,23 +102,21 @@ class FREEDOM(GraphRecommender):
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The loss of one batch of (user, item, negative item)."""
-        positive, negative = interaction[self.ITEM_ID], interaction[self.NEG_ITEM_ID]
+        users, positive, negative = (interaction[name] for name in (self.USER_ID, self.ITEM_ID, self.NEG_ITEM_ID))
         all_users, all_items = self.embeddings(self.train_graph)
-        users = rows(all_users, interaction[self.USER_ID])
-        loss = bpr((users * (rows(all_items, positive) - rows(all_items, negative))).sum(dim=1))
-        if self.reg_weight > 0:
+        loss = bpr(score_differences(all_users, all_items, users, positive, negative))
+        if self.reg_weight > 0 and self.modalities:
+            # All items once, or those of the batch once: whichever is fewer is projected. The bias cancels.
+            occurring = None
+            if self.n_items > 2 * len(positive):
+                occurrences = Occurrences(torch.cat([positive, negative]))
+                occurring = occurrences.ids
+                positive, negative = occurrences.places.chunk(2)
             for modality in self.modalities:
-                difference = self._projected_difference(modality, positive, negative)
-                loss = loss + self.reg_weight * bpr((users * difference).sum(dim=1))
+                features = self.current_features(modality)
+                projected = (features if occurring is None else rows(features, occurring)) @ self.weight(modality).T
+                loss = loss + self.reg_weight * bpr(score_differences(all_users, projected, users, positive, negative))
         return loss
-
-    def _projected_difference(self, modality: str, positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
-        """F_m(i) - F_m(j), (b, s): the bias cancels, and whichever is fewer rows is projected."""
-        features, weight = self.current_features(modality), self.weight(modality)
-        if len(features) <= 2 * len(positive):
-            projected = features @ weight.T
-            return rows(projected, positive) - rows(projected, negative)
-        return (rows(features, positive) - rows(features, negative)) @ weight.T
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """See ContentRecommender; over the full user-item graph."""

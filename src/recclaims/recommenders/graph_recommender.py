@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from recclaims.recommenders.content import ContentRecommender, rows
+from recclaims.recommenders.content import ContentRecommender
+from recclaims.recommenders.lookups import rows
 from recclaims.recommenders.propagation import Propagator
 from recclaims.recommenders.recbole_bridge import TrainDataset
 from recclaims.recommenders.sampling import history

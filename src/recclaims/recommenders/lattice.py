@@ -30,9 +30,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from recclaims.recommenders.content import rows
 from recclaims.recommenders.graph_recommender import GraphRecommender
 from recclaims.recommenders.graphs import nearest
+from recclaims.recommenders.lookups import looked_up, rows, score_differences
 from recclaims.recommenders.losses import bpr, half_squares
 from recclaims.recommenders.propagation import Propagator, mean_of_layers, user_item_edges
 from recclaims.recommenders.recbole_bridge import TrainDataset
@@ -169,11 +169,10 @@ class LATTICE(GraphRecommender):
             item_graph = self.item_edges()
             self._item_graph = self.propagator(item_graph.matrix(self.n_items))
         all_users, all_items = self.embeddings(item_graph)
-        users = rows(all_users, interaction[self.USER_ID])
-        positive = rows(all_items, interaction[self.ITEM_ID])
-        negative = rows(all_items, interaction[self.NEG_ITEM_ID])
-        loss = bpr((users * (positive - negative)).sum(dim=1))
-        return loss + self.reg_weight * half_squares(users, positive, negative) / self._divisor(len(users))
+        users, positive, negative = (interaction[name] for name in (self.USER_ID, self.ITEM_ID, self.NEG_ITEM_ID))
+        loss = bpr(score_differences(all_users, all_items, users, positive, negative))
+        squares = half_squares(looked_up(all_users, users), looked_up(all_items, torch.cat([positive, negative])))
+        return loss + self.reg_weight * squares / self._divisor(len(users))
 
     def _divisor(self, n_pairs: int) -> int:
         return self.batch_size

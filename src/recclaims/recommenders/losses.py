@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch.nn import functional
+
+from recclaims.recommenders.lookups import Occurrences
 
 
 def bpr(difference: torch.Tensor) -> torch.Tensor:
@@ -24,8 +24,8 @@ def bpr_softplus(difference: torch.Tensor) -> torch.Tensor:
 
 
 def unsquared_norms(*embeddings: torch.Tensor) -> torch.Tensor:
-    """MMRec's EmbLoss: the sum of the matrices' Frobenius norms, not squared, over the last one's rows."""
-    return torch.stack([e.norm(p=2) for e in embeddings]).sum() / embeddings[-1].shape[0]
+    """The matrices' Frobenius norms, not squared, added up: MMRec's EmbLoss, before its division."""
+    return torch.stack([e.norm(p=2) for e in embeddings]).sum()
 
 
 def half_squares(*embeddings: torch.Tensor) -> torch.Tensor:
@@ -33,34 +33,22 @@ def half_squares(*embeddings: torch.Tensor) -> torch.Tensor:
     return 0.5 * torch.stack([e.square().sum() for e in embeddings]).sum()
 
 
-#: As in functional.cosine_similarity.
+#: No row counts as shorter, as in functional.cosine_similarity.
 _SHORTEST = 1e-8
 
 
-class _CosineDistance(torch.autograd.Function):
-    """Without the passes over (b, d) that functional.cosine_similarity needs to be differentiable on both sides."""
+def cosine_distance(predicted: torch.Tensor, occurrences: Occurrences, targets: torch.Tensor) -> torch.Tensor:
+    """1 - mean over a batch of cos(a, t), where a is predicted for an id and t is a target without a gradient.
 
-    @staticmethod
-    def forward(context: Any, embeddings: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        lengths, others = (torch.linalg.vector_norm(side, dim=1) for side in (embeddings, targets))
-        inverse = 1 / (lengths.clamp_min(_SHORTEST) * others.clamp_min(_SHORTEST))
-        cosines = (embeddings * targets).sum(dim=1) * inverse
-        # A row that counts as longer than it is has nothing to gain from its own length.
-        along = torch.where(lengths > _SHORTEST, cosines / lengths.square(), 0.0)
-        context.save_for_backward(embeddings, targets, inverse, along)
-        distance: torch.Tensor = 1 - cosines.mean()
-        return distance
+    The sum over the batch of <a / |a|, t / |t|> is the sum over the ids of <a / |a|, sum of the id's t / |t|>: nothing
+    that has a gradient is as long as the batch, in which popular ids occur many times.
 
-    @staticmethod
-    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        embeddings, targets, inverse, along = context.saved_tensors
-        share = gradient / len(embeddings)
-        # d cos(a, b)/da = b / (|a| |b|) - cos(a, b) a / |a|^2
-        result = embeddings * (along * share).unsqueeze(1)
-        return result.addcmul_(targets, (inverse * share).unsqueeze(1), value=-1), None
-
-
-def cosine_distance(embeddings: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """1 - mean over the batch of cos(a, b) of rows (b, d); targets get no gradient. Rows are at least 1e-8 long."""
-    distance: torch.Tensor = _CosineDistance.apply(embeddings, targets)
-    return distance
+    Args:
+        predicted: of each id that occurs, (n, d).
+        occurrences: where.
+        targets: of each place of the batch, (b, d).
+    """
+    with torch.no_grad():
+        lengths = torch.linalg.vector_norm(targets, dim=1).clamp_min_(_SHORTEST)
+        sums = occurrences.sums(targets, lengths.reciprocal_())
+    return 1 - (functional.normalize(predicted, dim=1, eps=_SHORTEST) * sums).sum() / len(targets)

@@ -21,7 +21,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from recclaims.recommenders.content import ContentRecommender, rows
+from recclaims.recommenders.content import ContentRecommender
+from recclaims.recommenders.lookups import looked_up, score_differences
 from recclaims.recommenders.losses import bpr_gamma, bpr_softplus, half_squares, unsquared_norms
 from recclaims.recommenders.recbole_bridge import TrainDataset
 
@@ -63,14 +64,15 @@ class VBPR(ContentRecommender):
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The loss of one batch of (user, item, negative item)."""
-        users = rows(self.user_factors, interaction[self.USER_ID])
+        users, positive, negative = (interaction[name] for name in (self.USER_ID, self.ITEM_ID, self.NEG_ITEM_ID))
         items = self.item_embeddings()
-        positive, negative = rows(items, interaction[self.ITEM_ID]), rows(items, interaction[self.NEG_ITEM_ID])
-        return self._loss(users, positive, negative)
+        differences = score_differences(self.user_factors, items, users, positive, negative)
+        used = looked_up(self.user_factors, users), looked_up(items, positive), looked_up(items, negative)
+        return self._loss(differences, used)
 
-    def _loss(self, users: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
-        ranking = bpr_gamma((users * (positive - negative)).sum(dim=1))
-        loss: torch.Tensor = ranking + self.reg_weight * unsquared_norms(users, positive, negative)
+    def _loss(self, differences: torch.Tensor, used: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        lengths = unsquared_norms(*used)
+        loss: torch.Tensor = bpr_gamma(differences) + self.reg_weight * lengths / len(differences)
         return loss
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -92,7 +94,7 @@ class ElliotVBPR(VBPR):
         """See VBPR; every row has length 1."""
         return functional.normalize(super().content_factors(), dim=1)
 
-    def _loss(self, users: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor) -> torch.Tensor:
-        ranking = bpr_softplus((users * (positive - negative)).sum(dim=1))
-        loss: torch.Tensor = ranking + self.reg_weight * half_squares(users, positive, negative) / len(users)
+    def _loss(self, differences: torch.Tensor, used: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        squares = half_squares(*used)
+        loss: torch.Tensor = bpr_softplus(differences) + self.reg_weight * squares / len(differences)
         return loss

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recclaims.recommenders.allocator import release_freed_memory
+
 _PROC = Path("/proc/self")
 
 
@@ -37,6 +39,7 @@ class Memory:
 
 def reset_peak() -> None:
     """Start a new measurement where the system can (Linux); elsewhere the peak is that of the process."""
+    release_freed_memory()  # else what the cell before has freed would count
     # Not on Linux, or not allowed: peak_mb() then never falls, which is what it says it is.
     with contextlib.suppress(OSError):
         (_PROC / "clear_refs").write_text("5")

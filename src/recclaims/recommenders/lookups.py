@@ -1,0 +1,89 @@
+"""Looking up rows of embedding tables, and what pairwise losses make of them, with few passes over a batch.
+
+On a CPU a step of training is as long as its passes over (batch, size) matrices. A gradient is written into one table
+here, not into one table a look-up, which are then added up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+
+def rows(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """table[ids], (b, d), by the operation whose gradient is the fastest on a CPU: a third of an embedding's time."""
+    return table.index_select(0, ids)
+
+
+def score_differences(
+    users: torch.Tensor,
+    items: torch.Tensor,
+    user_ids: torch.Tensor,
+    positive_ids: torch.Tensor,
+    negative_ids: torch.Tensor,
+) -> torch.Tensor:
+    """<users[u], items[i] - items[j]> of a batch, float (b,), from tables (n, d) and ids u, i, j, int64 (b,)."""
+    differences: torch.Tensor = _ScoreDifferences.apply(users, items, user_ids, positive_ids, negative_ids)
+    return differences
+
+
+class _ScoreDifferences(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        context: Any, users: torch.Tensor, items: torch.Tensor, u: torch.Tensor, i: torch.Tensor, j: torch.Tensor
+    ) -> torch.Tensor:
+        user = users.index_select(0, u)
+        preference = items.index_select(0, i).sub_(items.index_select(0, j))
+        context.save_for_backward(user, preference, u, i, j)
+        context.sizes = len(users), len(items)
+        return (user * preference).sum(dim=1)
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        user, preference, u, i, j = context.saved_tensors
+        gradient = gradients[0].unsqueeze(1)
+        of_users = of_items = None
+        if context.needs_input_grad[0]:
+            of_users = user.new_zeros(context.sizes[0], user.shape[1]).index_add_(0, u, preference * gradient)
+        if context.needs_input_grad[1]:
+            share = user * gradient
+            of_items = user.new_zeros(context.sizes[1], user.shape[1])
+            of_items.index_add_(0, i, share).index_add_(0, j, share, alpha=-1)
+        return of_users, of_items, None, None, None
+
+
+def looked_up(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+    """A matrix with the sum of squares of table[ids] and its gradient, whichever is shorter: that, or a weighted table.
+
+    A regulariser asks for no more than this sum, in which a row that occurs c times counts c times.
+    """
+    if len(ids) < len(table):
+        return rows(table, ids)
+    return table * torch.bincount(ids, minlength=len(table)).sqrt().unsqueeze(1)
+
+
+class Occurrences:
+    """Where each id occurs in a batch.
+
+    Args:
+        ids: int64 (b,).
+
+    Attributes:
+        ids: those that occur, each once, ascending, int64 (n,).
+        places: which of them stands at each place of the batch, int64 (b,).
+    """
+
+    def __init__(self, ids: torch.Tensor) -> None:
+        ordered, self._order = torch.sort(ids, stable=True)
+        self.ids, which, counts = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
+        self.places = torch.empty_like(ids)
+        self.places[self._order] = which
+        self._ends = functional.pad(counts.cumsum(0), (1, 0))
+
+    def sums(self, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Of each id the weighted sum of its rows, (n, d), from rows (b, d) and weights (b,); without a gradient."""
+        ordered = weights[self._order]
+        summed: torch.Tensor = torch.embedding_bag(rows, self._order, self._ends, False, 0, False, ordered, True)[0]
+        return summed

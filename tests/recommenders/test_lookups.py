@@ -1,0 +1,50 @@
+"""What pairwise losses look up, beside the plain way of writing it."""
+
+import pytest
+import torch
+
+from recclaims.recommenders.lookups import Occurrences, looked_up, rows, score_differences
+
+IDS = torch.tensor([7, 2, 2, 9, 7, 2, 40])
+
+
+def test_occurrences():
+    occurrences = Occurrences(IDS)
+    assert occurrences.ids.tolist() == [2, 7, 9, 40]
+    assert occurrences.places.tolist() == [1, 0, 0, 2, 1, 0, 3]
+    rows, weights = torch.arange(14.0).view(7, 2), torch.tensor([1.0, 1, 1, 1, 1, 10, 0])
+    assert occurrences.sums(rows, weights).tolist() == [[2 + 4 + 100, 3 + 5 + 110], [8, 10], [6, 7], [0, 0]]
+
+
+@pytest.mark.parametrize("trained", ["both", "users", "items"])
+def test_score_differences_and_their_gradients_are_the_plain_ones(trained):
+    torch.manual_seed(0)
+    users, items = torch.randn(4, 3, dtype=torch.float64), torch.randn(6, 3, dtype=torch.float64)
+    tables = [table for table, name in ((users, "users"), (items, "items")) if trained in ("both", name)]
+    for table in tables:
+        table.requires_grad_()
+    u, i, j = (torch.randint(0, n, (50,)) for n in (4, 6, 6))
+    weights = torch.randn(50, dtype=torch.float64)
+    ours = score_differences(users, items, u, i, j)
+    plain = (users[u] * (items[i] - items[j])).sum(dim=1)
+    torch.testing.assert_close(ours, plain)
+    for mine, theirs in zip(*(torch.autograd.grad((s * weights).sum(), tables) for s in (ours, plain)), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize("size", [5, 60])
+def test_what_was_looked_up_has_the_sum_of_squares_of_its_rows(size):
+    torch.manual_seed(0)
+    table = torch.randn(20, 3, dtype=torch.float64, requires_grad=True)
+    ids = torch.randint(0, 20, (size,))
+    short = looked_up(table, ids)
+    assert len(short) == min(size, 20)
+    sums = [matrix.square().sum() for matrix in (short, rows(table, ids))]
+    torch.testing.assert_close(*sums)
+    torch.testing.assert_close(*(torch.autograd.grad(total, table)[0] for total in sums))
+
+
+def test_a_table_of_zeros_has_a_norm_with_a_gradient():
+    table = torch.zeros(3, 2, requires_grad=True)
+    looked_up(table, torch.tensor([0, 0, 1, 2])).norm().backward()
+    assert table.grad.tolist() == [[0, 0]] * 3
