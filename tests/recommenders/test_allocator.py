@@ -8,7 +8,7 @@ import pytest
 SCRIPT = """
 import resource
 import numpy as np
-from recclaims.recommenders.allocator import keep_freed_memory, release_freed_memory
+from recclaims.recommenders.allocator import keep_freed_memory
 from recclaims.runner.memory import peak_mb, reset_peak
 
 def faults():

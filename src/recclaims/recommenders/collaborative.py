@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 from recclaims.recommenders.lookups import looked_up, score_differences
 from recclaims.recommenders.losses import bpr_gamma, unsquared_norms
 from recclaims.recommenders.propagation import Propagator, bipartite, mean_of_layers
-from recclaims.recommenders.recbole_bridge import TrainDataset
+from recclaims.recommenders.recbole_bridge import TrainDataset, triples
 from recclaims.recommenders.sampling import history
 
 
@@ -35,8 +35,8 @@ class BPR(recbole.BPR):  # type: ignore[misc]
         if self.stock:
             stock: torch.Tensor = super().calculate_loss(interaction)
             return stock
-        ids = (interaction[name] for name in (self.USER_ID, self.ITEM_ID, self.NEG_ITEM_ID))
-        return bpr_gamma(score_differences(self.user_embedding.weight, self.item_embedding.weight, *ids))
+        tables = self.user_embedding.weight, self.item_embedding.weight
+        return bpr_gamma(score_differences(*tables, *triples(interaction)))
 
 
 class LightGCN(recbole.LightGCN):  # type: ignore[misc]
@@ -69,7 +69,7 @@ class LightGCN(recbole.LightGCN):  # type: ignore[misc]
             stock: torch.Tensor = super().calculate_loss(interaction)
             return stock
         self.restore_user_e = self.restore_item_e = None
-        users, positive, negative = (interaction[name] for name in (self.USER_ID, self.ITEM_ID, self.NEG_ITEM_ID))
+        users, positive, negative = triples(interaction)
         ranking = bpr_gamma(score_differences(*self.forward(), users, positive, negative))
         table = self.item_embedding.weight
         used = looked_up(self.user_embedding.weight, users), looked_up(table, positive), looked_up(table, negative)

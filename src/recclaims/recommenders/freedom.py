@@ -30,7 +30,7 @@ from recclaims.recommenders.graphs import nearest
 from recclaims.recommenders.lookups import Occurrences, rows, score_differences
 from recclaims.recommenders.losses import bpr
 from recclaims.recommenders.propagation import Propagator, bipartite, mean_of_layers
-from recclaims.recommenders.recbole_bridge import TrainDataset
+from recclaims.recommenders.recbole_bridge import TrainDataset, triples
 
 
 def graph_weights(modalities: Sequence[str], visual: float, single: float) -> list[float]:
@@ -102,7 +102,7 @@ class FREEDOM(GraphRecommender):
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The loss of one batch of (user, item, negative item)."""
-        users, positive, negative = (interaction[name] for name in (self.USER_ID, self.ITEM_ID, self.NEG_ITEM_ID))
+        users, positive, negative = triples(interaction)
         all_users, all_items = self.embeddings(self.train_graph)
         loss = bpr(score_differences(all_users, all_items, users, positive, negative))
         if self.reg_weight > 0 and self.modalities:

@@ -55,12 +55,7 @@ class GraphRecommender(ContentRecommender):
         """F_m of all items, float32 (n_items + 1, size), or of `ids`, (b, size)."""
         features = self.current_features(modality)
         bias = self.projections.get_submodule(modality).get_parameter("bias")
-        if ids is None:
-            return functional.linear(features, self.weight(modality), bias)
-        # Whichever is fewer rows is projected: all items once, or those asked for.
-        if len(features) <= len(ids):
-            return rows(functional.linear(features, self.weight(modality), bias), ids)
-        return functional.linear(rows(features, ids), self.weight(modality), bias)
+        return functional.linear(features if ids is None else rows(features, ids), self.weight(modality), bias)
 
     def current_features(self, modality: str) -> torch.Tensor:
         """The features as they are now: trained ones where they are trained."""

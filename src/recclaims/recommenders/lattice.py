@@ -35,7 +35,7 @@ from recclaims.recommenders.graphs import nearest
 from recclaims.recommenders.lookups import looked_up, rows, score_differences
 from recclaims.recommenders.losses import bpr, half_squares
 from recclaims.recommenders.propagation import Propagator, mean_of_layers, user_item_edges
-from recclaims.recommenders.recbole_bridge import TrainDataset
+from recclaims.recommenders.recbole_bridge import TrainDataset, triples
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class LATTICE(GraphRecommender):
             item_graph = self.item_edges()
             self._item_graph = self.propagator(item_graph.matrix(self.n_items))
         all_users, all_items = self.embeddings(item_graph)
-        users, positive, negative = (interaction[name] for name in (self.USER_ID, self.ITEM_ID, self.NEG_ITEM_ID))
+        users, positive, negative = triples(interaction)
         loss = bpr(score_differences(all_users, all_items, users, positive, negative))
         squares = half_squares(looked_up(all_users, users), looked_up(all_items, torch.cat([positive, negative])))
         return loss + self.reg_weight * squares / self._divisor(len(users))

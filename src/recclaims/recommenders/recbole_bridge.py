@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("recclaims.recbole")
 
-USER, ITEM = "user_id", "item_id"
+USER, ITEM, NEGATIVE = "user_id", "item_id", "neg_item_id"
 #: A modality and its matrix, float32 (n_items + 1, d), row 0 for the padding id.
 Content = tuple[tuple[str, torch.Tensor], ...]
 
@@ -173,6 +173,11 @@ class TrainDataset(RecBoleDataset):  # type: ignore[misc]
 def pad(matrix: NDArray[np.float32]) -> torch.Tensor:
     """Put a zero row for the padding id before the rows of the items: (n, d) -> (n + 1, d)."""
     return torch.from_numpy(np.vstack([np.zeros((1, matrix.shape[1]), np.float32), matrix]))
+
+
+def triples(interaction: Interaction) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Users, their items and their negative items of a batch, internal ids, each int64 (b,)."""
+    return interaction[USER], interaction[ITEM], interaction[NEGATIVE]
 
 
 def interaction_of(columns: Mapping[str, Sequence[int] | NDArray[Any] | torch.Tensor]) -> Interaction:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from recclaims.errors import UnknownNameError
-from recclaims.recommenders.recbole_bridge import ITEM, USER
+from recclaims.recommenders.recbole_bridge import ITEM, NEGATIVE, USER
 
 if TYPE_CHECKING:
     from recbole.data.interaction import Interaction
@@ -65,7 +65,7 @@ class PairBatches:
         columns = [torch.from_numpy(column) for column in (users, items, self.negatives(users))]
         for start in range(0, len(users), self._batch_size):
             batch = (column[start : start + self._batch_size] for column in columns)
-            yield Interaction(dict(zip((USER, ITEM, f"neg_{ITEM}"), batch, strict=True)))
+            yield Interaction(dict(zip((USER, ITEM, NEGATIVE), batch, strict=True)))
 
     def _epoch(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The pairs of one epoch in their order, int64 (n,) each."""

@@ -24,7 +24,7 @@ from torch.nn import functional
 from recclaims.recommenders.content import ContentRecommender
 from recclaims.recommenders.lookups import looked_up, score_differences
 from recclaims.recommenders.losses import bpr_gamma, bpr_softplus, half_squares, unsquared_norms
-from recclaims.recommenders.recbole_bridge import TrainDataset
+from recclaims.recommenders.recbole_bridge import TrainDataset, triples
 
 
 class VBPR(ContentRecommender):
@@ -64,7 +64,7 @@ class VBPR(ContentRecommender):
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The loss of one batch of (user, item, negative item)."""
-        users, positive, negative = (interaction[name] for name in (self.USER_ID, self.ITEM_ID, self.NEG_ITEM_ID))
+        users, positive, negative = triples(interaction)
         items = self.item_embeddings()
         differences = score_differences(self.user_factors, items, users, positive, negative)
         used = looked_up(self.user_factors, users), looked_up(items, positive), looked_up(items, negative)
