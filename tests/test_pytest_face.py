@@ -240,6 +240,7 @@ BAD = {
     ("--claims-encoder", "sbrt"): "--claims-encoder: unknown encoder 'sbrt'; did you mean 'sbert'?",
     ("--claims-encoder", "late_fusion:sbert+atributes"): "unknown encoder 'atributes'; did you mean 'attributes'?",
     ("--claims-profile", "quik"): "unknown profile 'quik'; did you mean 'quick'?",
+    ("--claims-hyperparameters", "no.toml"): "no.toml: no such file",
     ("--claims-seeds", "0"): "'0' is not a whole number from 1 to 10,000",
     ("--claims-workers", "-1"): "'-1' is not a whole number from 0 to 1,024",
     ("--claims-price-per-hour", "cheap"): "'cheap' is not a price",
@@ -298,6 +299,20 @@ def test_a_case_that_cannot_be_run_any_more_is_worse_than_the_baseline(session, 
     output = session(*select, "--claims-reuse", "always", "--claims-store", str(tmp_path / "empty"), code=1)
     assert "worse than the baseline: verdict was supported, is not_run" in output
     assert "2 failed" in output
+
+
+def test_ones_own_hyperparameters_are_used_and_said(session, first, tmp_path):
+    (tmp_path / "mine.toml").write_text("[recommender.content-knn]\nk = 1\n")
+    session("-k", "content-knn-attributes-permuted", "--claims-hyperparameters", str(tmp_path / "mine.toml"))
+    tables = {"recommender": {"content-knn": {"k": 1}}}
+    assert session.results["hyperparameters"] == {"file": "mine.toml", "tables": tables}
+    assert "Profile smoke with mine.toml, 5 replicates" in (session.report / "results.md").read_text()
+    before, now = (
+        {c["key"] for c in document["cells"] if c["recommender"] == "content-knn"}
+        for document in (session.first_results, session.results)
+    )
+    assert not before & now
+    assert {c["key"] for c in session.results["cells"]} - now  # popularity has nothing to set
 
 
 def test_two_datasets_of_one_name_are_refused(session, tmp_path):

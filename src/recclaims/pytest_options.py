@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +13,9 @@ import pytest
 from recclaims.encoders.language import trust
 from recclaims.encoders.noise import CONTROLS
 from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.plugin_manager import registry
 from recclaims.runner.device import device_of
+from recclaims.runner.hyperparameters import read_hyperparameters
 from recclaims.runner.profile import Profile, profile_names
 from recclaims.runner.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
 
@@ -67,6 +71,11 @@ def add_options(parser: pytest.Parser) -> None:
         type=_profile,
         metavar="NAME",
         help="budget: smoke, quick or paper (default: quick)",
+    )
+    add(
+        "--claims-hyperparameters",
+        metavar="FILE",
+        help="TOML with hyper-parameters of your own, over the profile's",
     )
     add(
         "--claims-flavour",
@@ -163,8 +172,16 @@ def noises(config: pytest.Config) -> tuple[str, ...]:
 
 
 def profile_of(config: pytest.Config) -> Profile:
-    """The profile that is asked for."""
-    return Profile.named(config.getoption("claims_profile") or "quick")
+    """The profile that is asked for, with the hyper-parameters of --claims-hyperparameters.
+
+    Raises:
+        RecclaimsError: the file of hyper-parameters cannot be used.
+    """
+    profile = Profile.named(config.getoption("claims_profile") or "quick")
+    file = config.getoption("claims_hyperparameters")
+    if file is None:
+        return profile
+    return replace(profile, own=read_hyperparameters(Path(file), registry().recommenders))
 
 
 def settings_of(config: pytest.Config) -> Settings:

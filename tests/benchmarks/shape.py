@@ -27,6 +27,17 @@ def interactions(n_users=N_USERS, n_items=N_ITEMS, n_pairs=N_PAIRS, seed=0):
     return users, items, ItemLists.of(np.arange(n_users), held, n_users)
 
 
+@functools.cache
+def distinct_items(n_batches=20):
+    """How many items a batch has to project, of its own and of as many drawn from the catalogue, on average."""
+    _, items, _ = interactions()
+    random = np.random.default_rng(0)
+    batches = (
+        np.concatenate([random.choice(items, BATCH), random.integers(0, N_ITEMS, BATCH)]) for _ in range(n_batches)
+    )
+    return float(np.mean([len(np.unique(batch)) for batch in batches]))
+
+
 def features(dimension, n_items=N_ITEMS, seed=0):
     return np.random.default_rng(seed).standard_normal((n_items, dimension), dtype=np.float32)
 
@@ -35,9 +46,9 @@ def build(recommender, content=(), sizes=(N_USERS, N_ITEMS, N_PAIRS), **changes)
     """A model of a recommender, with its batches and a trainer: what `fit` makes."""
     import torch
 
-    from recclaims.recommenders.fit import TRAINING
     from recclaims.recommenders.recbole_bridge import TrainDataset, make_config, pad, quiet_recbole
     from recclaims.recommenders.sampling import make_batches
+    from recclaims.recommenders.spec import TRAINING
     from recclaims.recommenders.trainer import CellTrainer
 
     users, items, _ = interactions(*sizes)

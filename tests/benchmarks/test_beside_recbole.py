@@ -15,6 +15,7 @@ from .shape import (
     N_ITEMS,
     N_PAIRS,
     N_USERS,
+    distinct_items,
     epoch_of,
     evaluation,
     features,
@@ -28,13 +29,28 @@ EPOCHS = {
     "bpr": (builtin.BPR, (), {}),
     "lightgcn": (builtin.LIGHTGCN, (), {}),
     "freedom, frozen features": (builtin.FREEDOM, CONTENT, {"train_features": False}),
+    "freedom, frozen features, projected in bfloat16": (builtin.FREEDOM, CONTENT, {"train_features": False}),
 }
+#: What this library alone is asked for.
+OURS = {"freedom, frozen features, projected in bfloat16": {"projection_dtype": "bfloat16"}}
 
 
 SHAPE = N_USERS, N_ITEMS, 64
+
+
+def freedom_epoch(**changes):
+    parameters = builtin.FREEDOM.parameters
+    graph = limits.propagating_epoch(
+        *SHAPE, N_PAIRS, BATCH, parameters["n_ui_layers"], kept=1 - parameters["edge_dropout"]
+    )
+    return limits.together(graph, limits.projection(distinct_items(), 2048 + 384, 64, N_PAIRS, BATCH, **changes))
+
+
 WORK = {
     "bpr": limits.embeddings_epoch(*SHAPE, N_PAIRS, BATCH),
     "lightgcn": limits.propagating_epoch(*SHAPE, N_PAIRS, BATCH, builtin.LIGHTGCN.parameters["n_layers"]),
+    "freedom, frozen features": freedom_epoch(),
+    "freedom, frozen features, projected in bfloat16": freedom_epoch(bytes_each=2, speed=limits.speed_of_bfloat16()),
 }
 
 
@@ -42,7 +58,10 @@ WORK = {
 @pytest.mark.parametrize("what", EPOCHS)
 def test_epoch(benchmark, what, who):
     recommender, content, changes = EPOCHS[what]
-    epoch = {"recclaims": epoch_of, "recbole": stock_epoch_of}[who](recommender, content, **changes)
+    if who == "recclaims":
+        epoch = epoch_of(recommender, content, **changes, **OURS.get(what, {}))
+    else:
+        epoch = stock_epoch_of(recommender, content, **changes)
     benchmark.group = f"one epoch of {what}"
     benchmark.extra_info["work"] = WORK.get(what)
     assert benchmark.pedantic(epoch, rounds=2, warmup_rounds=1) > 0

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from recclaims.recommenders import builtin
-from recclaims.recommenders.fit import TRAINING
 from recclaims.recommenders.freedom import FREEDOM, graph_weights
 from recclaims.recommenders.recbole_bridge import TrainDataset, interaction_of, make_config, pad
+from recclaims.recommenders.spec import TRAINING
 
 from . import dense
 
@@ -19,6 +19,8 @@ EDGES = [(u + 1, i + 1) for u, i in zip(USERS, ITEMS, strict=True)]
 VISUAL, TEXTUAL = (RANDOM.normal(size=(N_ITEMS, d)).astype(np.float32) for d in (5, 4))
 CONTENT = {"none": {}, "visual": {"visual": VISUAL}, "both": {"visual": VISUAL, "textual": TEXTUAL}}
 BATCH = {"user_id": [1, 2, 2, 6], "item_id": [1, 3, 4, 8], "neg_item_id": [2, 2, 5, 1]}
+#: Of more pairs than half the items: what is computed of items is computed of all of them.
+LONG = {"user_id": [1, 2, 2, 6, 3, 4], "item_id": [1, 3, 4, 8, 2, 7], "neg_item_id": [2, 2, 5, 1, 6, 3]}
 SMALL = {"embedding_size": 4, "knn_k": 3, "edge_dropout": 0.0, "dropout": 0.0, "train_batch_size": 5}
 
 
@@ -76,15 +78,16 @@ FROZEN_TOO = [
 
 @pytest.mark.parametrize("content", CONTENT.values(), ids=CONTENT)
 @pytest.mark.parametrize(("recommender", "trained"), FROZEN_TOO, ids=lambda value: getattr(value, "name", str(value)))
-def test_scores_loss_and_one_step(recommender, trained, content):
+@pytest.mark.parametrize("pairs", [BATCH, LONG], ids=["short", "long"])
+def test_scores_loss_and_one_step(recommender, trained, content, pairs):
     changes = {} if trained is None else {"train_features": trained}
     model = build(recommender, content, **changes)
     reference = dense_of(recommender, content, **changes)
     np.testing.assert_allclose(scores_of(model), dense_scores(reference, model), atol=1e-5)
     before = parameters_of(model)
-    batch = tuple(np.array(column) for column in BATCH.values())
+    batch = tuple(np.array(column) for column in pairs.values())
     model.train()
-    loss = model.calculate_loss(interaction_of(BATCH))
+    loss = model.calculate_loss(interaction_of(pairs))
     assert loss.item() == pytest.approx(reference.loss(before, *batch), abs=1e-5)
     loss.backward()
     torch.optim.SGD(model.parameters(), lr=0.5).step()
@@ -227,3 +230,26 @@ def test_freedoms_graph_of_two_modalities_is_their_weighted_sum():
     alone = [build(builtin.FREEDOM, {name: matrix}).item_graph.matrix.to_dense() for name, matrix in content.items()]
     torch.testing.assert_close(both, 0.3 * alone[0] + 0.7 * alone[1])
     assert (alone[0] != alone[1]).any()
+
+
+@pytest.mark.parametrize(("recommender", "trained"), FROZEN_TOO, ids=lambda value: getattr(value, "name", str(value)))
+def test_a_projection_in_bfloat16_is_rounded_and_no_more(recommender, trained):
+    changes = {} if trained is None else {"train_features": trained}
+    found = {}
+    for dtype in ("float32", "bfloat16"):
+        model = build(recommender, CONTENT["both"], projection_dtype=dtype, **changes)
+        loss = model.calculate_loss(interaction_of(BATCH))
+        loss.backward()
+        trainable = [(name, p) for name, p in model.named_parameters() if p.grad is not None]
+        assert all(p.dtype == p.grad.dtype == torch.float32 for _, p in trainable)
+        gradients = [p.grad.double() for name, p in trainable if name.startswith("projection")]
+        found[dtype] = [loss.detach().double().view(1), *gradients]
+    for exact, rounded in zip(found["float32"], found["bfloat16"], strict=True):
+        assert not torch.equal(exact, rounded) or not exact.any()
+        # Eight bits hold a number to 0.4 %, and terms of both signs cancel.
+        torch.testing.assert_close(rounded, exact, rtol=0, atol=0.03 * exact.abs().max().item() + 1e-12)
+
+
+def test_another_projection_dtype_is_refused():
+    with pytest.raises(ValueError, match="projection_dtype 'int8' is none of float32, bfloat16"):
+        build(builtin.VBPR, CONTENT["visual"], projection_dtype="int8")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recclaims.recommenders.lookups import Occurrences, looked_up, rows, score_differences
+from recclaims.recommenders.lookups import Occurrences, looked_up, narrowed, rows, score_differences
 
 IDS = torch.tensor([7, 2, 2, 9, 7, 2, 40])
 
@@ -14,6 +14,15 @@ def test_occurrences():
     assert occurrences.places.tolist() == [1, 0, 0, 2, 1, 0, 3]
     rows, weights = torch.arange(14.0).view(7, 2), torch.tensor([1.0, 1, 1, 1, 1, 10, 0])
     assert occurrences.sums(rows, weights).tolist() == [[2 + 4 + 100, 3 + 5 + 110], [8, 10], [6, 7], [0, 0]]
+
+
+def test_only_what_occurs_is_computed_where_that_is_less():
+    positive, negative = torch.tensor([7, 2, 2]), torch.tensor([9, 7, 40])
+    ids, i, j = narrowed(50, positive, negative)
+    assert ids.tolist() == [2, 7, 9, 40]
+    assert ids[i].equal(positive)
+    assert ids[j].equal(negative)
+    assert narrowed(6, positive, negative) == (None, positive, negative)
 
 
 @pytest.mark.parametrize("trained", ["both", "users", "items"])

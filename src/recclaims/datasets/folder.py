@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from recclaims.datasets.protocol import Protocol
 from recclaims.datasets.splits import NAMES, STRATEGIES
 from recclaims.datasets.vectors import find_matrices
 from recclaims.errors import DatasetError, UnknownNameError
+from recclaims.toml_file import read_toml
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,7 +39,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "domain": str,
 }
 MODALITIES = ("visual", "textual", "attributes", "answers")
-MAX_NAME, MAX_MANIFEST = 200, 1_000_000
+MAX_NAME = 200
 
 
 class FolderDataset:
@@ -195,14 +195,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not has_manifest:
         raise DatasetError(f"{folder}: has no {MANIFEST}; see docs/folder-dataset.md")
     _check_inside(path, folder, str(path))
-    try:
-        if path.stat().st_size > MAX_MANIFEST:
-            raise DatasetError(f"{path}: has more than {MAX_MANIFEST:,} bytes")
-        manifest = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: not TOML: {error}") from None
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from None
+    manifest = read_toml(path, DatasetError)
     _check(manifest, path)
     _check_inside(folder / "items.jsonl", folder, str(folder / "items.jsonl"))
     named = [key for key in ("items", "interactions", "domain") if key in manifest]

@@ -65,18 +65,18 @@ LIGHTGCN = Recommender(
 )
 VBPR = Recommender(
     "vbpr",
-    "3",
+    "4",
     f"{_HERE}.vbpr:VBPR",
     flavour="mmrec",
-    parameters={"embedding_size": 64, "reg_weight": 0.01},
+    parameters={"embedding_size": 64, "reg_weight": 0.01, "projection_dtype": "float32"},
     sampler="train",
 )
 VBPR_ELLIOT = Recommender(
     "vbpr-elliot",
-    "3",
+    "4",
     f"{_HERE}.vbpr:ElliotVBPR",
     flavour="elliot",
-    parameters={"embedding_size": 64, "reg_weight": 0.1},
+    parameters={"embedding_size": 64, "reg_weight": 0.1, "projection_dtype": "float32"},
     sampler="users",
 )
 LATTICE = Recommender(
@@ -93,6 +93,7 @@ LATTICE = Recommender(
         "lambda_coeff": 0.9,
         "reg_weight": 1e-4,
         "train_features": True,
+        "projection_dtype": "float32",
         "item_graph": "content",
         "learning_rate_decay": [0.96, 50],
     },
@@ -123,6 +124,7 @@ FREEDOM = Recommender(
         "edge_dropout": 0.8,
         "reg_weight": 1e-3,
         "train_features": True,
+        "projection_dtype": "float32",
         "item_graph": "content",
     },
     sampler="train",
@@ -148,6 +150,7 @@ BM3 = Recommender(
         "reg_weight": 0.1,
         "cl_weight": 2.0,
         "train_features": True,
+        "projection_dtype": "float32",
     },
     sampler="train",
 )

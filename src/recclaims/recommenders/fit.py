@@ -25,21 +25,8 @@ from recclaims.recommenders.recbole_bridge import (
     quiet_recbole,
 )
 from recclaims.recommenders.sampling import history, make_batches
-from recclaims.recommenders.spec import Recommender
+from recclaims.recommenders.spec import TRAINING, Recommender
 from recclaims.recommenders.trainer import CellTrainer
-
-#: Settings of the training loop, by RecBole's names, where neither recommender nor profile says otherwise.
-TRAINING = {
-    "learning_rate": 1e-3,
-    "train_batch_size": 2048,
-    "epochs": 100,
-    "eval_step": 5,
-    "stopping_step": 5,
-    "weight_decay": 0.0,
-    "learning_rate_decay": [1.0, 1.0],
-    "stock": False,
-}
-
 
 #: Users, int64 (b,) -> scores of all items, float (b, n_items).
 Scorer = Callable[[NDArray[np.int64]], torch.Tensor]

@@ -27,7 +27,7 @@ import torch
 
 from recclaims.recommenders.graph_recommender import GraphRecommender
 from recclaims.recommenders.graphs import nearest
-from recclaims.recommenders.lookups import Occurrences, rows, score_differences
+from recclaims.recommenders.lookups import narrowed, score_differences
 from recclaims.recommenders.losses import bpr
 from recclaims.recommenders.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders.recbole_bridge import TrainDataset, triples
@@ -106,15 +106,10 @@ class FREEDOM(GraphRecommender):
         all_users, all_items = self.embeddings(self.train_graph)
         loss = bpr(score_differences(all_users, all_items, users, positive, negative))
         if self.reg_weight > 0 and self.modalities:
-            # All items once, or those of the batch once: whichever is fewer is projected. The bias cancels.
-            occurring = None
-            if self.n_items > 2 * len(positive):
-                occurrences = Occurrences(torch.cat([positive, negative]))
-                occurring = occurrences.ids
-                positive, negative = occurrences.places.chunk(2)
+            occurring, positive, negative = narrowed(self.n_items, positive, negative)
             for modality in self.modalities:
-                features = self.current_features(modality)
-                projected = (features if occurring is None else rows(features, occurring)) @ self.weight(modality).T
+                # The bias cancels.
+                projected = self.project(self.current_features(modality, occurring), self.weight(modality))
                 loss = loss + self.reg_weight * bpr(score_differences(all_users, projected, users, positive, negative))
         return loss
 

@@ -7,7 +7,6 @@ from typing import Any
 import scipy.sparse as sp
 import torch
 from torch import nn
-from torch.nn import functional
 
 from recclaims.recommenders.content import ContentRecommender
 from recclaims.recommenders.lookups import rows
@@ -24,6 +23,7 @@ class GraphRecommender(ContentRecommender):
         user_embedding, item_embedding: P and V, float32 (n_users + 1, size) and (n_items + 1, size).
         projections: by modality, the layer F_m = W_m f_m + b_m.
         trained: by modality, features that are trained as well (`train_features`, as MMRec does).
+        frozen: by modality, the others, in the projection's dtype.
     """
 
     def __init__(self, config: Any, dataset: TrainDataset) -> None:
@@ -35,11 +35,14 @@ class GraphRecommender(ContentRecommender):
         self.item_embedding = nn.Parameter(nn.init.xavier_uniform_(torch.empty(self.n_items, size)))
         self.projections = nn.ModuleDict()
         self.trained = nn.ParameterDict()
+        self.frozen: dict[str, torch.Tensor] = {}
         for modality in self.modalities:
             matrix = self.features(modality)
             self.projections[modality] = nn.Linear(matrix.shape[1], size)
             if config["train_features"]:
                 self.trained[modality] = nn.Parameter(matrix.clone())
+            else:
+                self.frozen[modality] = matrix.to(self.projection_dtype)
 
     def propagator(self, graph: sp.csr_matrix, *, symmetric: bool = False) -> Propagator:
         """A matrix to multiply embeddings with, on the model's device."""
@@ -53,10 +56,10 @@ class GraphRecommender(ContentRecommender):
 
     def projected(self, modality: str, ids: torch.Tensor | None = None) -> torch.Tensor:
         """F_m of all items, float32 (n_items + 1, size), or of `ids`, (b, size)."""
-        features = self.current_features(modality)
         bias = self.projections.get_submodule(modality).get_parameter("bias")
-        return functional.linear(features if ids is None else rows(features, ids), self.weight(modality), bias)
+        return self.project(self.current_features(modality, ids), self.weight(modality), bias)
 
-    def current_features(self, modality: str) -> torch.Tensor:
-        """The features as they are now: trained ones where they are trained."""
-        return self.trained[modality] if modality in self.trained else self.features(modality)
+    def current_features(self, modality: str, ids: torch.Tensor | None = None) -> torch.Tensor:
+        """The features to be projected, of all items or of `ids`: trained ones where they are trained."""
+        features = self.trained[modality] if modality in self.trained else self.frozen[modality]
+        return features if ids is None else rows(features, ids)

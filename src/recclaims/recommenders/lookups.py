@@ -64,6 +64,26 @@ def looked_up(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     return table * torch.bincount(ids, minlength=len(table)).sqrt().unsqueeze(1)
 
 
+def narrowed(
+    n_items: int, positive: torch.Tensor, negative: torch.Tensor
+) -> tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]:
+    """Which items something need be computed for, so that a batch finds its own among them.
+
+    Args:
+        n_items: rows there are.
+        positive, negative: the batch's item ids, int64 (b,) each.
+
+    Returns:
+        The ids that occur, ascending, int64 (n,), or None where these may be nearly all; and where among them each
+        positive and each negative item stands, int64 (b,) each.
+    """
+    if n_items <= 2 * len(positive):
+        return None, positive, negative
+    occurrences = Occurrences(torch.cat([positive, negative]))
+    positive, negative = occurrences.places.chunk(2)
+    return occurrences.ids, positive, negative
+
+
 class Occurrences:
     """Where each id occurs in a batch.
 

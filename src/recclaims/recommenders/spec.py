@@ -9,6 +9,18 @@ from typing import Any
 
 from recclaims.errors import RecclaimsError
 
+#: Settings of the training loop, by RecBole's names, where neither recommender nor profile says otherwise.
+TRAINING: dict[str, Any] = {
+    "learning_rate": 1e-3,
+    "train_batch_size": 2048,
+    "epochs": 100,
+    "eval_step": 5,
+    "stopping_step": 5,
+    "weight_decay": 0.0,
+    "learning_rate_decay": [1.0, 1.0],
+    "stock": False,
+}
+
 
 @dataclass(frozen=True)
 class Recommender:

@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from recclaims.recommenders.content import ContentRecommender
-from recclaims.recommenders.lookups import looked_up, score_differences
+from recclaims.recommenders.lookups import looked_up, narrowed, rows, score_differences
 from recclaims.recommenders.losses import bpr_gamma, bpr_softplus, half_squares, unsquared_norms
 from recclaims.recommenders.recbole_bridge import TrainDataset, triples
 
@@ -37,7 +37,7 @@ class VBPR(ContentRecommender):
         self.item_factors = nn.Parameter(nn.init.xavier_uniform_(torch.empty(self.n_items, factors)))
         if self.modalities:
             joined = torch.cat([self.features(modality) for modality in self.modalities], dim=1)
-            self.register_buffer("joined", joined, persistent=False)
+            self.register_buffer("joined", joined.to(self.projection_dtype), persistent=False)
             self.projection = self._projection(joined.shape[1], factors)
         self.user_factors = nn.Parameter(self._user_factors(factors))
 
@@ -51,21 +51,23 @@ class VBPR(ContentRecommender):
         width = 2 * factors if self.modalities else factors
         return nn.init.xavier_uniform_(torch.empty(self.n_users, width))
 
-    def content_factors(self) -> torch.Tensor:
-        """What the features make of every item, float32 (n_items + 1, factors)."""
-        projected: torch.Tensor = self.projection(self.joined)
-        return projected
+    def content_factors(self, features: torch.Tensor) -> torch.Tensor:
+        """What features (n, d) make of items, float32 (n, factors)."""
+        return self.project(features, self.projection.weight, self.projection.bias)
 
-    def item_embeddings(self) -> torch.Tensor:
-        """All items' e_i, float32 (n_items + 1, factors or 2 factors)."""
-        if not self.modalities:
-            return self.item_factors
-        return torch.cat([self.item_factors, self.content_factors()], dim=1)
+    def item_embeddings(self, ids: torch.Tensor | None = None) -> torch.Tensor:
+        """e_i of all items, float32 (n_items + 1, factors or 2 factors), or of `ids`, int64 (n,)."""
+        parts = [self.item_factors, self.joined] if self.modalities else [self.item_factors]
+        own, *content = parts if ids is None else [rows(part, ids) for part in parts]
+        return torch.cat([own, self.content_factors(*content)], dim=1) if content else own
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The loss of one batch of (user, item, negative item)."""
         users, positive, negative = triples(interaction)
-        items = self.item_embeddings()
+        occurring = None
+        if self.modalities:
+            occurring, positive, negative = narrowed(self.n_items, positive, negative)
+        items = self.item_embeddings(occurring)
         differences = score_differences(self.user_factors, items, users, positive, negative)
         used = looked_up(self.user_factors, users), looked_up(items, positive), looked_up(items, negative)
         return self._loss(differences, used)
@@ -90,9 +92,9 @@ class ElliotVBPR(VBPR):
         own = nn.init.xavier_uniform_(torch.empty(self.n_users, factors))
         return torch.cat([own, torch.randn(self.n_users, factors)], dim=1) if self.modalities else own
 
-    def content_factors(self) -> torch.Tensor:
+    def content_factors(self, features: torch.Tensor) -> torch.Tensor:
         """See VBPR; every row has length 1."""
-        return functional.normalize(super().content_factors(), dim=1)
+        return functional.normalize(super().content_factors(features), dim=1)
 
     def _loss(self, differences: torch.Tensor, used: tuple[torch.Tensor, ...]) -> torch.Tensor:
         squares = half_squares(*used)

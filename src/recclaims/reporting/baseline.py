@@ -58,7 +58,7 @@ def identity(case: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def check_comparable(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> None:
-    """Refuse to compare runs of unequal profile, replicates, mask, claim version or dataset.
+    """Refuse to compare runs of unequal profile, hyper-parameters, replicates, mask, claim version or dataset.
 
     Raises:
         RecclaimsError: they differ; the message says in what.
@@ -66,6 +66,9 @@ def check_comparable(old: Mapping[str, Any], new: Mapping[str, Any], where: str)
     for key in ("profile", "seeds", "mask"):
         if old[key] != new[key]:
             raise RecclaimsError(f"{where}: {key} is {old[key]!r} there and {new[key]!r} here: not comparable")
+    there, here = (run.get("hyperparameters", {}).get("tables", {}) for run in (old, new))
+    if there != here:
+        raise RecclaimsError(f"{where}: the hyper-parameters are {there} there and {here} here: not comparable")
     versions = {case["claim"]: case["version"] for case in old["claims"]}
     metrics = {identity(case): case["metric"] for case in old["claims"]}
     for case in new["claims"]:

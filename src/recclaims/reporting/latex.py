@@ -83,7 +83,7 @@ def _means(document: Mapping[str, Any], dataset: Mapping[str, Any], metric: str,
     found = {(c["recommender"], c["treatment"], c["claim"], c["control"]): c for c in cases}
     caption = (
         f"{_metric(metric)} on {_named(dataset)}, mean of {document['seeds']} "
-        f"replicates, profile {escape(document['profile'])}. Bold: the best of a row. "
+        f"replicates, profile {escape(tables.profile(document))}. Bold: the best of a row. "
         r"$^{*}$, $^{**}$, $^{***}$: differs from the real features, Holm-adjusted $p \leq 0.05$, $0.01$, $0.001$; "
         r"$^{=}$: an equivalence that was claimed holds; $^{\dagger}$: inadmissible."
     )

@@ -17,7 +17,7 @@ class Markdown:
     def render(self, document: Mapping[str, Any]) -> str:
         """Return the page for a results.json document."""
         claims = dict.fromkeys(case["claim"] for case in document["claims"])
-        budget = f"Profile {document['profile']}, {document['seeds']} replicates, mask {document['mask']}"
+        budget = f"Profile {_escape(tables.profile(document))}, {document['seeds']} replicates, mask {document['mask']}"
         parts = ["# Verdicts", f"{budget}; {tables.counts(document) or 'no case was run'}."]
         for dataset in document["datasets"]:
             parts += [f"## {_escape(dataset['dataset'])}", _escape(tables.card(dataset))]

@@ -35,6 +35,8 @@ def command(document: Mapping[str, Any], case: Mapping[str, Any]) -> str:
     for control in (name for name in (noise, case["control"]) if name in CONTROLS):
         parts += ["--claims-control", control]
     parts += ["--claims-profile", document["profile"], "--claims-seeds", str(document["seeds"])]
+    if own := document.get("hyperparameters", {}).get("file"):
+        parts += ["--claims-hyperparameters", own]
     return shlex.join([*parts, "--claims-mask", document["mask"]])
 
 

@@ -56,6 +56,7 @@ def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
         "profile": settings.profile.name,
         "seeds": settings.seeds,
         "mask": str(settings.mask),
+        "hyperparameters": {"file": settings.profile.own.file, "tables": settings.profile.own.tables()},
         "environment": environment(settings.device, run.outcome.machines),
         "datasets": run.cards,
         "claims": [_claim(result) for result in run.judged.values()],

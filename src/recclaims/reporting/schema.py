@@ -60,10 +60,11 @@ INTERVAL: Kind = (
 
 DOCUMENT: dict[str, Kind] = {
     "profile": TEXT, "seeds": COUNT, "mask": TEXT, "environment": OBJECT, "datasets": OBJECTS, "claims": OBJECTS,
-    "cells": OBJECTS, "encoders": OBJECTS, "statements": OBJECT, "references": TEXTS,
+    "cells": OBJECTS, "encoders": OBJECTS, "statements": OBJECT, "references": TEXTS, "hyperparameters": OBJECT,
 }  # fmt: skip
 DOCUMENT_MAY: dict[str, Kind] = {"created": TEXT, "keywords": OBJECTS, "price_per_hour": _or_null(NUMBER)}
 ENVIRONMENT: dict[str, Kind] = {"versions": TEXTS, "cpu": TEXT, "device": TEXT}
+HYPERPARAMETERS_MAY: dict[str, Kind] = {"file": TEXT, "tables": OBJECT}
 CLAIM: dict[str, Kind] = {
     **dict.fromkeys(("claim", "case", "dataset", "recommender", "treatment", "control", "metric"), TEXT),
     **dict.fromkeys(("treatment_mean", "control_mean", "effect", "p_adjusted"), _or_null(NUMBER)),
@@ -112,10 +113,11 @@ def checked(document: object, where: str) -> dict[str, Any]:
     except RecursionError:
         raise RecclaimsError(f"{where}: not a results.json: nested too deep") from None
     # A baseline has neither, and documents written before they were added lack the others.
-    defaults: dict[str, Any] = {"cells": [], "encoders": [], "keywords": [], "statements": {}, "references": {}}
-    clean = defaults | clean
+    lists: dict[str, Any] = {"cells": [], "encoders": [], "keywords": []}
+    clean = lists | {"statements": {}, "references": {}, "hyperparameters": {}} | clean
     _fields(clean, DOCUMENT, DOCUMENT_MAY, f"{where}: ")
     _fields(clean["environment"], ENVIRONMENT, {}, f"{where}: environment.")
+    _fields(clean["hyperparameters"], {}, HYPERPARAMETERS_MAY, f"{where}: hyperparameters.")
     for key, must, may in (
         ("claims", CLAIM, CLAIM_MAY),
         ("datasets", CARD, CARD_MAY),

@@ -234,6 +234,12 @@ _NUMERIC |= {"answers", "as asked", "refused", "missing", "distinct", "bits", "O
 _REASON_WIDTH = 60
 
 
+def profile(document: Mapping[str, Any]) -> str:
+    """The profile, and the file of hyper-parameters that were laid over it."""
+    own = document.get("hyperparameters", {}).get("file")
+    return f"{document['profile']} with {own}" if own else str(document["profile"])
+
+
 def plain(headers: Sequence[str], rows: Sequence[Sequence[str]], style: str = "simple") -> str:
     """Lay a table out with tabulate; numbers stay as they are written, and on a terminal long reasons are wrapped."""
     if not rows:

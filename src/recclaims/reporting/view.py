@@ -32,6 +32,7 @@ def view(document: Document) -> dict[str, Any]:
     """Arrange a document of results.json for the template."""
     return {
         "document": document,
+        "profile": tables.profile(document),
         "counts": tables.counts(document),
         "verdicts": {verdict: (SYMBOLS[verdict], tables.SHORT[verdict].lower()) for verdict in tables.SHORT},
         "claims": [_claim(document, claim, n) for n, claim in enumerate(_distinct(document["claims"], "claim"))],

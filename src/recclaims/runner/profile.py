@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.errors import UnknownNameError
 from recclaims.resources import shipped
+from recclaims.runner.hyperparameters import Hyperparameters
 from recclaims.runner.tuning import Search
+from recclaims.toml_file import read_toml
 
 if TYPE_CHECKING:
     from recclaims.recommenders.spec import Recommender
 
-Table = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Hyperparameters):
     """A named budget. Both arms of every comparison read the same lines of it.
 
     Attributes:
@@ -28,10 +26,7 @@ class Profile:
         flavours: the flavours that take part where nobody asks for others; empty: all.
         controls: the noise controls that claims compare with where nobody asks for others; empty: all.
         planted: whether "all" recommenders are tried on planted data, or those alone that are not trained ("probes").
-        training: settings of all recommenders that are trained.
-        flavour, recommender: settings by flavour and by recommender, over those before.
-        dataset: settings by a dataset's name and a recommender, over all others.
-        searches: what is tuned.
+        own: a user's own hyper-parameters: any of them has the last word.
     """
 
     name: str
@@ -39,11 +34,7 @@ class Profile:
     flavours: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     planted: str = "all"
-    training: Table = field(default_factory=dict)
-    flavour: Mapping[str, Table] = field(default_factory=dict)
-    recommender: Mapping[str, Table] = field(default_factory=dict)
-    dataset: Mapping[str, Mapping[str, Table]] = field(default_factory=dict)
-    searches: tuple[Search, ...] = ()
+    own: Hyperparameters = field(default_factory=Hyperparameters)
 
     @classmethod
     def named(cls, name: str) -> Profile:
@@ -57,17 +48,12 @@ class Profile:
         return cls(name, flavours=flavours, controls=controls, searches=searches, **table)
 
     def of(self, recommender: Recommender, dataset: str = "") -> dict[str, Any]:
-        """Hyper-parameters of one recommender on one dataset; empty where the profile says nothing of them."""
-        return {
-            **({} if recommender.training_free else self.training),
-            **self.flavour.get(recommender.flavour or "", {}),
-            **self.recommender.get(recommender.name, {}),
-            **self.dataset.get(dataset, {}).get(recommender.name, {}),
-        }
+        """See Hyperparameters."""
+        return {**super().of(recommender, dataset), **self.own.of(recommender, dataset)}
 
     def search(self, recommender: str) -> Search | None:
-        """How a recommender is tuned; None: not at all."""
-        return next((search for search in self.searches if recommender in search.recommenders), None)
+        """See Hyperparameters."""
+        return self.own.search(recommender) or super().search(recommender)
 
     def plants(self, recommender: Recommender) -> bool:
         """Whether a recommender is tried on planted data."""
@@ -80,11 +66,7 @@ class Profile:
 
 @cache
 def _profiles() -> dict[str, dict[str, Any]]:
-    path = shipped("suite", "hyperparameters.toml")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise RecclaimsError(f"{path}: {error}") from error
+    return read_toml(shipped("suite", "hyperparameters.toml"))
 
 
 def profile_names() -> list[str]:

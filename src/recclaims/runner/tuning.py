@@ -7,7 +7,7 @@ be kept: an interrupted study asks for the same ones again and finds those that 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,18 +37,26 @@ class Search:
     space: Mapping[str, Any]
 
     @classmethod
-    def of(cls, table: Mapping[str, Any]) -> Search:
-        """Read a search from its table in a profile.
+    def of(cls, table: Mapping[str, Any], where: str = "a search of a profile") -> Search:
+        """Read a search from its table in a profile, or in the file that messages name.
 
         Raises:
-            RecclaimsError: it does not say what it must, or says more.
+            RecclaimsError: it does not say what it must, says more, or nothing can be drawn from its space.
         """
         try:
             search = cls(**{**table, "recommenders": tuple(table["recommenders"])})
         except (KeyError, TypeError) as error:
-            raise RecclaimsError(f"a search of a profile has other entries than it must: {error}") from error
+            raise RecclaimsError(f"{where} has other entries than it must: {error}") from error
         if search.sampler not in ("grid", "tpe"):
-            raise RecclaimsError(f"a search of a profile: its sampler is '{search.sampler}'; known: grid, tpe")
+            raise RecclaimsError(f"{where}: its sampler is '{search.sampler}'; known: grid, tpe")
+        if not isinstance(search.trials, int) or search.trials < 1:
+            raise RecclaimsError(f"{where}: trials is {search.trials!r}, which is not a whole number of 1 or more")
+        if not isinstance(search.space, dict) or not search.space:
+            raise RecclaimsError(f"{where}: space is no table of hyper-parameters")
+        for name, values in search.space.items():
+            if not (_is_list(values) or (search.sampler == "tpe" and _is_range(values))):
+                takes = "a list of values" if search.sampler == "grid" else "a list of values or {low, high, log}"
+                raise RecclaimsError(f"{where}: space.{name} is {values!r}, which is not {takes}")
         return search
 
     def recipe(self) -> dict[str, Any]:
@@ -115,22 +123,31 @@ def tune(search: Search, objective: Objective, seed: int) -> Tuned:
 def _budget(search: Search) -> int:
     if search.sampler == "tpe":
         return search.trials
-    return min(search.trials, math.prod(len(_choices(values)) for values in search.space.values()))
+    return min(search.trials, math.prod(len(values) for values in search.space.values()))
 
 
 def _sampler(search: Search, seed: int, number: int) -> optuna.samplers.BaseSampler:
     import optuna
 
     if search.sampler == "grid":
-        grid = {name: _choices(values) for name, values in search.space.items()}
-        return optuna.samplers.GridSampler(grid, seed=seed)  # which one is next, it knows by the trial's number
+        return optuna.samplers.GridSampler(
+            dict(search.space), seed=seed
+        )  # which one is next, it knows by the trial's number
     return optuna.samplers.TPESampler(seed=seed * 100_003 + number)
 
 
-def _choices(values: Any) -> Sequence[Any]:
-    if not isinstance(values, list):
-        raise RecclaimsError(f"a grid search needs a list of values, not {values}")
-    return values
+def _is_list(values: object) -> bool:
+    return isinstance(values, list) and bool(values)
+
+
+def _is_range(values: object) -> bool:
+    """Whether Optuna can draw from it: low below high, and beyond zero where it is drawn on a log scale."""
+    if not isinstance(values, dict) or not {"low", "high"} <= set(values) <= {"low", "high", "log"}:
+        return False
+    low, high, log = values["low"], values["high"], values.get("log", False)
+    if not all(isinstance(end, int | float) and math.isfinite(end) for end in (low, high)):
+        return False
+    return isinstance(log, bool) and low < high and (low > 0 or not log)
 
 
 def _suggest(trial: optuna.Trial, name: str, values: Any) -> Any:

@@ -68,5 +68,5 @@ def test_faults_name_the_file(tmp_path, text, message):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(RecclaimsError, match="no such file of prompts"):
+    with pytest.raises(RecclaimsError, match="no such file"):
         find_domain(str(tmp_path / "x.toml"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.toml_file import read_toml
 
 FOLDER = Path(__file__).resolve().parents[1] / "prompts"
 ENDING = ".toml"
@@ -70,13 +70,7 @@ def digest(prompt: str) -> str:
 
 @cache
 def _read(path: Path) -> Domain:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecclaimsError(f"{path}: no such file of prompts") from None
-    except (tomllib.TOMLDecodeError, ValueError, RecursionError, OSError) as error:
-        raise RecclaimsError(f"{path}: not TOML: {error}") from None
-    return _checked(document, path)
+    return _checked(read_toml(path), path)
 
 
 def _checked(document: Mapping[str, Any], path: Path) -> Domain:
