@@ -1,9 +1,10 @@
-r"""results.tex: the tables as papers print them, to be read by `\input` after `\usepackage{booktabs,longtable}`."""
+r"""results.tex: the tables as papers print them, for `\input` after `\usepackage{booktabs,graphicx,longtable}`."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -26,6 +27,12 @@ _SPECIAL = {
 }
 #: Holm-adjusted p up to which a difference gets these stars.
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
+#: Controls side by side in one table: with `real` and two columns of names, about the width of a page.
+_WIDEST = 6
+#: Letters of a name on one line: of a recommender, of features, over a column of numbers.
+_LINE, _LONG_LINE, _HEAD_LINE = 14, 24, 12
+#: The same where effects are listed, with the columns they are of.
+_LISTED = {"recommender": 12, "treatment": 17, "control": 12}
 
 
 class Latex:
@@ -37,12 +44,13 @@ class Latex:
     def render(self, document: Mapping[str, Any]) -> str:
         """Return the tables for a results.json document."""
         parts = [
-            r"% Needs \usepackage{booktabs,longtable}, and LaTeX twice: a longtable learns its widths in the first run."
+            r"% Needs \usepackage{booktabs,graphicx,longtable}, and LaTeX twice: a longtable has to learn its widths."
         ]
         for dataset in document["datasets"]:
             mine = tables.of_real_features(document, dataset["dataset"])
             for metric in dict.fromkeys(case["metric"] for case in mine):
-                parts += [_means(document, dataset, metric, [c for c in mine if c["metric"] == metric])]
+                cases = [c for c in mine if c["metric"] == metric]
+                parts += [_means(document, dataset, metric, part) for part in _side_by_side(cases)]
         for claim in dict.fromkeys(case["claim"] for case in document["claims"]):
             for dataset in document["datasets"]:
                 mine = [c for c in document["claims"] if (c["claim"], c["dataset"]) == (claim, dataset["dataset"])]
@@ -76,6 +84,23 @@ def _named(dataset: Mapping[str, Any]) -> str:
     return escape(dataset["dataset"]) + (" (planted interactions)" if dataset["planted"] else "")
 
 
+def _side_by_side(cases: Sequence[Case]) -> Iterator[list[Case]]:
+    """The cases of each table: claims share one as long as their controls have room."""
+    columns = sorted(dict.fromkeys((c["claim"], c["control"]) for c in cases), key=lambda column: column[0])
+    part: list[tuple[str, str]] = []
+    for _, group in groupby(columns, key=lambda column: column[0]):
+        controls = list(group)
+        if part and len(part) + len(controls) > _WIDEST:
+            yield [c for c in cases if (c["claim"], c["control"]) in part]
+            part = []
+        part += controls
+        while len(part) > _WIDEST:
+            yield [c for c in cases if (c["claim"], c["control"]) in part[:_WIDEST]]
+            part = part[_WIDEST:]
+    if part:
+        yield [c for c in cases if (c["claim"], c["control"]) in part]
+
+
 def _means(document: Mapping[str, Any], dataset: Mapping[str, Any], metric: str, cases: Sequence[Case]) -> str:
     """Rows of recommender and features; the real arm, then every control with its mark."""
     columns = list(dict.fromkeys((case["claim"], case["control"]) for case in cases))
@@ -87,11 +112,13 @@ def _means(document: Mapping[str, Any], dataset: Mapping[str, Any], metric: str,
         r"$^{*}$, $^{**}$, $^{***}$: differs from the real features, Holm-adjusted $p \leq 0.05$, $0.01$, $0.001$; "
         r"$^{=}$: an equivalence that was claimed holds; $^{\dagger}$: inadmissible."
     )
+    names = _column((c["recommender"] for c in cases), _LINE) + _column((c["treatment"] for c in cases), _LONG_LINE)
     lines = [
         r"\begin{table}",
         r"\centering\small\setlength{\tabcolsep}{4pt}\setlength{\belowcaptionskip}{4pt}",
         rf"\caption{{{caption}}}",
-        rf"\begin{{tabular}}{{ll{'r' * (1 + len(columns))}}}",
+        r"\setbox2=\hbox{%",
+        rf"\begin{{tabular}}{{{names}{'r' * (1 + len(columns))}}}",
         r"\toprule",
         *_heads(columns),
         r"\midrule",
@@ -103,10 +130,40 @@ def _means(document: Mapping[str, Any], dataset: Mapping[str, Any], metric: str,
         if previous not in {None, recommender}:
             lines.append(r"\addlinespace")
         arms = [found.get((recommender, treatment, *column)) for column in columns]
-        name = "" if recommender == previous else escape(recommender)
-        lines.append(_row([name, escape(treatment), *_entries(arms, equal)]))
+        name = "" if recommender == previous else _name(recommender, _LINE)
+        lines.append(_row([name, _name(treatment, _LONG_LINE), *_entries(arms, equal)]))
         previous = recommender
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"])
+    # No wider than the page; the boxes below ten are for whoever needs one.
+    fitted = r"\ifdim\wd2>\linewidth\resizebox{\linewidth}{!}{\box2}\else\box2\fi"
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}}%", fitted, r"\end{table}"])
+
+
+def _column(names: Iterable[str], line: int) -> str:
+    """The kind of a column of names: as wide as the longest, or as a line on which longer ones are broken."""
+    return "l" if max(map(len, names), default=0) <= line else rf"p{{{line / 2:g}em}}"
+
+
+def _name(text: str, line: int) -> str:
+    """A name that may be broken where its parts meet, if it is longer than a line."""
+    if len(text) <= line:
+        return escape(text)
+    return r"\raggedright " + r"\allowbreak{}".join(map(escape, _parts(text)))
+
+
+def _parts(name: str) -> list[str]:
+    """A name cut behind each mark at which its parts meet."""
+    return re.findall(r"[^-:+/_&=?]*[-:+/_&=?]+|[^-:+/_&=?]+", name)
+
+
+def _stacked(name: str) -> str:
+    """A name over a column of numbers, on as many lines as it needs."""
+    lines = [""]
+    for part in _parts(name):
+        if lines[-1] and len(lines[-1]) + len(part) > _HEAD_LINE:
+            lines.append("")
+        lines[-1] += part
+    rows = r"\\".join(map(escape, lines))
+    return escape(name) if len(lines) == 1 else rf"\begin{{tabular}}[b]{{@{{}}r@{{}}}}{rows}\end{{tabular}}"
 
 
 def _heads(columns: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -119,7 +176,7 @@ def _heads(columns: Sequence[tuple[str, str]]) -> Iterator[str]:
         at += width
     yield _row(["", "", "", *spans])
     yield "".join(rules)
-    yield _row(["recommender", "features", "real", *(escape(control) for _, control in columns)])
+    yield _row(["recommender", "features", "real", *(_stacked(control) for _, control in columns)])
 
 
 def _entries(arms: Sequence[Case | None], equal: Container[str]) -> list[str]:
@@ -150,10 +207,11 @@ def _effects(document: Mapping[str, Any], claim: str, dataset: Mapping[str, Any]
     said = document.get("statements", {}).get(claim, {}).get("statement", "")
     name = f"Claim {escape(claim)}{': ' + escape(said).rstrip('.') if said else ''}"
     caption = rf"{name}. On {_named(dataset)}: effects and 95\,\% intervals in per cent of the control's mean."
-    heads = ["recommender", "treatment", "control", r"effect, \%", r"95\,\% interval", "$p$ (Holm)"]
+    heads = ["recommender", "treatment", "control", r"effect [95\,\% interval], \%", "$p$ (Holm)"]
+    names = "".join(_column((case[key] for case in cases), line) for key, line in _LISTED.items())
     lines = [
-        r"{\footnotesize\setlength{\tabcolsep}{4pt}",
-        r"\begin{longtable}{lllrrrl}",
+        r"{\scriptsize\setlength{\tabcolsep}{2pt}",
+        rf"\begin{{longtable}}{{@{{}}{names}rrl@{{}}}}",
         rf"\caption{{{caption}}}\\",
         r"\toprule",
         _row([*heads, "verdict"]),
@@ -165,14 +223,13 @@ def _effects(document: Mapping[str, Any], claim: str, dataset: Mapping[str, Any]
     ]
     for case in cases:
         value, (low, high) = tables.relative(case), tables.interval(case)
-        ends = "" if value is None else f"[{_signed(low)}, {_signed(high)}]"
+        found = "" if value is None else f"{_signed(value)} [{_signed(low)}, {_signed(high)}]"
         p = case["p_adjusted"]
         lines.append(
             _row(
                 [
-                    *(escape(case[key]) for key in ("recommender", "treatment", "control")),
-                    "" if value is None else _signed(value),
-                    "{" + ends + "}",  # a bracket after \\ would be taken for its argument
+                    *(_name(case[key], line) for key, line in _LISTED.items()),
+                    found,
                     "" if p is None else "$<$0.001" if p < 0.001 else f"{p:.3f}",
                     escape(tables.SHORT[case["verdict"]].lower()),
                 ]
