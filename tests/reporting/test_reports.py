@@ -147,6 +147,7 @@ def test_compare_finds_a_lost_case_and_nothing_in_equal_runs():
         ({"profile": "paper"}, "old: profile is 'paper' there and 'quick' here"),
         ({"seeds": 5}, "old: seeds is 5 there and 3 here"),
         ({"mask": "train"}, "old: mask is 'train' there"),
+        ({"hyperparameters": {"tables": {"training": {"epochs": 3}}}}, "old: the hyper-parameters are .*'epochs': 3"),
         ({"claims": [case(metric="ndcg@20")]}, "'vbpr-sbert-permuted-toy' is in ndcg@20 there and in recall@20 here"),
         ({"claims": [case(version=2, case="another")]}, "claim 'noise' is version 2 there and 1 here"),
         ({"claims": [case(version=2)]}, "claim 'noise' is version 2 there and 1 here"),

@@ -43,6 +43,11 @@ def test_it_repeats_the_runs_options():
         "--claims-data toy --claims-control permuted --claims-profile paper --claims-seeds 7 --claims-mask train"
     )
     assert "--claims-encoder" not in line
+    own = {"file": "my own.toml", "tables": {}}
+    assert shlex.split(command(document(hyperparameters=own), case()))[-4:-2] == [
+        "--claims-hyperparameters",
+        own["file"],
+    ]
 
 
 def test_an_arm_of_noise_needs_no_encoder_of_its_own():

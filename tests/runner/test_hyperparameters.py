@@ -1,6 +1,8 @@
 """A file of one's own hyper-parameters: what it says is used, and what nothing would read is refused in one line."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +90,13 @@ def test_what_cannot_be_used_is_one_clear_line(read, text, message):
     assert "mine.toml" in str(error.value)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_example_of_the_documentation_is_read(read):
+    page = (Path(__file__).parents[2] / "docs" / "recommenders.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    own = read(example)
+    assert all((own.training, own.flavour, own.recommender, own.dataset, own.searches))
 
 
 def test_what_is_no_file_is_refused(tmp_path):
