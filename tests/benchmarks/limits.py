@@ -1,7 +1,7 @@
 """What this machine could do at best: its measured gemm speed and memory bandwidth, and the work of each benchmark.
 
 A limit is max(flops / gemm speed, bytes / bandwidth): as if everything overlapped and nothing else were to be done. The
-counts name what cannot be avoided by an implementation that computes in float32 and follows the same equations.
+counts name what cannot be avoided by an implementation that follows the same equations in the same types of numbers.
 """
 
 import functools
@@ -13,20 +13,30 @@ import torch
 ADAM_PASSES = 9
 
 
-def seconds(flops=0, moved=0):
-    """The least time for so many floating-point operations and bytes."""
-    gemm, bandwidth = machine()
-    return max(flops / gemm, moved / bandwidth)
+def seconds(moved=0, **flops):
+    """The least time for so many bytes and floating-point operations, these by the kind of product (see `gemms`)."""
+    return max(sum(amount / gemms()[kind] for kind, amount in flops.items()), moved / bandwidth())
 
 
 @functools.cache
-def machine():
-    """Flops and bytes a second: a gemm of embeddings' shape, and a copy that no cache holds."""
+def gemms():
+    """Flops a second of a product of embeddings, and of a projection of wide features in float32 and in bfloat16."""
     users, items = torch.randn(512, 64), torch.randn(7_050, 64)
+    rows, weight = torch.randn(2_700, 2_432), torch.randn(64, 2_432)
+    halves = rows.bfloat16(), weight.bfloat16()
+    wide = 2 * 2_700 * 2_432 * 64
+    return {
+        "flops": 2 * 512 * 64 * 7_050 / _best(lambda: users @ items.T),
+        "float32": wide / _best(lambda: rows @ weight.T),
+        "bfloat16": wide / _best(lambda: halves[0] @ halves[1].T),
+    }
+
+
+@functools.cache
+def bandwidth():
+    """Bytes a second of a copy that no cache holds."""
     source, target = torch.randn(32_000_000), torch.empty(32_000_000)
-    gemm = 2 * 512 * 64 * 7_050 / _best(lambda: users @ items.T)
-    bandwidth = 2 * 4 * len(source) / _best(lambda: target.copy_(source))
-    return gemm, bandwidth
+    return 2 * 4 * len(source) / _best(lambda: target.copy_(source))
 
 
 def _best(work, rounds=7):
@@ -56,26 +66,13 @@ def propagating_epoch(n_users, n_items, size, n_pairs, batch, layers, kept=1.0):
     return {"moved": propagated + embeddings_epoch(n_users, n_items, size, n_pairs, batch)["moved"]}
 
 
-def projection(rows, dimension, size, n_pairs, batch, bytes_each=4, speed=1.0):
-    """What projecting the features of a step's `rows` items adds to an epoch, and the gradient of the projection.
-
-    `speed` is that of a product in the features' type, relative to one in float32.
-    """
+def projection(rows, dimension, size, n_pairs, batch, dtype="float32"):
+    """What projecting the features of a step's `rows` items adds to an epoch, and the gradient of the projection."""
     steps = -(-n_pairs // batch)
-    return {
-        "flops": steps * 2 * 2 * rows * dimension * size / speed,
-        "moved": steps * 2 * bytes_each * rows * dimension,
-    }
+    width = {"float32": 4, "bfloat16": 2}[dtype]
+    return {dtype: steps * 2 * 2 * rows * dimension * size, "moved": steps * 2 * width * rows * dimension}
 
 
 def together(*works):
     """One after the other."""
-    return {name: sum(work.get(name, 0) for work in works) for name in ("flops", "moved")}
-
-
-@functools.cache
-def speed_of_bfloat16():
-    """How many times as fast as in float32 a wide projection is in bfloat16: below 1 without instructions for it."""
-    rows, weight = torch.randn(4096, 2048), torch.randn(64, 2048)
-    halves = rows.bfloat16(), weight.bfloat16()
-    return _best(lambda: rows @ weight.T) / _best(lambda: halves[0] @ halves[1].T)
+    return {name: sum(work.get(name, 0) for work in works) for work in works for name in work}

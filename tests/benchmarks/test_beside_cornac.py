@@ -79,10 +79,9 @@ def vbpr(dtype):
 def test_vbpr(benchmark, dtype, who):
     """Cornac computes in float32 both times."""
     benchmark.group = f"{EPOCHS} epochs of vbpr on {DIMENSION} dimensions, projected in {dtype}"
-    half = {"bytes_each": 2, "speed": limits.speed_of_bfloat16()} if dtype == "bfloat16" else {}
     epoch = limits.together(
         limits.embeddings_epoch(N_USERS, N_ITEMS, 128, N_PAIRS, BATCH),
-        limits.projection(distinct_items(), DIMENSION, 64, N_PAIRS, BATCH, **half),
+        limits.projection(distinct_items(), DIMENSION, 64, N_PAIRS, BATCH, dtype),
     )
     benchmark.extra_info["work"] = {name: EPOCHS * amount for name, amount in epoch.items()}
     fit = vbpr(dtype) if who == "recclaims" else vbpr_of_cornac()

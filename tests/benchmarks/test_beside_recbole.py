@@ -38,19 +38,19 @@ OURS = {"freedom, frozen features, projected in bfloat16": {"projection_dtype": 
 SHAPE = N_USERS, N_ITEMS, 64
 
 
-def freedom_epoch(**changes):
+def freedom_epoch(dtype):
     parameters = builtin.FREEDOM.parameters
     graph = limits.propagating_epoch(
         *SHAPE, N_PAIRS, BATCH, parameters["n_ui_layers"], kept=1 - parameters["edge_dropout"]
     )
-    return limits.together(graph, limits.projection(distinct_items(), 2048 + 384, 64, N_PAIRS, BATCH, **changes))
+    return limits.together(graph, limits.projection(distinct_items(), 2048 + 384, 64, N_PAIRS, BATCH, dtype))
 
 
 WORK = {
     "bpr": limits.embeddings_epoch(*SHAPE, N_PAIRS, BATCH),
     "lightgcn": limits.propagating_epoch(*SHAPE, N_PAIRS, BATCH, builtin.LIGHTGCN.parameters["n_layers"]),
-    "freedom, frozen features": freedom_epoch(),
-    "freedom, frozen features, projected in bfloat16": freedom_epoch(bytes_each=2, speed=limits.speed_of_bfloat16()),
+    "freedom, frozen features": freedom_epoch("float32"),
+    "freedom, frozen features, projected in bfloat16": freedom_epoch("bfloat16"),
 }
 
 
