@@ -1,6 +1,8 @@
 """A file of one's own hyper-parameters: what it says is used, and what nothing would read is refused in one line."""
 
+import random
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from recclaims.recommenders.spec import Recommender
 from recclaims.runner.hyperparameters import Hyperparameters, read_hyperparameters
 from recclaims.runner.profile import Profile
 
+from ..fuzz_inputs import damaged_text
+
 RECOMMENDERS = load().recommenders
 
 
@@ -20,7 +24,7 @@ RECOMMENDERS = load().recommenders
 def read(tmp_path):
     def read_text(text, recommenders=RECOMMENDERS):
         path = tmp_path / "mine.toml"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8", errors="replace")
         return read_hyperparameters(path, recommenders)
 
     return read_text
@@ -92,11 +96,28 @@ def test_what_cannot_be_used_is_one_clear_line(read, text, message):
     assert "\n" not in str(error.value)
 
 
+PAGE = (Path(__file__).parents[2] / "docs" / "recommenders.md").read_text()
+(EXAMPLE,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+
+
 def test_the_example_of_the_documentation_is_read(read):
-    page = (Path(__file__).parents[2] / "docs" / "recommenders.md").read_text()
-    (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    own = read(example)
+    own = read(EXAMPLE)
     assert all((own.training, own.flavour, own.recommender, own.dataset, own.searches))
+
+
+def test_whatever_the_file_holds_it_is_read_or_refused(read):
+    chance, outcomes = random.Random(0), Counter()  # noqa: S311 - no secret
+    for _ in range(2000):
+        text = damaged_text(chance, EXAMPLE)
+        try:
+            own = read(text)
+        except RecclaimsError:
+            outcomes["refused"] += 1
+        else:
+            for recommender in RECOMMENDERS.values():
+                assert own.of(recommender, "ml-100k") is not None
+            outcomes["read"] += 1
+    assert min(outcomes["read"], outcomes["refused"]) > 100
 
 
 def test_what_is_no_file_is_refused(tmp_path):
