@@ -15,9 +15,13 @@ from recclaims.runner.data import PROTOCOL
 from recclaims.store import Store, key_of
 from recclaims.store_check import check, outdated, prune
 
+from ..long_form import LONG
+
 RECIPE = {"encoder": "sbert", "seed": 3, "protocol": PROTOCOL, "libraries": {"numpy": np.__version__}}
 CONTENT = {"matrix": np.arange(60, dtype=np.float32).reshape(20, 3), "facts": {"a": 1, "b": ["ü", None]}}
-FLIPS = 3000 if os.environ.get("RECCLAIMS_SOAK") else 300
+FLIPS = 3000 if LONG else 300
+
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture

@@ -6,8 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from ..long_form import LONG
+
 ROOT = Path(__file__).parents[2]
-LONG = bool(os.environ.get("RECCLAIMS_SOAK"))
+
+pytestmark = pytest.mark.soak
 
 
 def test_the_next_session_comes_to_the_same_bit_for_bit(tmp_path):

@@ -15,11 +15,14 @@ from recclaims.errors import StoreError
 from recclaims.store import Store
 from recclaims.store_check import check
 
+from ..long_form import LONG
 from ..test_pytest_face import ROOT
 from ..toy import write_toy
 
 #: Each imports everything in processes of its own.
-LONG_ONLY = pytest.mark.skipif(not os.environ.get("RECCLAIMS_SOAK"), reason="slow: set RECCLAIMS_SOAK=1")
+LONG_ONLY = pytest.mark.skipif(not LONG, reason="slow: set RECCLAIMS_SOAK=1")
+
+pytestmark = pytest.mark.soak
 
 
 def _command(place, *arguments):

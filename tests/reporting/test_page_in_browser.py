@@ -99,7 +99,7 @@ def test_it_sorts_by_a_click_and_back(visit, file):
     assert header.get_attribute("aria-sort") == "descending"
     assert effects(page) == sorted(before, reverse=True)
     page.get_by_role("button", name="Reset").click()
-    page.wait_for_function("!document.querySelector('[aria-sort]')")
+    page.wait_for_selector("[aria-sort]", state="detached")
     assert effects(page) == before
 
 
