@@ -34,7 +34,7 @@ def test_score_differences_and_their_gradients_are_the_plain_ones(trained):
         table.requires_grad_()
     u, i, j = (torch.randint(0, n, (50,)) for n in (4, 6, 6))
     weights = torch.randn(50, dtype=torch.float64)
-    ours = score_differences(users, items, u, i, j)
+    ours = score_differences(rows(users, u), items, i, j)
     plain = (users[u] * (items[i] - items[j])).sum(dim=1)
     torch.testing.assert_close(ours, plain)
     for mine, theirs in zip(*(torch.autograd.grad((s * weights).sum(), tables) for s in (ours, plain)), strict=True):

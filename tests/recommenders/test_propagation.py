@@ -37,8 +37,28 @@ def test_isolated_nodes_do_not_divide_by_zero():
     assert graph.sum() == pytest.approx(2)
 
 
-def test_layers_are_averaged_with_the_first():
+@pytest.mark.parametrize("n_layers", [0, 1, 2, 4])
+def test_layers_are_averaged_with_the_first(n_layers):
     graph = Propagator.of(sp.csr_matrix(2 * np.eye(3)))
-    start = torch.ones(3, 1)
-    assert mean_of_layers(graph, start, 2).flatten().tolist() == pytest.approx([(1 + 2 + 4) / 3] * 3)
-    assert mean_of_layers(graph, start, 2, lambda x: x / 2).flatten().tolist() == pytest.approx([1] * 3)
+    users, items = torch.ones(2, 1), torch.ones(1, 1)
+    expected = sum(2**layer for layer in range(n_layers + 1)) / (n_layers + 1)
+    means = mean_of_layers(graph, users, items, n_layers)
+    assert [mean.flatten().tolist() for mean in means] == [pytest.approx([expected] * 2), pytest.approx([expected])]
+    means = mean_of_layers(graph, users, items, n_layers, lambda layer: layer / 2)
+    assert [mean.flatten().tolist() for mean in means] == [[1, 1], [1]]
+
+
+@pytest.mark.parametrize("n_layers", [0, 1, 2, 4])
+def test_a_mean_of_layers_and_its_gradient_are_those_of_the_loop_bit_for_bit(n_layers):
+    random = np.random.default_rng(0)
+    graph = Propagator.of(sp.random(50, 50, 0.1, "csr", random_state=random))
+    tables = [torch.randn(n, 8, requires_grad=True) for n in (30, 20)]
+    weights = [torch.randn_like(table) for table in tables]
+
+    def gradients(**how):
+        means = mean_of_layers(graph, *tables, n_layers, **how)
+        total = sum((mean * weight).sum() for mean, weight in zip(means, weights, strict=True))
+        return *means, *torch.autograd.grad(total, tables)
+
+    for ours, looped in zip(gradients(), gradients(after=lambda layer: layer), strict=True):
+        assert ours.equal(looped)

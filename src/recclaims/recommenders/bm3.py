@@ -45,8 +45,7 @@ class BM3(GraphRecommender):
 
     def embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Users' and items' embeddings before the predictor, (n_users + 1, s) and (n_items + 1, s)."""
-        mean = mean_of_layers(self.graph, torch.cat([self.user_embedding, self.item_embedding]), self.n_layers)
-        users, items = torch.split(mean, [self.n_users, self.n_items])
+        users, items = mean_of_layers(self.graph, self.user_embedding, self.item_embedding, self.n_layers)
         return users, items + self.item_embedding
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:

@@ -110,7 +110,7 @@ LATTICE_ELLIOT = Recommender(
 )
 FREEDOM = Recommender(
     "freedom",
-    "3",
+    "4",
     f"{_HERE}.freedom:FREEDOM",
     flavour="mmrec",
     separates=True,

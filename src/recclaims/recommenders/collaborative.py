@@ -14,7 +14,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # see recbole_bridge
     from recbole.model import general_recommender as recbole
 
-from recclaims.recommenders.lookups import looked_up, score_differences
+from recclaims.recommenders.lookups import looked_up, rows, score_differences
 from recclaims.recommenders.losses import bpr_gamma, unsquared_norms
 from recclaims.recommenders.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders.recbole_bridge import TrainDataset, triples
@@ -35,8 +35,9 @@ class BPR(recbole.BPR):  # type: ignore[misc]
         if self.stock:
             stock: torch.Tensor = super().calculate_loss(interaction)
             return stock
-        tables = self.user_embedding.weight, self.item_embedding.weight
-        return bpr_gamma(score_differences(*tables, *triples(interaction)))
+        users, positive, negative = triples(interaction)
+        of_users = rows(self.user_embedding.weight, users)
+        return bpr_gamma(score_differences(of_users, self.item_embedding.weight, positive, negative))
 
 
 class LightGCN(recbole.LightGCN):  # type: ignore[misc]
@@ -59,9 +60,8 @@ class LightGCN(recbole.LightGCN):  # type: ignore[misc]
         if self.stock:
             stock: tuple[torch.Tensor, torch.Tensor] = super().forward()
             return stock
-        mean = mean_of_layers(self.norm_adj_matrix, self.get_ego_embeddings(), self.n_layers)
-        users, items = torch.split(mean, [self.n_users, self.n_items])
-        return users, items
+        tables = self.user_embedding.weight, self.item_embedding.weight
+        return mean_of_layers(self.norm_adj_matrix, *tables, self.n_layers)
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The loss of one batch of (user, item, negative item)."""
@@ -70,7 +70,8 @@ class LightGCN(recbole.LightGCN):  # type: ignore[misc]
             return stock
         self.restore_user_e = self.restore_item_e = None
         users, positive, negative = triples(interaction)
-        ranking = bpr_gamma(score_differences(*self.forward(), users, positive, negative))
+        all_users, all_items = self.forward()
+        ranking = bpr_gamma(score_differences(rows(all_users, users), all_items, positive, negative))
         table = self.item_embedding.weight
         used = looked_up(self.user_embedding.weight, users), looked_up(table, positive), looked_up(table, negative)
         loss: torch.Tensor = ranking + self.reg_weight * unsquared_norms(*used) / len(users)

@@ -27,7 +27,7 @@ import torch
 
 from recclaims.recommenders.graph_recommender import GraphRecommender
 from recclaims.recommenders.graphs import nearest
-from recclaims.recommenders.lookups import narrowed, score_differences
+from recclaims.recommenders.lookups import narrowed, rows, score_differences
 from recclaims.recommenders.losses import bpr
 from recclaims.recommenders.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders.recbole_bridge import TrainDataset, triples
@@ -91,8 +91,7 @@ class FREEDOM(GraphRecommender):
 
     def embeddings(self, graph: Propagator) -> tuple[torch.Tensor, torch.Tensor]:
         """Users' and items' final embeddings over a user-item graph, (n_users + 1, s) and (n_items + 1, s)."""
-        mean = mean_of_layers(graph, torch.cat([self.user_embedding, self.item_embedding]), self.n_layers)
-        users, items = torch.split(mean, [self.n_users, self.n_items])
+        users, items = mean_of_layers(graph, self.user_embedding, self.item_embedding, self.n_layers)
         if self.item_graph is not None:
             neighbourhood: torch.Tensor = self.item_embedding
             for _ in range(self.n_item_layers):
@@ -104,13 +103,14 @@ class FREEDOM(GraphRecommender):
         """The loss of one batch of (user, item, negative item)."""
         users, positive, negative = triples(interaction)
         all_users, all_items = self.embeddings(self.train_graph)
-        loss = bpr(score_differences(all_users, all_items, users, positive, negative))
+        of_users = rows(all_users, users)
+        loss = bpr(score_differences(of_users, all_items, positive, negative))
         if self.reg_weight > 0 and self.modalities:
             occurring, positive, negative = narrowed(self.n_items, positive, negative)
             for modality in self.modalities:
                 # The bias cancels.
                 projected = self.project(self.current_features(modality, occurring), self.weight(modality))
-                loss = loss + self.reg_weight * bpr(score_differences(all_users, projected, users, positive, negative))
+                loss = loss + self.reg_weight * bpr(score_differences(of_users, projected, positive, negative))
         return loss
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:

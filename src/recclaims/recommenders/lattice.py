@@ -21,6 +21,7 @@ is refused; MMRec gives NaN there, and then zero for every metric.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +93,9 @@ class Edges:
 class LATTICE(GraphRecommender):
     """LightGCN plus propagation over an item graph that is learned from content (flavour mmrec)."""
 
+    #: What is done to each layer over the user-item graph, (nodes, size), if anything.
+    after_layer: Callable[[torch.Tensor], torch.Tensor] | None = None
+
     def __init__(self, config: Any, dataset: TrainDataset) -> None:
         super().__init__(config, dataset)
         self.n_layers: int = config["n_ui_layers"]
@@ -115,9 +119,6 @@ class LATTICE(GraphRecommender):
 
     def _normalised(self, adjacency: Any, inverse: Any) -> Any:
         return inverse @ adjacency
-
-    def _layer(self, layer: torch.Tensor) -> torch.Tensor:
-        return layer
 
     def _top(self, features: torch.Tensor) -> Edges:
         """The k nearest of every item; the weights carry the gradient of `features`."""
@@ -150,9 +151,8 @@ class LATTICE(GraphRecommender):
 
     def embeddings(self, item_graph: Edges | Propagator | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Users' and items' final embeddings, (n_users + 1, s) and (n_items + 1, s)."""
-        start = torch.cat([self.user_embedding, self.item_embedding])
-        users, items = torch.split(
-            mean_of_layers(self.graph, start, self.n_layers, self._layer), [self.n_users, self.n_items]
+        users, items = mean_of_layers(
+            self.graph, self.user_embedding, self.item_embedding, self.n_layers, self.after_layer
         )
         neighbourhood: torch.Tensor = self.item_embedding
         if item_graph is not None:
@@ -170,7 +170,7 @@ class LATTICE(GraphRecommender):
             self._item_graph = self.propagator(item_graph.matrix(self.n_items))
         all_users, all_items = self.embeddings(item_graph)
         users, positive, negative = triples(interaction)
-        loss = bpr(score_differences(all_users, all_items, users, positive, negative))
+        loss = bpr(score_differences(rows(all_users, users), all_items, positive, negative))
         squares = half_squares(looked_up(all_users, users), looked_up(all_items, torch.cat([positive, negative])))
         return loss + self.reg_weight * squares / self._divisor(len(users))
 
@@ -186,11 +186,10 @@ class LATTICE(GraphRecommender):
 class ElliotLATTICE(LATTICE):
     """The same with Elliot's normalisations (flavour elliot)."""
 
+    after_layer = staticmethod(functional.normalize)
+
     def _normalised(self, adjacency: Any, inverse: Any) -> Any:
         return inverse @ adjacency @ inverse
-
-    def _layer(self, layer: torch.Tensor) -> torch.Tensor:
-        return functional.normalize(layer, dim=1)
 
     def _top(self, features: torch.Tensor) -> Edges:
         return super()._top(features).with_unit_diagonal(self.n_items)

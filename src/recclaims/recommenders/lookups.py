@@ -18,40 +18,34 @@ def rows(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
 
 
 def score_differences(
-    users: torch.Tensor,
-    items: torch.Tensor,
-    user_ids: torch.Tensor,
-    positive_ids: torch.Tensor,
-    negative_ids: torch.Tensor,
+    users: torch.Tensor, items: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor
 ) -> torch.Tensor:
-    """<users[u], items[i] - items[j]> of a batch, float (b,), from tables (n, d) and ids u, i, j, int64 (b,)."""
-    differences: torch.Tensor = _ScoreDifferences.apply(users, items, user_ids, positive_ids, negative_ids)
+    """<u, items[i] - items[j]> of a batch, float (b,), from rows u (b, d), a table (n, d) and ids i, j, int64 (b,)."""
+    differences: torch.Tensor = _ScoreDifferences.apply(users, items, positive, negative)
     return differences
 
 
 class _ScoreDifferences(torch.autograd.Function):
     @staticmethod
     def forward(
-        context: Any, users: torch.Tensor, items: torch.Tensor, u: torch.Tensor, i: torch.Tensor, j: torch.Tensor
+        context: Any, users: torch.Tensor, items: torch.Tensor, i: torch.Tensor, j: torch.Tensor
     ) -> torch.Tensor:
-        user = users.index_select(0, u)
         preference = items.index_select(0, i).sub_(items.index_select(0, j))
-        context.save_for_backward(user, preference, u, i, j)
-        context.sizes = len(users), len(items)
-        return (user * preference).sum(dim=1)
+        context.save_for_backward(users, preference, i, j)
+        context.n_items = len(items)
+        return (users * preference).sum(dim=1)
 
     @staticmethod
     def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        user, preference, u, i, j = context.saved_tensors
+        users, preference, i, j = context.saved_tensors
         gradient = gradients[0].unsqueeze(1)
-        of_users = of_items = None
-        if context.needs_input_grad[0]:
-            of_users = user.new_zeros(context.sizes[0], user.shape[1]).index_add_(0, u, preference * gradient)
+        of_users = preference * gradient if context.needs_input_grad[0] else None
+        of_items = None
         if context.needs_input_grad[1]:
-            share = user * gradient
-            of_items = user.new_zeros(context.sizes[1], user.shape[1])
+            share = users * gradient
+            of_items = users.new_zeros(context.n_items, users.shape[1])
             of_items.index_add_(0, i, share).index_add_(0, j, share, alpha=-1)
-        return of_users, of_items, None, None, None
+        return of_users, of_items, None, None
 
 
 def looked_up(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:

@@ -82,23 +82,63 @@ def bipartite(
 
 def mean_of_layers(
     graph: Propagator,
-    start: torch.Tensor,
+    users: torch.Tensor,
+    items: torch.Tensor,
     n_layers: int,
-    after: Callable[[torch.Tensor], torch.Tensor] = lambda layer: layer,
-) -> torch.Tensor:
+    after: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Propagate n_layers times and average all layers, the first included (LightGCN, He et al., SIGIR 2020).
 
     Args:
-        graph: what to propagate over.
-        start: float32 (nodes, size).
+        graph: what to propagate over: users, then items.
+        users, items: the first layer, float32 (n_users, size) and (n_items, size).
         n_layers: number of propagations.
         after: what is done to the result of each propagation before it is used.
+
+    Returns:
+        The averages, in the shapes of `users` and `items`.
     """
-    total = layer = start
+    if after is None and graph.matrix.layout != torch.sparse_coo:
+        mean: tuple[torch.Tensor, torch.Tensor] = _MeanOfLayers.apply(graph, n_layers, users, items)
+        return mean
+    total = layer = torch.cat([users, items])
     for _ in range(n_layers):
-        layer = after(graph @ layer)
+        layer = graph @ layer
+        layer = layer if after is None else after(layer)
         total = total + layer
-    return total / (n_layers + 1)
+    mean_users, mean_items = torch.split(total / (n_layers + 1), [len(users), len(items)])
+    return mean_users, mean_items
+
+
+class _MeanOfLayers(torch.autograd.Function):
+    # The same sums as the loop over layers and its gradient, in the same order, with half as many passes over the
+    # nodes: what is scaled or added is written in place, and nothing is cut apart and put together again.
+    @staticmethod
+    def forward(
+        ctx: Any, graph: Propagator, n_layers: int, users: torch.Tensor, items: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        ctx.graph, ctx.n_layers = graph, n_layers
+        total = layer = torch.cat([users, items])
+        for n in range(n_layers):
+            layer = _product(graph.matrix, layer)
+            total = total.add_(layer) if n else total + layer
+        return _cut(total.div_(n_layers + 1), users, items)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        users, items = gradients
+        share = users.new_empty(len(users) + len(items), users.shape[1])
+        for part, gradient in zip(_cut(share, users, items), gradients, strict=True):
+            torch.div(gradient, ctx.n_layers + 1, out=part)
+        total = share
+        for _ in range(ctx.n_layers):
+            total = _product(ctx.graph.transpose, total).add_(share)
+        return None, None, *_cut(total, users, items)
+
+
+def _cut(nodes: torch.Tensor, users: torch.Tensor, items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    first, second = torch.split(nodes, [len(users), len(items)])
+    return first, second
 
 
 class _SparseProduct(torch.autograd.Function):

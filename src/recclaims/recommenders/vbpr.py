@@ -68,7 +68,7 @@ class VBPR(ContentRecommender):
         if self.modalities:
             occurring, positive, negative = narrowed(self.n_items, positive, negative)
         items = self.item_embeddings(occurring)
-        differences = score_differences(self.user_factors, items, users, positive, negative)
+        differences = score_differences(rows(self.user_factors, users), items, positive, negative)
         used = looked_up(self.user_factors, users), looked_up(items, positive), looked_up(items, negative)
         return self._loss(differences, used)
 
