@@ -119,9 +119,10 @@ class _MeanOfLayers(torch.autograd.Function):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         ctx.graph, ctx.n_layers = graph, n_layers
         total = layer = torch.cat([users, items])
-        for n in range(n_layers):
+        for _ in range(n_layers):
             layer = _product(graph.matrix, layer)
-            total = total.add_(layer) if n else total + layer
+            # The sum grows in the first layer's place, which is needed no more once it was multiplied.
+            total.add_(layer)
         return _cut(total.div_(n_layers + 1), users, items)
 
     @staticmethod
