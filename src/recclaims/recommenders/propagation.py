@@ -48,8 +48,13 @@ class Propagator:
         """Move both matrices."""
         return Propagator(self.matrix.to(device), self.transpose.to(device))
 
+    @property
+    def is_stock(self) -> bool:
+        """Whether it was wrapped by `stock`."""
+        return bool(self.matrix.layout == torch.sparse_coo)
+
     def __matmul__(self, embeddings: torch.Tensor) -> torch.Tensor:
-        if self.matrix.layout == torch.sparse_coo:
+        if self.is_stock:
             return cast("torch.Tensor", torch.sparse.mm(self.matrix, embeddings))
         return cast("torch.Tensor", _SparseProduct.apply(self.matrix, self.transpose, embeddings))
 
@@ -98,7 +103,7 @@ def mean_of_layers(
     Returns:
         The averages, in the shapes of `users` and `items`.
     """
-    if after is None and graph.matrix.layout != torch.sparse_coo:
+    if after is None and not graph.is_stock:
         mean: tuple[torch.Tensor, torch.Tensor] = _MeanOfLayers.apply(graph, n_layers, users, items)
         return mean
     total = layer = torch.cat([users, items])
@@ -106,8 +111,7 @@ def mean_of_layers(
         layer = graph @ layer
         layer = layer if after is None else after(layer)
         total = total + layer
-    mean_users, mean_items = torch.split(total / (n_layers + 1), [len(users), len(items)])
-    return mean_users, mean_items
+    return _cut(total / (n_layers + 1), users, items)
 
 
 class _MeanOfLayers(torch.autograd.Function):
