@@ -9,6 +9,8 @@ import time
 
 import torch
 
+from .shape import N_ITEMS, N_USERS
+
 #: Adam reads weight, gradient and both moments, and writes weight and moments; the gradient was zeroed and added to.
 ADAM_PASSES = 9
 
@@ -21,12 +23,12 @@ def seconds(moved=0, **flops):
 @functools.cache
 def gemms():
     """Flops a second of a product of embeddings, and of a projection of wide features in float32 and in bfloat16."""
-    users, items = torch.randn(512, 64), torch.randn(7_050, 64)
+    users, items = torch.randn(512, 64), torch.randn(N_ITEMS, 64)
     rows, weight = torch.randn(2_700, 2_432), torch.randn(64, 2_432)
     halves = rows.bfloat16(), weight.bfloat16()
     wide = 2 * 2_700 * 2_432 * 64
     return {
-        "flops": 2 * 512 * 64 * 7_050 / _best(lambda: users @ items.T),
+        "flops": 2 * 512 * 64 * N_ITEMS / _best(lambda: users @ items.T),
         "float32": wide / _best(lambda: rows @ weight.T),
         "bfloat16": wide / _best(lambda: halves[0] @ halves[1].T),
     }
@@ -35,7 +37,7 @@ def gemms():
 @functools.cache
 def bandwidth():
     """Bytes a second of a copy of all embeddings, read and written: a shared last-level cache may hold them."""
-    source, target = torch.randn(26_495, 64), torch.empty(26_495, 64)
+    source, target = torch.randn(N_USERS + N_ITEMS, 64), torch.empty(N_USERS + N_ITEMS, 64)
     return 2 * 4 * source.numel() / _best(lambda: target.copy_(source), rounds=50)
 
 

@@ -51,6 +51,7 @@ def build(recommender, content=(), sizes=(N_USERS, N_ITEMS, N_PAIRS), **changes)
     from recclaims.recommenders.spec import TRAINING
     from recclaims.recommenders.trainer import CellTrainer
 
+    keep_freed_memory()  # it stays so for all that this process measures afterwards
     users, items, _ = interactions(*sizes)
     model_class = recommender()
     settings = {**TRAINING, **recommender.parameters, "train_batch_size": BATCH, **changes}
@@ -67,7 +68,6 @@ def build(recommender, content=(), sizes=(N_USERS, N_ITEMS, N_PAIRS), **changes)
 
 def epoch_of(recommender, content=(), **changes):
     """A function that trains one epoch of this library."""
-    keep_freed_memory()  # as `fit` does; it stays so for what is measured afterwards
     _, batches, trainer = build(recommender, content, **changes)
     return lambda: trainer._train_epoch(batches, 0)
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from recclaims.recommenders import builtin
-from recclaims.recommenders.allocator import keep_freed_memory
 
 from . import limits
 from .shape import (
@@ -65,7 +64,6 @@ def vbpr_of_cornac():
 
 def vbpr(dtype):
     content = (("visual", features(DIMENSION)),)
-    keep_freed_memory()  # as `fit` does; it stays so for what is measured afterwards
 
     def fit():
         model, batches, trainer = build(builtin.VBPR, content, projection_dtype=dtype)
