@@ -19,8 +19,12 @@ EDGES = [(u + 1, i + 1) for u, i in zip(USERS, ITEMS, strict=True)]
 VISUAL, TEXTUAL = (RANDOM.normal(size=(N_ITEMS, d)).astype(np.float32) for d in (5, 4))
 CONTENT = {"none": {}, "visual": {"visual": VISUAL}, "both": {"visual": VISUAL, "textual": TEXTUAL}}
 BATCH = {"user_id": [1, 2, 2, 6], "item_id": [1, 3, 4, 8], "neg_item_id": [2, 2, 5, 1]}
-#: Of more pairs than half the items: what is computed of items is computed of all of them.
-LONG = {"user_id": [1, 2, 2, 6, 3, 4], "item_id": [1, 3, 4, 8, 2, 7], "neg_item_id": [2, 2, 5, 1, 6, 3]}
+#: Of as many pairs as there are rows of items: what is computed of items is computed of all of them.
+LONG = {
+    "user_id": [1, 2, 2, 6, 3, 4, 5, 5, 1],
+    "item_id": [1, 3, 4, 8, 2, 7, 6, 1, 1],
+    "neg_item_id": [2, 2, 5, 1, 6, 3, 7, 8, 2],
+}
 SMALL = {"embedding_size": 4, "knn_k": 3, "edge_dropout": 0.0, "dropout": 0.0, "train_batch_size": 5}
 
 

@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from recclaims.recommenders.lookups import Occurrences, looked_up, narrowed, rows, score_differences
+from recclaims.recommenders.lookups import (
+    KeptGradient,
+    Occurrences,
+    looked_up,
+    narrowed,
+    row_differences,
+    rows,
+    score_differences,
+    trained_rows,
+)
 
 IDS = torch.tensor([7, 2, 2, 9, 7, 2, 40])
 
@@ -57,3 +66,30 @@ def test_a_table_of_zeros_has_a_norm_with_a_gradient():
     table = torch.zeros(3, 2, requires_grad=True)
     looked_up(table, torch.tensor([0, 0, 1, 2])).norm().backward()
     assert table.grad.tolist() == [[0, 0]] * 3
+
+
+def test_a_kept_gradient_is_that_of_autograd_in_every_step():
+    torch.manual_seed(0)
+    table = torch.randn(6, 3, requires_grad=True)
+    plain = table.detach().clone().requires_grad_()
+    gradient, memory = KeptGradient(table), set()
+    for _ in range(3):
+        i, j, ids = torch.randint(0, 6, (4,)), torch.randint(0, 6, (4,)), torch.randint(0, 6, (5,))
+        ours = row_differences(table, i, j, gradient).square().sum() + trained_rows(table, ids, gradient).exp().sum()
+        theirs = (plain[i] - plain[j]).square().sum() + plain[ids].exp().sum()
+        torch.testing.assert_close(ours, theirs)
+        # A pass over the whole table adds to the same matrix.
+        (ours + table.sin().sum()).backward()
+        (theirs + plain.sin().sum()).backward()
+        torch.testing.assert_close(table.grad, plain.grad)
+        memory.add(table.grad.data_ptr())
+        table.grad = plain.grad = None
+    assert len(memory) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_differences_of_rows_that_are_not_trained(dtype):
+    table = torch.tensor([[0, 0], [1, 2], [5, 3]], dtype=dtype)
+    found = row_differences(table, torch.tensor([1, 2, 2]), torch.tensor([2, 1, 2]))
+    assert found.dtype == dtype
+    assert found.tolist() == [[-4, -1], [4, 1], [0, 0]]

@@ -65,7 +65,7 @@ LIGHTGCN = Recommender(
 )
 VBPR = Recommender(
     "vbpr",
-    "4",
+    "5",
     f"{_HERE}.vbpr:VBPR",
     flavour="mmrec",
     parameters={"embedding_size": 64, "reg_weight": 0.01, "projection_dtype": "float32"},
@@ -73,7 +73,7 @@ VBPR = Recommender(
 )
 VBPR_ELLIOT = Recommender(
     "vbpr-elliot",
-    "4",
+    "5",
     f"{_HERE}.vbpr:ElliotVBPR",
     flavour="elliot",
     parameters={"embedding_size": 64, "reg_weight": 0.1, "projection_dtype": "float32"},
@@ -110,7 +110,7 @@ LATTICE_ELLIOT = Recommender(
 )
 FREEDOM = Recommender(
     "freedom",
-    "4",
+    "5",
     f"{_HERE}.freedom:FREEDOM",
     flavour="mmrec",
     separates=True,

@@ -27,7 +27,7 @@ import torch
 
 from recclaims.recommenders.graph_recommender import GraphRecommender
 from recclaims.recommenders.graphs import nearest
-from recclaims.recommenders.lookups import narrowed, rows, score_differences
+from recclaims.recommenders.lookups import rows, score_differences
 from recclaims.recommenders.losses import bpr
 from recclaims.recommenders.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders.recbole_bridge import TrainDataset, triples
@@ -105,13 +105,22 @@ class FREEDOM(GraphRecommender):
         all_users, all_items = self.embeddings(self.train_graph)
         of_users = rows(all_users, users)
         loss = bpr(score_differences(of_users, all_items, positive, negative))
-        if self.reg_weight > 0 and self.modalities:
-            occurring, positive, negative = narrowed(self.n_items, positive, negative)
+        if self.reg_weight > 0:
             for modality in self.modalities:
-                # The bias cancels.
-                projected = self.project(self.current_features(modality, occurring), self.weight(modality))
-                loss = loss + self.reg_weight * bpr(score_differences(of_users, projected, positive, negative))
+                preference = self._content_preference(modality, of_users, positive, negative)
+                loss = loss + self.reg_weight * bpr(preference)
         return loss
+
+    def _content_preference(
+        self, modality: str, of_users: torch.Tensor, i: torch.Tensor, j: torch.Tensor
+    ) -> torch.Tensor:
+        """<E_u, F_m(i) - F_m(j)> of a batch, float32 (b,); the bias cancels."""
+        weight = self.weight(modality)
+        if self.n_items <= len(i):
+            return score_differences(of_users, self.project(self.current_features(modality), weight), i, j)
+        # One row for each pair, fewer than the items that occur in it.
+        projected = self.project(self.feature_differences(modality, i, j), weight)
+        return (of_users * projected).sum(dim=1)
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """See ContentRecommender; over the full user-item graph."""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from recclaims.recommenders.content import ContentRecommender
-from recclaims.recommenders.lookups import rows
+from recclaims.recommenders.lookups import KeptGradient, row_differences, rows, trained_rows
 from recclaims.recommenders.propagation import Propagator
 from recclaims.recommenders.recbole_bridge import TrainDataset
 from recclaims.recommenders.sampling import history
@@ -35,12 +35,14 @@ class GraphRecommender(ContentRecommender):
         self.item_embedding = nn.Parameter(nn.init.xavier_uniform_(torch.empty(self.n_items, size)))
         self.projections = nn.ModuleDict()
         self.trained = nn.ParameterDict()
+        self._gradients: dict[str, KeptGradient] = {}
         self.frozen: dict[str, torch.Tensor] = {}
         for modality in self.modalities:
             matrix = self.features(modality)
             self.projections[modality] = nn.Linear(matrix.shape[1], size)
             if config["train_features"]:
                 self.trained[modality] = nn.Parameter(matrix.clone())
+                self._gradients[modality] = KeptGradient(self.trained[modality])
             else:
                 self.frozen[modality] = matrix.to(self.projection_dtype)
 
@@ -61,5 +63,13 @@ class GraphRecommender(ContentRecommender):
 
     def current_features(self, modality: str, ids: torch.Tensor | None = None) -> torch.Tensor:
         """The features to be projected, of all items or of `ids`: trained ones where they are trained."""
-        features = self.trained[modality] if modality in self.trained else self.frozen[modality]
-        return features if ids is None else rows(features, ids)
+        if modality in self.trained:
+            table = self.trained[modality]
+            return table if ids is None else trained_rows(table, ids, self._gradients[modality])
+        return self.frozen[modality] if ids is None else rows(self.frozen[modality], ids)
+
+    def feature_differences(self, modality: str, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
+        """f_i - f_j of the current features, (b, d), for items i and j, int64 (b,)."""
+        if modality in self.trained:
+            return row_differences(self.trained[modality], i, j, self._gradients[modality])
+        return row_differences(self.frozen[modality], i, j)

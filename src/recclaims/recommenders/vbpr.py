@@ -22,7 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from recclaims.recommenders.content import ContentRecommender
-from recclaims.recommenders.lookups import looked_up, narrowed, rows, score_differences
+from recclaims.recommenders.lookups import narrowed, rows, score_differences
 from recclaims.recommenders.losses import bpr_gamma, bpr_softplus, half_squares, unsquared_norms
 from recclaims.recommenders.recbole_bridge import TrainDataset, triples
 
@@ -68,9 +68,11 @@ class VBPR(ContentRecommender):
         if self.modalities:
             occurring, positive, negative = narrowed(self.n_items, positive, negative)
         items = self.item_embeddings(occurring)
-        differences = score_differences(rows(self.user_factors, users), items, positive, negative)
-        used = looked_up(self.user_factors, users), looked_up(items, positive), looked_up(items, negative)
-        return self._loss(differences, used)
+        of_users = rows(self.user_factors, users)
+        differences = score_differences(of_users, items, positive, negative)
+        # A regulariser asks for sums of squares: those of the rows that were looked up are those of their lengths.
+        lengths = torch.linalg.vector_norm(items, dim=1)
+        return self._loss(differences, (of_users, rows(lengths, positive), rows(lengths, negative)))
 
     def _loss(self, differences: torch.Tensor, used: tuple[torch.Tensor, ...]) -> torch.Tensor:
         lengths = unsquared_norms(*used)
