@@ -15,7 +15,6 @@ from .shape import (
     N_ITEMS,
     N_PAIRS,
     N_USERS,
-    distinct_items,
     epoch_of,
     evaluation,
     features,
@@ -43,7 +42,8 @@ def freedom_epoch(dtype):
     graph = limits.propagating_epoch(
         *SHAPE, N_PAIRS, BATCH, parameters["n_ui_layers"], kept=1 - parameters["edge_dropout"]
     )
-    return limits.together(graph, limits.projection(distinct_items(), 2048 + 384, 64, N_PAIRS, BATCH, dtype))
+    # One row for each pair: the difference of its items' features.
+    return limits.together(graph, limits.projection(BATCH, 2048 + 384, 64, N_PAIRS, BATCH, dtype))
 
 
 WORK = {
