@@ -155,8 +155,8 @@ def _best(scores: torch.Tensor, k: int, order: torch.Tensor) -> torch.Tensor:
     return best
 
 
-def _top(scores: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The k largest values of every row, in descending order, and where they are; NaN counts as the largest.
+def _top(scores: torch.Tensor, k: int, ordered: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k largest values of every row, in descending order if asked, and where they are; NaN counts as the largest.
 
     They lie in the k groups of items whose largest values are the largest, so that one vectorised pass leaves
     k * GROUP candidates to be selected from; and the largest of the groups are found in the same way. Items of a group
@@ -168,12 +168,12 @@ def _top(scores: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
     n_users, n_items = scores.shape
     width = n_items // GROUP
     if width < 2 * k:
-        values, places = torch.topk(scores, k, dim=1)
+        values, places = torch.topk(scores, k, dim=1, sorted=ordered)
         return values, places
     grouped = scores[:, : width * GROUP].view(n_users, GROUP, width)
-    leaders = _top(grouped.amax(dim=1), k)[1]
+    leaders = _top(grouped.amax(dim=1), k, ordered=False)[1]
     members = (leaders[:, None, :] + width * torch.arange(GROUP, device=scores.device)[:, None]).view(n_users, -1)
     rest = torch.arange(width * GROUP, n_items, device=scores.device).expand(n_users, -1)
     candidates = torch.cat([members, rest], dim=1)
-    values, places = torch.topk(scores.gather(1, candidates), k, dim=1)
+    values, places = torch.topk(scores.gather(1, candidates), k, dim=1, sorted=ordered)
     return values, candidates.gather(1, places)
