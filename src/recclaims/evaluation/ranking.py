@@ -92,7 +92,8 @@ def evaluate(
     """
     import torch
 
-    block = block or BLOCK * torch.get_num_threads()
+    if block is None:
+        block = BLOCK * torch.get_num_threads()
     n_users = len(relevant.lengths)
     users = np.flatnonzero(relevant.lengths)
     longest = max(cutoffs)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from recclaims.recommenders.content import ContentRecommender
-from recclaims.recommenders.lookups import KeptGradient, row_differences, rows, trained_rows
+from recclaims.recommenders.lookups import KeptGradient, row_differences, rows
 from recclaims.recommenders.propagation import Propagator
 from recclaims.recommenders.recbole_bridge import TrainDataset
 from recclaims.recommenders.sampling import history
@@ -63,13 +63,9 @@ class GraphRecommender(ContentRecommender):
 
     def current_features(self, modality: str, ids: torch.Tensor | None = None) -> torch.Tensor:
         """The features to be projected, of all items or of `ids`: trained ones where they are trained."""
-        if modality in self.trained:
-            table = self.trained[modality]
-            return table if ids is None else trained_rows(table, ids, self._gradients[modality])
-        return self.frozen[modality] if ids is None else rows(self.frozen[modality], ids)
+        features = self.trained[modality] if modality in self.trained else self.frozen[modality]
+        return features if ids is None else rows(features, ids, self._gradients.get(modality))
 
     def feature_differences(self, modality: str, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
         """f_i - f_j of the current features, (b, d), for items i and j, int64 (b,)."""
-        if modality in self.trained:
-            return row_differences(self.trained[modality], i, j, self._gradients[modality])
-        return row_differences(self.frozen[modality], i, j)
+        return row_differences(self.current_features(modality), i, j, self._gradients.get(modality))
