@@ -19,6 +19,14 @@ def log(*what):
         print(*what, os.getpid(), time.time(), file=file, flush=True)
 
 
+def wait_for_others():
+    """Go on once so many processes have begun as the test asks for: how fast one starts must not decide who works."""
+    asked = Path(os.environ["LOGGED_FILE"] + ".together")
+    deadline = time.monotonic() + 60
+    while asked.exists() and len(pids()) < int(asked.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def pids():
     return {line.split()[2] for line in Path(os.environ["LOGGED_FILE"]).read_text().splitlines()}
 
@@ -31,6 +39,7 @@ class Numbers:
     def encode(self, items):
         numbers = [int(item.item_id[1:]) for item in items]
         log("begin", f"chunk-{numbers[0]}")
+        wait_for_others()
         time.sleep(float(os.environ.get("LOGGED_PAUSE", 0)))
         log("end", f"chunk-{numbers[0]}")
         return np.array([[number, 1] for number in numbers], dtype=np.float32)
@@ -54,7 +63,7 @@ MODEL = """
 import hashlib, os, signal, time
 from pathlib import Path
 
-from logged import log, pids
+from logged import log, wait_for_others
 from recclaims.recommenders.content_knn import ContentKNN
 
 
@@ -69,10 +78,7 @@ class Logged(ContentKNN):
             if "once" not in kill or not mark.exists():
                 mark.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-        together = int(os.environ.get("LOGGED_TOGETHER", 0))  # so many processes begin before any of them ends
-        deadline = time.monotonic() + 60
-        while together and len(pids()) < together and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for_others()
         time.sleep(float(os.environ.get("LOGGED_PAUSE", 0)))
         super().__init__(config, dataset)
         log("end", name)
@@ -92,6 +98,10 @@ class Log:
 
     def count(self, how):
         return Counter(what for begun, what, *_ in self.entries if begun == how)
+
+    def ask_for_processes(self, number):
+        """From now on, none ends what it does before so many processes have begun something."""
+        Path(f"{self.path}.together").write_text(str(number))
 
     def pids(self, how="begin"):
         return {pid for begun, _, pid, _ in self.entries if begun == how}

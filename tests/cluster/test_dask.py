@@ -40,7 +40,9 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def workers(place):
     """Two workers; the first says that it has a GPU."""
-    return [place.worker("--resources", "GPU=1"), place.worker()]
+    started = [place.worker("--resources", "GPU=1"), place.worker()]
+    wait_for(lambda: place.workers() == 2)  # a run shares an encoding among the workers that have joined when it begins
+    return started
 
 
 @pytest.fixture
@@ -110,6 +112,7 @@ def test_another_release_and_an_unseen_store_are_troubles(tmp_path):
 
 def test_chunks_of_one_encoding_are_shared_by_all_workers(place, workers, plugin, monkeypatch):
     monkeypatch.chdir(place.data.parent)  # the workers started elsewhere
+    place.log.ask_for_processes(2)
     pipeline = place.pipeline("chunks")
     cell = Cell("./data", "content-knn", "numbers")
     outcome = runner.run(pipeline, [cell])

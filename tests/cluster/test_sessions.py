@@ -124,7 +124,8 @@ def test_under_xdist_another_worker_goes_on_where_one_died(tmp_path):
 
 def test_sessions_on_one_store_share_the_cells_and_outlive_one_another(tmp_path):
     """Three begin together; one is killed in the middle of a cell, whose lock another then takes over."""
-    sessions = Sessions(tmp_path, pause=0.3, together=3)
+    sessions = Sessions(tmp_path, pause=0.3)
+    sessions.log.ask_for_processes(3)
     started = {process.pid: process for process in (sessions.start(report=name) for name in ("a", "b", "c"))}
     pid = wait_for(lambda: len(sessions.log.pids("end")) == 3 and sessions.log.at_work())
     victim = started.pop(pid)
