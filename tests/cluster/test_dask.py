@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -122,6 +123,41 @@ def test_chunks_of_one_encoding_are_shared_by_all_workers(place, workers, plugin
     assert len(place.log.pids()) == 2
     features = pipeline.features("./data", "numbers").matrix
     assert features[:, 0].tolist() == list(range(48))
+
+
+def test_a_worker_that_joins_later_has_its_share_of_an_encoding(place, workers, plugin, monkeypatch):
+    monkeypatch.setattr(dask_cluster, "SECONDS_BETWEEN_LOOKS", 0.2)
+    before = len(place.log.entries)
+    pipeline = place.pipeline("joins-later")
+    place.log.ask_for_processes(len(place.log.pids() | {worker.pid for worker in workers}) + 1)
+    with ThreadPoolExecutor(1) as thread:
+        run = thread.submit(runner.run, pipeline, [Cell(str(place.data), "content-knn", "numbers")])
+        wait_for(lambda: len(place.log.entries) > before)
+        third = place.worker()
+        outcome = run.result()
+    third.terminate()
+    third.wait()
+    wait_for(lambda: place.workers() == 2)
+    assert not outcome.failures
+    entries = place.log.entries[before:]
+    assert third.pid in {pid for *_, pid, _ in entries}
+    assert sorted(what for how, what, *_ in entries if how == "end") == sorted(f"chunk-{n}" for n in range(0, 48, 6))
+
+
+def test_a_scheduler_that_dies_in_the_middle_is_one_line(tmp_path, plugin):
+    place = Place(tmp_path / "dies")
+    try:
+        place.worker()
+        with ThreadPoolExecutor(1) as thread:
+            run = thread.submit(runner.run, place.pipeline(), [Cell(str(place.data), "content-knn", "numbers")])
+            wait_for(place.log.at_work)
+            place.processes[0].kill()
+            with pytest.raises(
+                RecclaimsError, match="is lost; what was finished is in the store, and the same command"
+            ):
+                run.result(timeout=60)
+    finally:
+        place.end()
 
 
 def test_work_for_a_gpu_goes_to_a_worker_that_has_one(place, workers, plugin):

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 #: How long a scheduler may take to answer, and to have a worker.
 SECONDS_TO_CONNECT, SECONDS_FOR_WORKERS = 10, 30
+#: How often a run looks for workers that have joined since, to share an encoding with them.
+SECONDS_BETWEEN_LOOKS = 5.0
 #: What a worker declares that has a GPU to give: `dask worker --resources "GPU=1"`.
 GPU = "GPU"
 
@@ -69,6 +73,25 @@ class Inspection:
     threads: int
     gpus: float
     hardware: dict[str, str | None]
+
+
+@dataclass
+class Asked:
+    """What the scheduler was asked for, and has not answered.
+
+    Attributes:
+        tasks: those that this answers.
+        recipe: of the artefact that they bring.
+        shared: whether several workers may be at it: an encoding in chunks, of which each takes what nobody is at.
+        copies: what was submitted and has neither failed nor been answered; one, unless it is shared.
+        n_submitted: how many were ever submitted.
+    """
+
+    tasks: list[Task]
+    recipe: Mapping[str, Any]
+    shared: bool
+    copies: list[Future] = field(default_factory=list)
+    n_submitted: int = 0
 
 
 @contextlib.contextmanager
@@ -152,46 +175,66 @@ class Cluster:
 
     def perform(self, tasks: Iterable[Task]) -> Performed:
         """See Executor."""
-        from distributed import as_completed
-
-        copies: dict[str, list[Future]] = {}
-        wanted: dict[str, list[Task]] = {}
+        asked: dict[str, Asked] = {}
+        answered: SimpleQueue[tuple[str, Future]] = SimpleQueue()
         try:
             for task in tasks:
                 kind, recipe = _recipe(self._pipeline, task)
                 key = f"recclaims-{kind}-{key_of(kind, recipe)}"
-                wanted.setdefault(key, []).append(task)
-                if key not in copies:
-                    copies[key] = [
-                        self._client.submit(
-                            work, self._common, task, recipe, key=name, resources=self._resources, pure=False
-                        )
-                        for name in self._names(key, task)
-                    ]
-            key_by_name = {future.key: key for key, futures in copies.items() for future in futures}
-            for future in as_completed(
-                [future for futures in copies.values() for future in futures], loop=self._client.loop
-            ):
-                key = key_by_name[future.key]
-                if key not in wanted:
+                if key in asked:
+                    asked[key].tasks.append(task)
+                    continue
+                asked[key] = Asked([task], recipe, self._is_shared(task))
+                self._submit(key, asked[key], len(self.machines), answered)
+            looked = time.monotonic()
+            while asked:
+                try:
+                    key, future = answered.get(timeout=max(0, looked + SECONDS_BETWEEN_LOOKS - time.monotonic()))
+                except Empty:
+                    self._share_with_newcomers(asked, answered)
+                    looked = time.monotonic()
+                    continue
+                if key not in asked:
                     continue  # a copy has answered already
-                answer = self._answer(future)
-                copies[key].remove(future)
-                if isinstance(answer, Failure) and copies[key]:
+                answer, copies = self._answer(future), asked[key].copies
+                copies.remove(future)
+                if isinstance(answer, Failure) and copies:
                     continue  # another copy may do better
-                if others := copies.pop(key):
-                    self._client.cancel(others)
-                for task in wanted.pop(key):
+                self._cancel(copies)
+                for task in asked.pop(key).tasks:
                     yield task, replace(answer, cell=task[1]) if isinstance(answer, CellResult) else answer
         finally:
-            if copies:
-                self._client.cancel([future for futures in copies.values() for future in futures])
+            self._cancel([future for one in asked.values() for future in one.copies])
 
-    def _names(self, key: str, task: Task) -> list[str]:
-        """One name; for an encoding in chunks, as many as there are workers, which then share its chunks."""
-        if task[0] == "encode" and getattr(make_encoder(task[2], self._pipeline.registry), "chunk", 0):
-            return [f"{key}-{number}" for number in range(len(self.machines))]
-        return [key]
+    def _is_shared(self, task: Task) -> bool:
+        return task[0] == "encode" and bool(getattr(make_encoder(task[2], self._pipeline.registry), "chunk", 0))
+
+    def _submit(self, key: str, asked: Asked, n_workers: int, answered: SimpleQueue[tuple[str, Future]]) -> None:
+        """Submit a task once; a shared one until there are as many copies of it as workers."""
+        for number in range(asked.n_submitted, n_workers if asked.shared else 1):
+            name = f"{key}-{number}" if asked.shared else key
+            future = self._client.submit(
+                work, self._common, asked.tasks[0], asked.recipe, key=name, resources=self._resources, pure=False
+            )
+            future.add_done_callback(lambda done: answered.put((key, done)))
+            asked.copies.append(future)
+            asked.n_submitted = number + 1
+
+    def _share_with_newcomers(self, asked: Mapping[str, Asked], answered: SimpleQueue[tuple[str, Future]]) -> None:
+        shared = {key: one for key, one in asked.items() if one.shared}
+        if not shared:
+            return
+        try:
+            workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        except OSError:
+            return  # the scheduler is lost, or slow: the futures will tell
+        n_fit = sum(not self._resources or worker["resources"].get(GPU, 0) >= 1 for worker in workers)
+        for key, one in shared.items():
+            self._submit(key, one, n_fit, answered)
+
+    def _cancel(self, futures: list[Future]) -> None:
+        if futures:
+            self._client.cancel(futures)
 
     def _answer(self, future: Future) -> Answer:
         from distributed import KilledWorker
