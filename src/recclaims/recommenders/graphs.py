@@ -25,15 +25,17 @@ def nearest(matrix: torch.Tensor, k: int, block: int = BLOCK) -> tuple[torch.Ten
     k = min(k, len(unit))
     indices = torch.empty((len(unit), k), dtype=torch.int64, device=matrix.device)
     values = torch.empty((len(unit), k), dtype=matrix.dtype, device=matrix.device)
+    # Written anew for each block: a matrix of hundreds of megabytes would be mapped and zeroed each time.
+    memory = unit.new_empty(min(block, len(unit)), len(unit))
     for start in range(0, len(unit), block):
         rows = slice(start, start + block)
-        similarity = unit[rows] @ unit.T
-        best, place = torch.topk(similarity, k, dim=1)
-        # topk leaves open which of several equal values it takes; only rows with a tie at or above the
-        # last place pay for a stable sort.
-        last = best[:, -1:]
-        tied = (similarity >= last).sum(dim=1) > k
-        tied |= (best[:, 1:] == best[:, :-1]).any(dim=1)
+        of_block = unit[rows]
+        similarity = torch.mm(of_block, unit.T, out=memory[: len(of_block)])
+        # One more than asked for: topk leaves open which of several equal values it takes, so only rows with a tie
+        # among these, the last one beyond k, pay for a stable sort.
+        best, place = torch.topk(similarity, min(k + 1, len(unit)), dim=1)
+        tied = (best[:, 1:] == best[:, :-1]).any(dim=1)
+        best, place = best[:, :k], place[:, :k]
         if bool(tied.any()):
             order = torch.sort(similarity[tied], dim=1, descending=True, stable=True)
             best[tied], place[tied] = order.values[:, :k], order.indices[:, :k]
