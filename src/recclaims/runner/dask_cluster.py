@@ -164,7 +164,7 @@ class Cluster:
                     f"worker {worker} has {inspection.threads} threads, and a cell needs a process with one: start it "
                     f"with `dask worker {address} --nthreads 1 --nworkers {inspection.threads}`"
                 )
-            if not self._resources or inspection.gpus >= 1:
+            if self._is_fit(inspection.gpus):
                 fit.append(inspection.hardware)
         if not fit:
             raise RecclaimsError(
@@ -172,6 +172,9 @@ class Cluster:
                 f'with `dask worker {address} --nthreads 1 --resources "{GPU}=1"`'
             )
         return fit
+
+    def _is_fit(self, gpus: float) -> bool:
+        return not self._resources or gpus >= 1
 
     def perform(self, tasks: Iterable[Task]) -> Performed:
         """See Executor."""
@@ -228,7 +231,7 @@ class Cluster:
             workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         except OSError:
             return  # the scheduler is lost, or slow: the futures will tell
-        n_fit = sum(not self._resources or worker["resources"].get(GPU, 0) >= 1 for worker in workers)
+        n_fit = sum(self._is_fit(worker["resources"].get(GPU, 0)) for worker in workers)
         for key, one in shared.items():
             self._submit(key, one, n_fit, answered)
 
