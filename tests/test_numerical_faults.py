@@ -21,6 +21,7 @@ from recclaims.encoders.features import LONGEST, SHORTEST, FeatureReport, Featur
 from recclaims.errors import DatasetError
 from recclaims.plugin_manager import load
 from recclaims.recommenders.graphs import nearest
+from recclaims.recommenders.ties import Lot
 from recclaims.reporting.results import build
 from recclaims.runner import run as runner
 from recclaims.runner.cell import Cell
@@ -255,7 +256,7 @@ def test_scale_does_not_change_a_cosine():
         normal() * np.float32(2 * SHORTEST / lengths.min()),
         normal() * np.float32(LONGEST / 2 / lengths.max()),
     ]
-    graphs = [nearest(torch.from_numpy(table), 10)[0].numpy() for table in tables]
+    graphs = [nearest(torch.from_numpy(table), 10, Lot(N, 0))[0].numpy() for table in tables]
     np.testing.assert_array_equal(graphs[0], graphs[1])
     np.testing.assert_array_equal(graphs[0], graphs[2])
     report = FeatureReport.of(Features("x", "textual", tables[1], np.zeros(N, bool)))

@@ -12,6 +12,7 @@ from recclaims.encoders.features import Block
 from recclaims.encoders.noise import CONTROLS, find_control
 from recclaims.errors import NotAvailableError, UnknownNameError
 from recclaims.recommenders.graphs import nearest
+from recclaims.recommenders.ties import Lot
 
 BLOCKS = (Block("a", "visual", 2), Block("b", "textual", 3), Block("c", "visual", 1))
 ONE_MODALITY = (Block("a", "textual", 2), Block("b", "textual", 4))
@@ -253,7 +254,7 @@ def test_constant_is_one_row_and_a_little_noise(real, seed):
 def test_with_constant_features_no_neighbour_is_chosen_by_the_order_of_the_items(seed, d):
     n, k = 300, 10
     real = np.random.default_rng(seed).normal(0.1, 1, (n, d)).astype(np.float32)
-    indices, values = nearest(torch.from_numpy(find_control("constant").apply(real, seed)), k + 1)
+    indices, values = nearest(torch.from_numpy(find_control("constant").apply(real, seed)), k + 1, Lot(n, seed))
     neighbours, similarities = indices[:, 1:].numpy(), values[:, 1:].numpy()
     assert similarities.min() > 0.99
     ties = (np.diff(similarities, axis=1) == 0).mean()

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def assemble(name: str, items: Sequence[Item], table: pl.DataFrame, where: str, **facts: Any) -> Dataset:
     """Number users and items, keep the latest of repeated pairs, sort by user and item.
 
-    Equal interactions give an equal dataset, in whatever order they came: splits and keys depend on it.
+    Equal items and interactions give an equal dataset, in whatever order they came: splits, initial embeddings, noise
+    and keys depend on the numbers.
 
     Args:
         name: the dataset's name.
@@ -36,6 +37,8 @@ def assemble(name: str, items: Sequence[Item], table: pl.DataFrame, where: str, 
 
     if table.is_empty():
         raise DatasetError(f"{where}: has no interactions")
+    by_id = {item.item_id: item for item in items}
+    items = [by_id[item_id] for item_id in in_order(by_id)]
     number = {item.item_id: i for i, item in enumerate(items)}
     catalogue = pl.DataFrame({"item_id": list(number), "item": np.arange(len(number), dtype=np.int32)})
     table = table.with_row_index("row").join(catalogue, on="item_id", how="left", maintain_order="left")

@@ -48,7 +48,7 @@ ATTRIBUTE_KNN_CONTENT = Recommender(
 )
 CONTENT_KNN = Recommender(
     "content-knn",
-    "1",
+    "2",
     f"{_HERE}.content_knn:ContentKNN",
     flavour="mmrec",
     training_free=True,
@@ -81,7 +81,7 @@ VBPR_ELLIOT = Recommender(
 )
 LATTICE = Recommender(
     "lattice",
-    "2",
+    "3",
     f"{_HERE}.lattice:LATTICE",
     flavour="mmrec",
     separates=True,
@@ -101,7 +101,7 @@ LATTICE = Recommender(
 )
 LATTICE_ELLIOT = Recommender(
     "lattice-elliot",
-    "2",
+    "3",
     f"{_HERE}.lattice:ElliotLATTICE",
     flavour="elliot",
     separates=True,
@@ -110,7 +110,7 @@ LATTICE_ELLIOT = Recommender(
 )
 FREEDOM = Recommender(
     "freedom",
-    "5",
+    "6",
     f"{_HERE}.freedom:FREEDOM",
     flavour="mmrec",
     separates=True,

@@ -2,7 +2,7 @@
 
     sim(i, j) = <x_i, x_j> / (|x_i| |x_j| + shrink), the k largest of each row kept, itself included
     s_u       = sum of the rows of sim over the user's train items
-As MMRec's ItemKNNCBF (k = 10, shrink = 10), with all modalities side by side.
+As MMRec's ItemKNNCBF (k = 10, shrink = 10), with all modalities side by side, but for ties: a lot decides.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from recclaims.recommenders.content import ContentRecommender
 from recclaims.recommenders.recbole_bridge import TrainDataset
 from recclaims.recommenders.sampling import history
+from recclaims.recommenders.ties import Lot, top
 
 
 class ContentKNN(ContentRecommender):
@@ -29,9 +30,10 @@ class ContentKNN(ContentRecommender):
         users, items = history(dataset)
         shape = (self.n_users, self.n_items)
         self.histories = sp.csr_matrix((np.ones(len(users), np.float32), (users, items)), shape=shape)
-        self.similarity = self._similarity(content, config["k"], config["shrink"])
+        lot = Lot(len(content), config["seed"])
+        self.similarity = self._similarity(content, config["k"], config["shrink"], lot)
 
-    def _similarity(self, content: torch.Tensor, k: int, shrink: float, block: int = 1024) -> sp.csr_matrix:
+    def _similarity(self, content: torch.Tensor, k: int, shrink: float, lot: Lot, block: int = 1024) -> sp.csr_matrix:
         norms = content.norm(dim=1)
         k = min(k, len(content))
         rows, columns, values = [], [], []
@@ -39,10 +41,10 @@ class ContentKNN(ContentRecommender):
             part = content[start : start + block]
             product = part @ content.T
             scale = norms[start : start + block, None] * norms + shrink
-            best = torch.topk(torch.where(scale > 0, product / scale.clamp_min(1e-12), 0.0), k, dim=1)
+            best, places = top(torch.where(scale > 0, product / scale.clamp_min(1e-12), 0.0), k, lot, start)
             rows.append(np.repeat(np.arange(start, start + len(part)) + 1, k))
-            columns.append(best.indices.cpu().numpy().ravel() + 1)
-            values.append(best.values.cpu().numpy().ravel())
+            columns.append(places.cpu().numpy().ravel() + 1)
+            values.append(best.cpu().numpy().ravel())
         entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
         return sp.csr_matrix(entries, shape=(self.n_items, self.n_items))
 

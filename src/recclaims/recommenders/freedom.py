@@ -31,6 +31,7 @@ from recclaims.recommenders.lookups import rows, score_differences
 from recclaims.recommenders.losses import bpr
 from recclaims.recommenders.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders.recbole_bridge import TrainDataset, triples
+from recclaims.recommenders.ties import Lot
 
 
 def graph_weights(modalities: Sequence[str], visual: float, single: float) -> list[float]:
@@ -70,10 +71,11 @@ class FREEDOM(GraphRecommender):
         if not self.modalities:
             return None
         graph = sp.csr_matrix((self.n_items, self.n_items), dtype=np.float32)
+        lot = Lot(self.n_items - 1, config["seed"])
         weights = graph_weights(self.modalities, config["visual_weight"], config["single_weight"])
         for modality, weight in zip(self.modalities, weights, strict=True):
             # Row 0 is padding: no neighbour and nobody's neighbour.
-            neighbours = nearest(self.features(modality)[1:], config["knn_k"])[0].cpu().numpy() + 1
+            neighbours = nearest(self.features(modality)[1:], config["knn_k"], lot)[0].cpu().numpy() + 1
             sources = np.repeat(np.arange(1, self.n_items), neighbours.shape[1])
             values = np.full(len(sources), weight / neighbours.shape[1], dtype=np.float32)
             graph = graph + sp.csr_matrix((values, (sources, neighbours.ravel())), shape=graph.shape)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import torch
 
+from recclaims.recommenders.ties import Lot, top
+
 #: Rows of the similarity matrix held at once.
 BLOCK = 1024
 
 
-def nearest(matrix: torch.Tensor, k: int, block: int = BLOCK) -> tuple[torch.Tensor, torch.Tensor]:
+def nearest(matrix: torch.Tensor, k: int, lot: Lot, block: int = BLOCK) -> tuple[torch.Tensor, torch.Tensor]:
     """Find each row's k most cosine-similar rows, itself included; never a dense n x n matrix.
 
-    Equal similarities go to the smaller index, on every device. A zero row has similarity 0 to all.
+    The lot decides between equal similarities, on every device alike. A zero row has similarity 0 to all.
 
     Args:
         matrix: float32 (n, d).
         k: neighbours per row, at most n.
+        lot: of n items.
         block: rows handled at once.
 
     Returns:
@@ -31,13 +34,5 @@ def nearest(matrix: torch.Tensor, k: int, block: int = BLOCK) -> tuple[torch.Ten
         rows = slice(start, start + block)
         of_block = unit[rows]
         similarity = torch.mm(of_block, unit.T, out=memory[: len(of_block)])
-        # One more than asked for: topk leaves open which of several equal values it takes, so only rows with a tie
-        # among these, the last one beyond k, pay for a stable sort.
-        best, place = torch.topk(similarity, min(k + 1, len(unit)), dim=1)
-        tied = (best[:, 1:] == best[:, :-1]).any(dim=1)
-        best, place = best[:, :k], place[:, :k]
-        if bool(tied.any()):
-            order = torch.sort(similarity[tied], dim=1, descending=True, stable=True)
-            best[tied], place[tied] = order.values[:, :k], order.indices[:, :k]
-        indices[rows], values[rows] = place, best
+        values[rows], indices[rows] = top(similarity, k, lot, start)
     return indices, values

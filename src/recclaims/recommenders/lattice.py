@@ -37,6 +37,7 @@ from recclaims.recommenders.lookups import looked_up, rows, score_differences
 from recclaims.recommenders.losses import bpr, half_squares
 from recclaims.recommenders.propagation import Propagator, mean_of_layers, user_item_edges
 from recclaims.recommenders.recbole_bridge import TrainDataset, triples
+from recclaims.recommenders.ties import Lot
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class LATTICE(GraphRecommender):
         self.n_layers: int = config["n_ui_layers"]
         self.n_item_layers: int = config["n_item_layers"]
         self.k: int = config["knn_k"]
+        self.lot = Lot(self.n_items - 1, config["seed"])
         self.kept: float = config["lambda_coeff"]
         self.reg_weight: float = config["reg_weight"]
         self.batch_size: int = config["train_batch_size"]
@@ -123,7 +125,7 @@ class LATTICE(GraphRecommender):
     def _top(self, features: torch.Tensor) -> Edges:
         """The k nearest of every item; the weights carry the gradient of `features`."""
         matrix = features[1:]
-        neighbours = nearest(matrix.detach(), self.k)[0]
+        neighbours = nearest(matrix.detach(), self.k, self.lot)[0]
         sources = torch.arange(len(matrix), device=matrix.device).repeat_interleave(neighbours.shape[1])
         targets = neighbours.reshape(-1)
         unit = functional.normalize(matrix, dim=1)
