@@ -97,3 +97,14 @@ def test_no_user_is_twice_in_a_batch_of_distinct_users():
 def test_an_unknown_sampler_is_named():
     with pytest.raises(UnknownNameError, match=r"sampler 'usres'.*users"):
         make_batches("usres", USERS, ITEMS, 6, 4, 0)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("steps", [1, 7, 10, 100])
+def test_an_epoch_has_the_steps_that_it_must(sampler, steps):
+    """Of 30 pairs a batch of 8 leaves four steps: an epoch goes over them until there are enough."""
+    users, items = np.repeat(np.arange(1, 11), 3), np.tile(np.arange(1, 4), 10)
+    batches = make_batches(sampler, users, items, 6, 8, 0)
+    a_pass = len(batches)
+    batches.take_at_least(steps)
+    assert len(batches) == len(list(batches)) == -(-steps // a_pass) * a_pass >= steps

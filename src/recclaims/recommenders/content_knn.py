@@ -48,6 +48,11 @@ class ContentKNN(ContentRecommender):
         entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
         return sp.csr_matrix(entries, shape=(self.n_items, self.n_items))
 
+    @property
+    def derived(self) -> sp.csr_matrix:
+        """All that it reads of its features, see Fitted."""
+        return self.similarity
+
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """Zero: nothing is trained."""
         return torch.zeros(())

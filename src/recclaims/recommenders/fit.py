@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import random
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
@@ -42,6 +44,8 @@ class Fitted:
         best_epoch: the epoch whose weights are used, chosen on validation; 0 where nothing is trained.
         seconds: wall-clock time of building the model and training it.
         valid_score: the best validation score.
+        derived: SHA-256 of what a recommender that trains nothing derives from its features and reads instead of them
+            (its attribute `derived`, a sparse matrix); None where it does not say.
     """
 
     score: Scorer
@@ -49,6 +53,7 @@ class Fitted:
     best_epoch: int
     seconds: float
     valid_score: float
+    derived: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,7 @@ def _fit(
     scorer = _scorer(model, device)
     users, items = history(dataset)
     batches = make_batches(recommender.sampler, users, items, data.n_items, settings["train_batch_size"], seed)
+    batches.take_at_least(settings["least_steps_per_epoch"])
     seen = ItemLists.of(data.users, data.items, data.n_users)
 
     def validate() -> float:
@@ -134,13 +140,24 @@ def _fit(
         for batch in batches:
             model.calculate_loss(batch.to(torch.device(device)))  # where such models count, as MostPop does
         seconds = time.perf_counter() - started
-        return Fitted(scorer, 0, 0, seconds, validate())
+        return Fitted(scorer, 0, 0, seconds, validate(), _digest(getattr(model, "derived", None)))
     if not data.valid.lengths.any():
         raise CellError("no user has a relevant item in the validation part: nothing can choose the epoch")
     trainer = CellTrainer(config, model, validate)
     trainer.run(batches)
     seconds = time.perf_counter() - started
     return Fitted(scorer, trainer.epochs_run, trainer.best_epoch, seconds, float(trainer.best_valid_score))
+
+
+def _digest(matrix: Any) -> str | None:
+    if not sp.issparse(matrix):
+        return None
+    rows = matrix.tocsr(copy=True)
+    rows.sum_duplicates()
+    digest = hashlib.sha256()
+    for part in (rows.indptr.astype(np.int64), rows.indices.astype(np.int64), rows.data):
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
 
 
 def _scorer(model: Any, device: str) -> Scorer:

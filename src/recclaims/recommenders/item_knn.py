@@ -128,6 +128,11 @@ class ItemKNN(ContentRecommender):
             raise ValueError("attributes are rows of 0 and 1; these features are not")
         return sp.csr_matrix(matrix)
 
+    @property
+    def derived(self) -> sp.csr_matrix:
+        """All that it reads of its features, see Fitted."""
+        return self.similarity
+
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """Zero: nothing is trained."""
         return torch.zeros(())

@@ -31,9 +31,13 @@ class PairBatches:
         seed: seed of shuffling and sampling.
         candidates: internal ids that can be negatives; None: the whole catalogue (RecBole's rule). MMRec's
             rule is the items that occur in train.
+
+    Attributes:
+        passes: how often an epoch goes over the train part.
     """
 
     shuffle = True
+    passes = 1
 
     def __init__(
         self,
@@ -56,9 +60,20 @@ class PairBatches:
         self._hopeless = np.flatnonzero(n_seen >= len(self._candidates))
 
     def __len__(self) -> int:
+        return self.passes * self._batches_a_pass()
+
+    def _batches_a_pass(self) -> int:
         return math.ceil(len(self._users) / self._batch_size)
 
+    def take_at_least(self, steps: int) -> None:
+        """Let an epoch go over the train part until it has this many batches."""
+        self.passes = math.ceil(steps / self._batches_a_pass())
+
     def __iter__(self) -> Iterator[Interaction]:
+        for _ in range(self.passes):
+            yield from self._pass()
+
+    def _pass(self) -> Iterator[Interaction]:
         from recbole.data.interaction import Interaction
 
         users, items = self._epoch()
@@ -114,7 +129,9 @@ class DistinctUserBatches(UserBatches):
         super().__init__(users, items, n_items, min(size, len(np.unique(users))), seed)
 
     def _places(self, n: int) -> NDArray[np.int64]:
-        batches = [self._random.permutation(len(self._active))[: self._batch_size] for _ in range(len(self))]
+        batches = [
+            self._random.permutation(len(self._active))[: self._batch_size] for _ in range(self._batches_a_pass())
+        ]
         return np.concatenate(batches)[:n]
 
 

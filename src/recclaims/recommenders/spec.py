@@ -9,11 +9,14 @@ from typing import Any
 
 from recclaims.errors import RecclaimsError
 
-#: Settings of the training loop, by RecBole's names, where neither recommender nor profile says otherwise.
+#: Settings of the training loop, by RecBole's names, where neither recommender nor profile says otherwise. One is our
+#: own: an epoch goes over the train part as often as `least_steps_per_epoch` batches need, so that a small dataset, of
+#: which a batch holds everything, is not left after as many steps as there are epochs.
 TRAINING: dict[str, Any] = {
     "learning_rate": 1e-3,
     "train_batch_size": 2048,
     "epochs": 100,
+    "least_steps_per_epoch": 1,
     "eval_step": 5,
     "stopping_step": 5,
     "weight_decay": 0.0,

@@ -54,6 +54,9 @@ class CellResult:
         valid_score: best validation recall@20; None where nobody has a relevant validation item.
         trials: sets of hyper-parameters tried on validation; 0 where nothing is tuned.
         tuned: the hyper-parameters that were chosen.
+        content: SHA-256 of the features that it was given, after any control; None: none, as of a twin.
+        derived: SHA-256 of what it derived from them, where nothing is trained and it says so.
+        scores: SHA-256 of the scores of some users, see runner.training.
         fresh: whether it was trained just now, and not found in the store.
     """
 
@@ -67,6 +70,9 @@ class CellResult:
     valid_score: float | None = None
     trials: int = 0
     tuned: dict[str, Any] = field(default_factory=dict)
+    content: str | None = None
+    derived: str | None = None
+    scores: str = ""
     fresh: bool = False
 
     @property

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from recclaims.recommenders.spec import Recommender
     from recclaims.store import Artefact
 
+#: Raised when a cell keeps other facts beside its metrics.
+FACTS = 1
 #: Libraries whose release can change a trained weight.
 TRAINING_LIBRARIES = ("numpy", "scipy", "torch", "recbole")
 
@@ -67,6 +69,7 @@ class Pipeline(DataPipeline):
             "device": self.settings.device.partition(":")[0],
             "libraries": versions(TRAINING_LIBRARIES),
             "ranking": RANKING,
+            "facts": FACTS,
             "protocol": PROTOCOL,
         }
 
@@ -110,7 +113,7 @@ class Pipeline(DataPipeline):
 
     def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
         from recclaims.recommenders.fit import fit
-        from recclaims.runner.training import score, training_data
+        from recclaims.runner.training import content_digest, score, scores_digest, training_data
 
         reset_peak()
         dataset, split = self.dataset(cell.dataset), self.split(cell.dataset, cell.seed)
@@ -138,6 +141,7 @@ class Pipeline(DataPipeline):
             fitted = train(parameters)
             try:
                 per_user = score(fitted, dataset, split, self.settings.mask, cell.seed)
+                scores = scores_digest(fitted, dataset, split)
             except CellError as error:
                 raise CellError(f"{cell.recommender}: {error}") from error
         facts = {
@@ -150,6 +154,9 @@ class Pipeline(DataPipeline):
             "trials": tuned.trials if tuned else 0,
             "failed_trials": tuned.failed if tuned else 0,
             "tuned": tuned.parameters if tuned else {},
+            "content": content_digest(content),
+            "derived": fitted.derived,
+            "scores": scores,
         }
         table = np.stack([per_user[metric] for metric in METRICS])
         return self.store.save("cells", recipe, {"per_user": table, "facts": facts})
@@ -197,6 +204,9 @@ def _result(cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
             valid_score=facts["valid_score"],
             trials=facts["trials"],
             tuned=facts["tuned"],
+            content=facts["content"],
+            derived=facts["derived"],
+            scores=facts["scores"],
             fresh=fresh,
         )
     except (KeyError, TypeError, ValueError) as error:

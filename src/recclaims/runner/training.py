@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from recclaims.datasets.dataset import Dataset
     from recclaims.datasets.splits import Split
     from recclaims.recommenders.fit import Fitted, TrainingData
+
+#: Users by whose scores two cells are compared.
+WITNESSES = 64
 
 
 def training_data(dataset: Dataset, split: Split, content: Mapping[str, NDArray[np.float32]]) -> TrainingData:
@@ -54,6 +58,26 @@ def score(fitted: Fitted, dataset: Dataset, split: Split, mask: Mask, seed: int)
         known = np.concatenate([split.train, split.valid])
     wanted = _lists(dataset, split.test[relevant(dataset, split.test)])
     return evaluate(fitted.score, wanted, _lists(dataset, known), seed=seed)
+
+
+def content_digest(content: Mapping[str, NDArray[np.float32]]) -> str | None:
+    """SHA-256 of what a recommender is given to read, by modality; None of a twin, which is given nothing."""
+    if not content:
+        return None
+    digest = hashlib.sha256()
+    for modality, matrix in content.items():
+        digest.update(f"{modality} {matrix.shape}\n".encode())
+        digest.update(np.ascontiguousarray(matrix).data)
+    return digest.hexdigest()
+
+
+def scores_digest(fitted: Fitted, dataset: Dataset, split: Split) -> str:
+    """SHA-256 of the scores of all items for the first WITNESSES users who have a test item.
+
+    Two cells that agree in it scored alike: a metric may agree by chance, many thousand numbers do not.
+    """
+    users = np.unique(dataset.interactions.users[split.test])[:WITNESSES].astype(np.int64)
+    return hashlib.sha256(np.ascontiguousarray(fitted.score(users).detach().cpu().numpy()).data).hexdigest()
 
 
 def _lists(dataset: Dataset, index: NDArray[np.integer[Any]]) -> ItemLists:
