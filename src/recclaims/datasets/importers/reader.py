@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from recclaims.datasets.catalogue import Item
 from recclaims.errors import DatasetError
+from recclaims.regular_file import open_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,7 +52,7 @@ class Reader:
 def first_line(path: Path) -> str:
     """The first line without its end; empty where the file cannot be read: reading it will say so."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with open_text(path) as file:
             return file.readline(1 << 16).rstrip("\r\n")
     except (OSError, UnicodeDecodeError):
         return ""
@@ -60,7 +61,7 @@ def first_line(path: Path) -> str:
 def lines_of(path: Path) -> list[str]:
     """The lines of a text file, without their ends; raises DatasetError where it cannot be read."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with open_text(path) as file:
             return [line.rstrip("\r\n") for line in file]
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
