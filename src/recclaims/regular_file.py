@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 from typing import TextIO
 
+_POINTER = b"version https://git-lfs.github.com/spec/"
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -20,8 +21,8 @@ _KINDS = {
 }
 
 
-def open_regular(path: Path) -> io.BufferedReader:
-    """Open a file for reading bytes.
+def open_content(path: Path) -> io.BufferedReader:
+    """Open a file for reading bytes, whatever it holds.
 
     Raises:
         OSError: it cannot be opened, or is a pipe, a socket, a device or a folder.
@@ -33,7 +34,20 @@ def open_regular(path: Path) -> io.BufferedReader:
     if kind != stat.S_IFREG:
         os.close(descriptor)
         raise OSError(f"is {_KINDS.get(kind, 'something else')}, not a regular file")
-    return io.BufferedReader(io.FileIO(descriptor, "rb"))
+    return open(descriptor, "rb")  # noqa: PTH123 - it has no path, but is open already
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a file whose content is meant, for reading bytes.
+
+    Raises:
+        OSError: as open_content does; or the file is a pointer of Git LFS.
+    """
+    file = open_content(path)
+    if file.peek(len(_POINTER)).startswith(_POINTER):
+        file.close()
+        raise OSError("is a pointer of Git LFS; get the file itself: git lfs pull")
+    return file
 
 
 def open_text(path: Path) -> TextIO:

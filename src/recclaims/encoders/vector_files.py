@@ -65,6 +65,8 @@ def read_vectors(path: Path, ids: Path | None, wanted: Collection[str]) -> Vecto
         vectors = read(path)
     except FeatureError:
         raise
+    except OSError as error:
+        raise FeatureError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Exception as error:  # whatever a library says of a damaged file
         raise FeatureError(f"{path}: cannot be read: {one_line(error)}") from None
     matrix = vectors.matrix
@@ -110,6 +112,8 @@ def _npy(path: Path) -> Vectors:
 def _loaded(path: Path, mapped: bool) -> NDArray[Any]:
     try:
         with open_regular(path) as file:  # numpy maps what it opens itself
+            if file.peek(4).startswith(b"PK\x03\x04"):
+                raise FeatureError(f"{path}: is an .npz archive; call it {path.stem}.npz")
             array: NDArray[Any] = np.load(
                 path if mapped else file, mmap_mode="r" if mapped else None, allow_pickle=False
             )
