@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recclaims.errors import CellError
+from recclaims.errors import CellError, FeatureError
 from recclaims.plugin_manager import registry
 from recclaims.runner.cell import Cell
 from recclaims.runner.pipeline import Pipeline
@@ -112,3 +112,16 @@ def test_names_that_a_dataset_lacks_are_left_out(session):
         code=0,
     )
     assert "baby has nothing to encode for features:image_fat" in output
+
+
+def test_vectors_that_change_while_they_are_read_are_not_kept(session, tmp_path):
+    path = tmp_path / "mine.npy"
+    np.save(path, vectors(5))
+    mine = Pipeline(Settings(Profile.named("smoke"), seeds=1), registry(), Store(tmp_path / "store"))
+    reference, encoder = str(session.data), f"features:{path}?modality=visual"
+    mine.features_recipe(reference, encoder)
+    np.save(path, vectors(5)[::-1])
+    with pytest.raises(FeatureError, match="its files changed while they were read; run it again"):
+        mine.encode(reference, encoder)
+    np.save(path, vectors(5))
+    np.testing.assert_array_equal(mine.features(reference, encoder).matrix, vectors(5))

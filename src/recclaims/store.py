@@ -190,13 +190,20 @@ class Store:
         self._make(locks)
         return Lock(locks / f"{key_of(kind, recipe)}.lock")
 
-    def save(self, kind: str, recipe: Mapping[str, Any], files: Mapping[str, Content]) -> Artefact:
+    def save(
+        self,
+        kind: str,
+        recipe: Mapping[str, Any],
+        files: Mapping[str, Content],
+        check: Callable[[], None] = lambda: None,
+    ) -> Artefact:
         """Write an artefact, replacing one of the same recipe.
 
         Args:
             kind: the kind of artefact, a folder name.
             recipe: everything the content depends on.
             files: by name without ending: arrays become `.npy`, anything else `.json`.
+            check: called when all is written and nothing kept; what it raises prevents the artefact.
 
         Raises:
             StoreError: the disk is full or the place cannot be written; nothing of the artefact is left.
@@ -217,6 +224,7 @@ class Store:
             }
             _write(draft, MANIFEST.removesuffix(".json"), manifest)
             _flush_directory(draft)
+            check()
             self._make(path.parent)
             self._put(draft, path)
             _flush_directory(path.parent)

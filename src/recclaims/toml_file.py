@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from recclaims.errors import RecclaimsError
+from recclaims.regular_file import open_text
 
 #: Bytes; what a person writes is a thousandth of it.
 LARGEST = 1_000_000
@@ -24,9 +26,10 @@ def read_toml(path: Path, refusal: type[RecclaimsError] = RecclaimsError) -> dic
             or no TOML; names the file.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise refusal(f"{path}: has more than {LARGEST:,} bytes")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with open_text(path) as file:
+            if os.fstat(file.fileno()).st_size > LARGEST:
+                raise refusal(f"{path}: has more than {LARGEST:,} bytes")
+            return tomllib.loads(file.read())
     except FileNotFoundError:
         raise refusal(f"{path}: no such file") from None
     except OSError as error:

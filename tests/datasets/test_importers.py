@@ -146,6 +146,8 @@ def test_vectors_in_a_folder_of_our_own_are_found(tmp_path):
         ("clip-vision-L14", "visual"),
         ("poster_features", "visual"),
         ("image_and_text", "multimodal"),
+        ("v_feat", "visual"),
+        ("baby_t_features", "textual"),
         ("context", None),
         ("user_graph_dict", None),
         ("audio_feat", None),
@@ -253,4 +255,25 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path, name):
     (folder / name).unlink(missing_ok=True)
     (folder / name).symlink_to(outside)
     with pytest.raises(RecclaimsError, match="leads out of the folder"):
+        load(folder)
+
+
+@pytest.mark.parametrize("write", [write_mmrec, write_recbole, write_elliot, write_cornac])
+def test_no_file_of_another_program_may_be_a_link_out_of_its_folder(tmp_path, write):
+    folder = write(tmp_path / "d")
+    for path in [path for path in folder.iterdir() if path.suffix != ".npy"]:
+        outside = path.rename(tmp_path / path.name)
+        path.symlink_to(outside)
+        with pytest.raises(RecclaimsError, match="leads out of the folder"):
+            load(folder)
+        path.unlink()
+        outside.rename(path)
+    load(folder)
+
+
+def test_no_vector_of_ducho_may_be_a_link_out_of_its_folder(tmp_path):
+    folder = write_ducho(write_elliot(tmp_path / "d"), [str(i) for i in range(N_ITEMS)])
+    path = next(folder.glob("visual_embeddings/**/7.npy"))
+    path.symlink_to(path.rename(tmp_path / "7.npy"))
+    with pytest.raises(RecclaimsError, match=r"7\.npy: leads out of the folder"):
         load(folder)

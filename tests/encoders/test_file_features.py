@@ -184,6 +184,13 @@ def folder_of(**files):
     return write
 
 
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 12345\n"
+
+
+def archive_called_npy(path):
+    return write_npz(path, [*range(12)]).rename(path / "x.npy")
+
+
 OBJECTS = np.array([Bomb(), None], dtype=object)
 
 
@@ -209,6 +216,14 @@ OBJECTS = np.array([Bomb(), None], dtype=object)
         (text("item_id,a\ni0,1\n,2\n"), "x.csv: 1 rows have no id: rows 2"),
         (text("item_id\ni0\n"), "x.csv: is of shape (1, 0), not (items, dimensions)"),
         (text("", "x.npy"), "x.npy: cannot be read: "),
+        *(
+            (
+                text(LFS, f"x.{end}"),
+                f"x.{end}: cannot be read: is a pointer of Git LFS; get the file itself: git lfs pull",
+            )
+            for end in ("npy", "npz", "safetensors", "parquet", "csv", "tsv")
+        ),
+        (archive_called_npy, "x.npy: is an .npz archive; call it x.npz"),
         (text("garbage", "x.safetensors"), "x.safetensors: cannot be read: "),
         (text("x", "x.pt"), "x.pt: its format is none of .npy, .npz, .safetensors, .parquet, .csv, .tsv and a folder"),
         (table({"item_id": IDS, "a": ["red"] * 12}, "x.parquet"), "x.parquet: columns hold no numbers: 'a'"),

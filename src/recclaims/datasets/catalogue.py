@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recclaims.errors import DatasetError
+from recclaims.regular_file import open_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -83,7 +84,7 @@ def _decoded(path: Path, backdrop: Path | None, where: str) -> Image:
     with warnings.catch_warnings():
         # Pillow only warns of an image that is half as large again as it would refuse; ours is the smaller limit.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path, formats=FORMATS) as picture:
+        with open_regular(path) as file, Image.open(file, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise DatasetError(
                     f"{where} has {picture.width} x {picture.height} pixels; at most {MAX_PIXELS:,} are decoded"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from recclaims.datasets.packed import PACKED, is_packed
 from recclaims.datasets.parquet import read_columns
 from recclaims.errors import DatasetError, one_line
+from recclaims.regular_file import open_regular
 
 if TYPE_CHECKING:
     import polars as pl
@@ -57,11 +58,12 @@ def read_cells(path: Path, separator: str, columns: Sequence[str] = ()) -> pl.Da
     import polars as pl
 
     quote = '"' if separator == "," else None
-    with _readable(path):
-        if is_packed(path):
+    # Opened here: polars takes a path for a pattern.
+    with _readable(path), open_regular(path) as file:
+        if is_packed(file):
             raise DatasetError(f"{path}: {PACKED}")
         try:
-            table = pl.read_csv(path, separator=separator, has_header=not columns, infer_schema=False, quote_char=quote)
+            table = pl.read_csv(file, separator=separator, has_header=not columns, infer_schema=False, quote_char=quote)
         except pl.exceptions.NoDataError:
             hint = "" if columns else f"; its first line names the columns {', '.join(NEEDED)}"
             raise DatasetError(f"{path}: is empty{hint}") from None
@@ -115,7 +117,7 @@ def _parquet(path: Path) -> pl.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        with path.open("rb") as source, pq.ParquetFile(source) as file:
+        with open_regular(path) as source, pq.ParquetFile(source) as file:
             columns = [str(name) for name in file.schema_arrow.names]
             rows = file.metadata.num_rows
             if rows > MAX_ROWS:

@@ -14,6 +14,7 @@ from typing import Any
 
 from recclaims.datasets.catalogue import Item
 from recclaims.errors import DatasetError
+from recclaims.regular_file import open_text
 
 KEYS = ("item_id", "title", "description", "image", "attributes", "lvlm")
 #: Characters of the longest line, text and id that are read; a book has a million.
@@ -80,7 +81,7 @@ def peek_answers(path: Path) -> tuple[str, ...]:
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        with path.open(encoding="utf-8") as file:
+        with open_text(path) as file:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), ""), 1):
                 if len(line) > MAX_LINE:
                     raise DatasetError(f"{path}:{number}: the line is longer than {MAX_LINE:,} characters")

@@ -9,6 +9,7 @@ from recclaims.datasets.assemble import assemble
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.dataset import Dataset
 from recclaims.errors import NotAvailableError
+from recclaims.regular_file import open_regular
 
 #: The paper's protocol: of the held-out ratings, those of 4 and 5 are to be found again.
 RELEVANCE = 4.0
@@ -32,7 +33,9 @@ class MovieLens100K:
 
         def read(ending: str) -> pl.DataFrame:
             # Everything as text: a release year is 'V' once, and ids are names, not numbers.
-            table = pl.read_csv(f"{stem}.{ending}", separator="\t", infer_schema=False, quote_char=None)
+            # Opened here: polars takes a path for a pattern.
+            with open_regular(stem.with_name(f"{stem.name}.{ending}")) as file:
+                table = pl.read_csv(file, separator="\t", infer_schema=False, quote_char=None)
             return table.rename(lambda column: column.partition(":")[0])
 
         films = read("item").with_columns(pl.all().fill_null("")).sort(pl.col("item_id").cast(pl.Int64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import BinaryIO
 
 #: How they begin: gzip, zlib, zstd.
 _BEGINNINGS = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x28\xb5\x2f\xfd")
@@ -10,7 +10,8 @@ _BEGINNINGS = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", 
 PACKED = "is compressed; unpack it, so that its size is known"
 
 
-def is_packed(path: Path) -> bool:
-    """Whether a file begins as a compressed one; OSError where it cannot be read."""
-    with path.open("rb") as file:
-        return file.read(4).startswith(_BEGINNINGS)
+def is_packed(file: BinaryIO) -> bool:
+    """Whether a file, at its beginning and left there, begins as a compressed one; OSError where it cannot be read."""
+    beginning = file.read(4)
+    file.seek(0)
+    return beginning.startswith(_BEGINNINGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from recclaims.errors import DatasetError
@@ -15,6 +16,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "textual": ("textual", "text", "title", "description", "caption", "sentence", "review"),
     "multimodal": ("multimodal",),
 }
+_LETTERS = {"v": "visual", "t": "textual"}
 #: Files in the top of a folder that hold a vector for each item, as MMRec and Cornac name them.
 NAMES = re.compile(r"(.*[_-])?(feat|feats|features)\.npy")
 #: Beside `NAME.npy`: the id of each row, one a line.
@@ -42,6 +44,8 @@ class FeatureFile:
 def modality_of(name: str) -> str | None:
     """What vectors of this name are of: visual, textual or multimodal; None where the name does not tell."""
     words = re.findall(r"[a-z]+", name.lower())
+    # MMRec's older folders say `v_feat` and `t_feat`.
+    words = [_LETTERS.get(word, word) if after.startswith("feat") else word for word, after in pairwise([*words, ""])]
     said = {modality for modality, starts in _WORDS.items() if any(word.startswith(starts) for word in words)}
     if {"visual", "textual"} <= said:
         return "multimodal"

@@ -6,6 +6,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from recclaims.regular_file import open_content
+
 #: Bytes from which a digest is kept: 15 GB of weights take a minute.
 LARGE = 100_000_000
 
@@ -29,7 +31,7 @@ def _kept(root: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
 def _digest(root: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
     digest = hashlib.sha256()
     for path, _, _ in files:
-        with path.open("rb") as file:
+        with open_content(path) as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         name = path.relative_to(root) if path != root else ""
         digest.update(f"{name}\0{content}\n".encode())

@@ -69,7 +69,7 @@ class FileFeatures:
     @property
     def version(self) -> str:
         """Its own; once bound to a dataset, that of the file's content, too."""
-        return f"1;{self._known_as}" if self._known_as else "1"
+        return f"2;{self._known_as}" if self._known_as else "2"
 
     def bind(self, dataset: Dataset) -> None:
         """Find the file, by the dataset's names or the path, and know it by its content.

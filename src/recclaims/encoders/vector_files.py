@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from recclaims.datasets.packed import PACKED, is_packed
 from recclaims.datasets.parquet import read_columns
 from recclaims.errors import FeatureError, one_line
+from recclaims.regular_file import open_regular, open_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -64,6 +65,8 @@ def read_vectors(path: Path, ids: Path | None, wanted: Collection[str]) -> Vecto
         vectors = read(path)
     except FeatureError:
         raise
+    except OSError as error:
+        raise FeatureError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Exception as error:  # whatever a library says of a damaged file
         raise FeatureError(f"{path}: cannot be read: {one_line(error)}") from None
     matrix = vectors.matrix
@@ -96,7 +99,8 @@ def _check_ids(ids: Sequence[str], n_rows: int, where: Path) -> None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        with open_text(path) as file:
+            return file.read().removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise FeatureError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
@@ -107,7 +111,12 @@ def _npy(path: Path) -> Vectors:
 
 def _loaded(path: Path, mapped: bool) -> NDArray[Any]:
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        with open_regular(path) as file:  # numpy maps what it opens itself
+            if file.peek(4).startswith(b"PK\x03\x04"):
+                raise FeatureError(f"{path}: is an .npz archive; call it {path.stem}.npz")
+            array: NDArray[Any] = np.load(
+                path if mapped else file, mmap_mode="r" if mapped else None, allow_pickle=False
+            )
     except ValueError as error:
         # numpy's own words differ between mapping and reading.
         if "object" in str(error).lower() or "pickle" in str(error).lower():
@@ -117,7 +126,7 @@ def _loaded(path: Path, mapped: bool) -> NDArray[Any]:
 
 
 def _npz(path: Path) -> Vectors:
-    with np.load(path, allow_pickle=False) as archive:
+    with open_regular(path) as source, np.load(source, allow_pickle=False) as archive:
         unpacked = sum(member.file_size for member in archive.zip.infolist())
         if unpacked > MAX_UNPACKED:
             raise FeatureError(f"{path}: unpacks to {unpacked:,} bytes; at most {MAX_UNPACKED:,} are; {MAPPED}")
@@ -132,7 +141,7 @@ def _npz(path: Path) -> Vectors:
 def _safetensors(path: Path) -> Vectors:
     from safetensors import safe_open
 
-    with safe_open(path, framework="numpy") as file:
+    with open_regular(path), safe_open(path, framework="numpy") as file:  # which opens it itself
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         said = (file.metadata() or {}).get("ids")
     if said is None:
@@ -153,7 +162,7 @@ def _the_matrix(arrays: dict[str, NDArray[Any]], path: Path) -> NDArray[Any]:
 def _parquet(path: Path) -> Vectors:
     import pyarrow.parquet as pq
 
-    with path.open("rb") as source, pq.ParquetFile(source) as file:
+    with open_regular(path) as source, pq.ParquetFile(source) as file:
         groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
         values = sum(group.column(column).num_values for group in groups for column in range(group.num_columns))
         if values > MAX_VALUES:
@@ -164,12 +173,14 @@ def _parquet(path: Path) -> Vectors:
 def _csv(path: Path) -> Vectors:
     import polars as pl
 
-    if is_packed(path):
-        raise FeatureError(f"{path}: {PACKED}")
     separator = "\t" if path.suffix == ".tsv" else ","
-    names = pl.read_csv(path, separator=separator, n_rows=0).columns
-    types = {name: pl.String() if name == _id_column(names, path) else pl.Float64() for name in names}
-    return _columns(pl.read_csv(path, separator=separator, schema=types), path)
+    with open_regular(path) as file:  # polars takes a path for a pattern
+        if is_packed(file):
+            raise FeatureError(f"{path}: {PACKED}")
+        names = pl.read_csv(file, separator=separator, n_rows=0).columns
+        types = {name: pl.String() if name == _id_column(names, path) else pl.Float64() for name in names}
+        file.seek(0)
+        return _columns(pl.read_csv(file, separator=separator, schema=types), path)
 
 
 def _id_column(names: Sequence[str], path: Path) -> str:

@@ -22,7 +22,7 @@ from recclaims.encoders.chunks import Chunks, Tell
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.features import Block, FeatureReport, Features
 from recclaims.encoders.resolve import bind, make_encoder
-from recclaims.errors import NotAvailableError
+from recclaims.errors import FeatureError, NotAvailableError
 from recclaims.runner.memory import Memory, reset_peak
 from recclaims.runner.settings import Reuse, Settings
 
@@ -154,14 +154,20 @@ class DataPipeline:
         if unavailable:
             raise NotAvailableError(unavailable)
         lock = self.store.lock("features", recipe)
+
+        def same() -> None:
+            # What was read is what the key says, even where a map was read until the copy was made.
+            if self._encoder(reference, encoder_name).version != recipe["version"]:
+                raise FeatureError(f"{encoder_name}: its files changed while they were read; run it again")
+
         if getattr(encoder, "chunk", 0):
             # Not under the lock: processes share the work, chunk by chunk.
             made = self._extract(reference, encoder, recipe)
             with lock:
-                return self.store.find("features", recipe) or self._keep(made, recipe)
+                return self.store.find("features", recipe) or self._keep(made, recipe, same)
         with lock:
             found = self.store.find("features", recipe)
-            return found or self._keep(self._extract(reference, encoder, recipe), recipe)
+            return found or self._keep(self._extract(reference, encoder, recipe), recipe, same)
 
     def diagnosis(self, reference: str, encoder_name: str) -> list[dict[str, Any]]:
         """What an encoder says of the answers that it reads (`diagnose(items)`), flat records; none from most.
@@ -198,7 +204,7 @@ class DataPipeline:
         parts = [self.encode(reference, part.name).json("facts") for part in getattr(encoder, "parts", ())]
         return features, Memory.now().most(parts)
 
-    def _keep(self, made: tuple[Features, Memory], recipe: Mapping[str, Any]) -> Artefact:
+    def _keep(self, made: tuple[Features, Memory], recipe: Mapping[str, Any], same: Callable[[], None]) -> Artefact:
         features, memory = made
         tokens = [record["tokens"] for record in features.records if "tokens" in record]
         document = {
@@ -215,7 +221,7 @@ class DataPipeline:
         files: dict[str, Content] = {"matrix": features.matrix, "filled": features.filled, "facts": document}
         if features.records:
             files["records"] = [dict(record) for record in features.records]
-        return self.store.save("features", recipe, files)
+        return self.store.save("features", recipe, files, same)
 
     def features(self, reference: str, encoder_name: str) -> Features:
         """The features of a dataset, their matrix mapped from disk."""

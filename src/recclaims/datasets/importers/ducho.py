@@ -28,7 +28,11 @@ def find_embeddings(folder: Path) -> dict[str, FeatureFile]:
                 raise DatasetError(f"{root}: leads out of the folder")
             for place, folders, files in os.walk(root):
                 folders.sort()
-                if any(name.endswith(".npy") for name in files):
-                    path = Path(place)
+                mine = [name for name in files if name.endswith(".npy")]
+                path = Path(place)
+                for one in (path / name for name in mine):
+                    if one.is_symlink() and not one.resolve().is_relative_to(folder.resolve()):
+                        raise DatasetError(f"{one}: leads out of the folder")
+                if mine:
                     found[".".join(path.relative_to(folder).parts)] = FeatureFile(path, modality)
     return found

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from recclaims.datasets.assemble import check_parts, in_order
 from recclaims.datasets.catalogue import Item
-from recclaims.datasets.importers.reader import Imported, Reader, first_line, lines_of
-from recclaims.datasets.interactions_file import checked, read_cells
+from recclaims.datasets.importers.reader import Imported, Reader, cells_of, first_line, lines_of
+from recclaims.datasets.interactions_file import checked
 from recclaims.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _read(folder: Path) -> Imported:
 
 def read_bare(path: Path, separator: str = "\t") -> pl.DataFrame:
     """Read user, item, rating and timestamp of a table without column names; see interactions_file.checked."""
-    return checked(read_cells(path, separator, COLUMNS), path)
+    return checked(cells_of(path, separator, COLUMNS), path)
 
 
 def _attribute_files(folder: Path) -> list[Path]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from recclaims.datasets.assemble import check_parts
 from recclaims.datasets.catalogue import Item
-from recclaims.datasets.importers.reader import Imported, Reader, first_line, lines_of, only
-from recclaims.datasets.interactions_file import checked, read_cells
+from recclaims.datasets.importers.reader import Imported, Reader, cells_of, first_line, lines_of, only
+from recclaims.datasets.interactions_file import checked
 from recclaims.datasets.splits import NAMES
 from recclaims.errors import DatasetError
 
@@ -33,7 +33,7 @@ def _read(folder: Path) -> Imported:
     import polars as pl
 
     path = only(_tables(folder), folder, "the data")
-    cells = read_cells(path, "\t").rename({USER: "user_id", ITEM: "item_id"})
+    cells = cells_of(path, "\t").rename({USER: "user_id", ITEM: "item_id"})
     table = checked(cells, path)
     if PART in cells.columns:
         table = table.with_columns(_parts(cells[PART], path))

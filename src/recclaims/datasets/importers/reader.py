@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recclaims.datasets.catalogue import Item
+from recclaims.datasets.interactions_file import read_cells
 from recclaims.errors import DatasetError
+from recclaims.regular_file import open_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,19 +50,41 @@ class Reader:
     carries: Callable[[Path], frozenset[str]] = lambda _: frozenset()
 
 
-def first_line(path: Path) -> str:
-    """The first line without its end; empty where the file cannot be read: reading it will say so."""
+def check_inside(path: Path) -> None:
+    """Raise DatasetError where a file of the folder is a link that leads out of it."""
     try:
-        with path.open(encoding="utf-8") as file:
+        inside = path.resolve().is_relative_to(path.parent.resolve())
+    except (OSError, RuntimeError) as error:  # a ring of links
+        raise DatasetError(f"{path}: is no file: {error}") from None
+    if not inside:
+        raise DatasetError(f"{path}: leads out of the folder")
+
+
+def cells_of(path: Path, separator: str, columns: Sequence[str] = ()) -> pl.DataFrame:
+    """A table of the folder; see interactions_file.read_cells and check_inside."""
+    check_inside(path)
+    return read_cells(path, separator, columns)
+
+
+def first_line(path: Path) -> str:
+    """The first line without its end; empty where the file cannot be read: reading it will say so.
+
+    Raises:
+        DatasetError: the file is a link out of its folder.
+    """
+    check_inside(path)
+    try:
+        with open_text(path) as file:
             return file.readline(1 << 16).rstrip("\r\n")
     except (OSError, UnicodeDecodeError):
         return ""
 
 
 def lines_of(path: Path) -> list[str]:
-    """The lines of a text file, without their ends; raises DatasetError where it cannot be read."""
+    """The lines of a text file, without their ends; raises DatasetError where it cannot be read or leads out."""
+    check_inside(path)
     try:
-        with path.open(encoding="utf-8") as file:
+        with open_text(path) as file:
             return [line.rstrip("\r\n") for line in file]
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None

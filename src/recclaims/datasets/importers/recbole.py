@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from recclaims.datasets.assemble import check_parts, in_order
 from recclaims.datasets.catalogue import Item
-from recclaims.datasets.importers.reader import Imported, Reader, first_line, only
-from recclaims.datasets.interactions_file import checked, read_cells
+from recclaims.datasets.importers.reader import Imported, Reader, cells_of, first_line, only
+from recclaims.datasets.interactions_file import checked
 from recclaims.datasets.splits import NAMES
 from recclaims.errors import DatasetError
 
@@ -67,7 +67,7 @@ def _read(folder: Path) -> Imported:
 
 def _cells(path: Path) -> pl.DataFrame:
     """The table with bare column names; those of other types than RecBole's are an error."""
-    cells = read_cells(path, "\t")
+    cells = cells_of(path, "\t")
     for column in cells.columns:
         if column.partition(":")[2] not in TYPES:
             raise DatasetError(f"{path}: column '{column}': its type is none of {', '.join(TYPES)}")
