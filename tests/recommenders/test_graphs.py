@@ -1,12 +1,14 @@
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims.recommenders.graphs import nearest
 
+from ..drawing import examples
 
-@settings(max_examples=60, deadline=None)
+
+@examples(60)
 @given(seed=st.integers(0, 2**31), k=st.integers(1, 9), block=st.integers(1, 12), ties=st.booleans())
 def test_nearest_equals_a_sort_with_ties_to_the_smaller_index(seed, k, block, ties):
     random = np.random.default_rng(seed)
