@@ -116,6 +116,7 @@ def search_of(space, recommenders='["vbpr"]'):
         "[training]\nlearning_rate_decay = [0.9, 0]",
         "[recommender.content-knn]\nk = 0",
         "[recommender.freedom]\nknn_k = 0",
+        "[training]\nlearning_rate = 1" + "0" * 400,
         "[training]\nlearning_rate = -1.0",
     ],
 )

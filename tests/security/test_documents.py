@@ -27,6 +27,8 @@ def read(tmp_path, content):
         ({"claims": [case(effect="0.1")]}, "claims[0].effect is '0.1', not a number or null"),
         ({"claims": [case(ci=[0.1])]}, "claims[0].ci is [0.1], not a list of two numbers or nulls"),
         ({"claims": [case(control_mean=1e300)]}, "claims[0].control_mean is 1e+300, not a number or null"),
+        ({"claims": [case(effect=10**400)]}, "claims[0].effect is "),
+        ({"claims": [case(), case(verdict="contradicted")]}, "claims[1] is a case that is there already"),
         ({"claims": [case(), {"case": "x"}]}, "claims[1].claim is missing"),
         ({"datasets": [{"dataset": "x"}]}, "datasets[0].users is missing"),
         ({"environment": {}}, "environment.versions is missing"),

@@ -5,7 +5,6 @@ Whoever wrote the file, what comes out of here is safe to lay out and to print.
 
 from __future__ import annotations
 
-import math
 import reprlib
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -25,7 +24,7 @@ Kind = tuple[Callable[[object], bool], str]
 def _is_number(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return math.isfinite(value) and abs(value) <= MOST_NUMBER
+    return abs(value) <= MOST_NUMBER  # neither NaN nor inf is
 
 
 def _is_count(value: object) -> bool:
@@ -127,7 +126,12 @@ def checked(document: object, where: str) -> dict[str, Any]:
     ):
         for number, entry in enumerate(clean[key]):
             _fields(entry, must, may, f"{where}: {key}[{number}].")
+    seen = set()
     for number, entry in enumerate(clean["claims"]):
+        name = entry["claim"], entry["case"]
+        if name in seen:
+            raise RecclaimsError(f"{where}: claims[{number}] is a case that is there already: {reprlib.repr(name[1])}")
+        seen.add(name)
         if entry["verdict"] not in SHORT:
             raise UnknownNameError.of("verdict", entry["verdict"], SHORT, f"{where}: claims[{number}]")
     for name, said in clean["statements"].items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -171,22 +171,24 @@ def _problem(value: object, default: object) -> str | None:
     """What a value should have been, judged by the default; None: it is that."""
     if isinstance(default, bool):
         return None if isinstance(value, bool) else "true or false"
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     if isinstance(default, int):
         return None if number and isinstance(value, int) else "a whole number"
     if isinstance(default, float):
         return None if number else "a number"
     if isinstance(default, list):
-        fits = isinstance(value, list) and len(value) == len(default)
-        # The factor and the number of epochs of a decay: 50 there may be 50.5 here.
-        numbers = fits and all(_problem(entry, float(kind)) is None for entry, kind in zip(value, default, strict=True))
-        return None if numbers else f"a list of {len(default)} numbers"
+        if not isinstance(value, list) or len(value) != len(default):
+            return f"a list of {len(default)}"
+        # 50 in a default may be 50.5 here.
+        kinds = [float(kind) if type(kind) is int else kind for kind in default]
+        wrong = any(_problem(value[i], kind) for i, kind in enumerate(kinds))
+        return f"a list of {len(default)} like {default}" if wrong else None
     return None if isinstance(value, str) else "a text"
 
 
 def _out_of_bounds(name: str, value: Any, default: object) -> str | None:
     """What a value of the right type should have been; whole numbers are counts, of layers, neighbours or epochs."""
-    if isinstance(value, list):
+    if name == "learning_rate_decay":
         return None if all(entry > 0 for entry in value) else "a list of numbers beyond 0"
     if isinstance(default, bool | str | list) or not isinstance(default, int | float) or default < 0:
         return None
