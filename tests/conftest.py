@@ -2,6 +2,11 @@
 
 import os
 
+from .drawing import load_profile
+
+# Here, not in a hook: a test's settings take the profile that is loaded when its module is imported.
+load_profile()
+
 
 def pytest_configure():
     for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:

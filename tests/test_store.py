@@ -150,3 +150,14 @@ def test_the_manifest_says_what_made_the_artefact(store):
     manifest = json.loads((path / "manifest.json").read_text())
     assert manifest["recipe"] == RECIPE
     assert manifest["key"] == path.name
+
+
+@pytest.mark.parametrize(("mask", "rights"), [(0o022, 0o755), (0o002, 0o775), (0o077, 0o700)])
+def test_an_artefact_has_the_rights_that_the_umask_gives(tmp_path, mask, rights):
+    old = os.umask(mask)
+    try:
+        path = Store(tmp_path).save("cells", RECIPE, {"x": [1]}).path
+    finally:
+        os.umask(old)
+    assert path.stat().st_mode & 0o777 == rights
+    assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {rights & 0o666}

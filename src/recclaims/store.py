@@ -15,9 +15,9 @@ import json
 import logging
 import os
 import re
+import secrets
 import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -263,7 +263,7 @@ class Store:
         drafts = self.root / "drafts"
         self._make(drafts)
         try:
-            return Path(tempfile.mkdtemp(prefix=self.draft_prefix(), dir=drafts))
+            return make_draft(drafts, self.draft_prefix())
         except OSError as error:
             raise StoreError(f"{drafts}: cannot be written: {error.strerror or error}") from error
 
@@ -291,6 +291,15 @@ class Store:
             with contextlib.suppress(FileNotFoundError):  # another process was faster
                 path.replace(grave / path.name)
             shutil.rmtree(grave, ignore_errors=True)
+
+
+def make_draft(parent: Path, prefix: str) -> Path:
+    """Make a folder of a new name, with the rights that the umask gives: mkdtemp's are its owner's alone."""
+    while True:
+        draft = parent / f"{prefix}{secrets.token_hex(8)}"
+        with contextlib.suppress(FileExistsError):
+            draft.mkdir()
+            return draft
 
 
 def _write(directory: Path, name: str, content: Content) -> str:

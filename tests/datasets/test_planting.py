@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims.datasets import planting
 from recclaims.datasets.planting import LEAST, MOST, deal, simulate
+
+from ..drawing import examples
 
 N_ITEMS = 200
 
@@ -17,7 +19,7 @@ def share_of_favourite(groups, dose, n_users=600, seed=0):
     return float((counts.max(axis=1) / counts.sum(axis=1)).mean())
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(seed=st.integers(0, 1000), n_groups=st.integers(1, 50))
 def test_at_dose_0_the_interactions_do_not_depend_on_the_groups(seed, n_groups):
     one = simulate(deal(N_ITEMS, n_groups, seed), 0.0, 30, seed)

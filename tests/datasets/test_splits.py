@@ -3,13 +3,15 @@ import hashlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.dataset import Dataset, Interactions
 from recclaims.datasets.splits import Split, make_split, relevant
 from recclaims.errors import DatasetError
+
+from ..drawing import examples
 
 
 def dataset(counts, strategy="random", timestamps=None, ratings=None):
@@ -28,7 +30,7 @@ def per_user(data, labels, label):
     return np.bincount(data.interactions.users[labels == label], minlength=len(data.user_ids))
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(counts=st.lists(st.integers(1, 60), min_size=1, max_size=12), seed=st.integers(0, 1000))
 def test_every_user_is_split_80_10_10(counts, seed):
     data = dataset([30, *counts])
@@ -59,7 +61,7 @@ def test_a_split_never_changes_unnoticed():
     assert hashlib.sha256(labels.tobytes()).hexdigest()[:16] == "dd97a9db7bd8b8db"
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(seed=st.integers(0, 1000), distinct=st.integers(1, 50))
 def test_a_temporal_split_holds_out_the_latest(seed, distinct):
     counts = [30, 12, 4]

@@ -18,6 +18,8 @@ from recclaims.encoders.resolve import bind, facts_of, make_encoder
 from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import registry
 
+from ..drawing import examples
+
 IDS = [f"i{number}" for number in range(12)]
 ITEMS = [Item(one) for one in IDS]
 MATRIX = np.arange(36, dtype=np.float32).reshape(12, 3) / 7
@@ -90,7 +92,8 @@ WRITERS = [write_npy, write_npz, write_safetensors, write_parquet, write_lists, 
 
 
 @pytest.mark.parametrize("write", WRITERS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=5, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(5)
 @given(order=st.permutations(range(12)))
 def test_rows_find_their_items_in_whatever_order_they_lie(tmp_path, write, order):
     np.testing.assert_array_equal(rows(write(tmp_path, order)), MATRIX)

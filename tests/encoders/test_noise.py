@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -13,6 +13,8 @@ from recclaims.encoders.noise import CONTROLS, find_control
 from recclaims.errors import NotAvailableError, UnknownNameError
 from recclaims.recommenders.graphs import nearest
 from recclaims.recommenders.ties import Lot
+
+from ..drawing import examples
 
 BLOCKS = (Block("a", "visual", 2), Block("b", "textual", 3), Block("c", "visual", 1))
 ONE_MODALITY = (Block("a", "textual", 2), Block("b", "textual", 4))
@@ -85,14 +87,12 @@ eighths = st.integers(-800, 800).map(lambda value: value / 8)
 matrices = arrays(np.float32, st.tuples(st.integers(2, 40), st.just(6)), elements=eighths)
 
 
-@settings(deadline=None)
 @given(real=matrices, seed=st.integers(0, 2**32 - 1))
 def test_permuted_keeps_the_set_of_rows(real, seed):
     made = replaced("permuted", real, seed)
     assert sorted(map(tuple, made)) == sorted(map(tuple, real))
 
 
-@settings(deadline=None)
 @given(real=matrices, seed=st.integers(0, 2**32 - 1))
 def test_permuted_per_modality_keeps_the_rows_of_each_modality(real, seed):
     made = replaced("permuted_per_modality", real, seed)
@@ -108,7 +108,6 @@ def test_permuted_per_modality_parts_what_belongs_together():
     assert (made == real).mean() < 0.02
 
 
-@settings(deadline=None)
 @given(real=matrices, seed=st.integers(0, 2**32 - 1), n_categories=st.integers(2, 9))
 def test_permuted_within_category_keeps_the_rows_of_each_category(real, seed, n_categories):
     categories = np.random.default_rng(seed).integers(0, n_categories, len(real))
@@ -139,7 +138,6 @@ def test_moments_of_each_dimension_are_kept_and_nothing_between_them(name):
     assert np.abs(np.corrcoef(made.T)[off_diagonal]).max() < 0.05
 
 
-@settings(deadline=None)
 @given(real=matrices, seed=st.integers(0, 1000))
 def test_uniform_stays_within_its_range(real, seed):
     made = replaced("uniform", real, seed)
@@ -221,7 +219,6 @@ def test_gaussian_covariance_is_the_same_in_blocks(monkeypatch):
     np.testing.assert_allclose(find_control("gaussian_covariance").apply(real, 0), whole, rtol=1e-4, atol=1e-4)
 
 
-@settings(deadline=None)
 @given(real=matrices, seed=st.integers(0, 1000))
 def test_isotropic_keeps_the_set_of_norms(real, seed):
     made = replaced("isotropic", real, seed)
@@ -237,7 +234,6 @@ def test_isotropic_prefers_no_direction():
     np.testing.assert_allclose(unit.T @ unit / len(real), np.eye(6) / 6, atol=0.01)
 
 
-@settings(deadline=None)
 @given(real=matrices, seed=st.integers(0, 1000))
 def test_constant_is_one_row_and_a_little_noise(real, seed):
     made = replaced("constant", real, seed).astype(np.float64)
@@ -249,7 +245,7 @@ def test_constant_is_one_row_and_a_little_noise(real, seed):
         np.testing.assert_allclose(made.mean(axis=0), mean, atol=5 * TIE_BREAK * np.linalg.norm(mean))
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(seed=st.integers(0, 1000), d=st.sampled_from([20, 384, 1664]))
 def test_with_constant_features_no_neighbour_is_chosen_by_the_order_of_the_items(seed, d):
     n, k = 300, 10

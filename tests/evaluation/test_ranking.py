@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims.errors import CellError
 from recclaims.evaluation.ranking import METRICS, ItemLists, _best, evaluate
+
+from ..drawing import examples
 
 
 def lists(rows, n_users):
@@ -77,7 +79,7 @@ def test_a_tie_of_one_user_leaves_the_others_alone(tied):
     assert [found[m][1] for m in METRICS] == [expected[m][1] for m in METRICS]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(seed=st.integers(0, 2**31), block=st.integers(1, 40))
 def test_equals_a_slow_and_obvious_version(seed, block):
     random = np.random.default_rng(seed)

@@ -1,17 +1,19 @@
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims.recommenders.graphs import nearest
 from recclaims.recommenders.ties import Lot
+
+from ..drawing import examples
 
 
 def a_lot(n, seed=0):
     return Lot(n, seed)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(seed=st.integers(0, 2**31), k=st.integers(1, 9), block=st.integers(1, 12), ties=st.booleans())
 def test_nearest_equals_a_sort_with_ties_by_lot(seed, k, block, ties):
     random = np.random.default_rng(seed)

@@ -2,12 +2,13 @@
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims.reporting.latex import Latex, escape
 from recclaims.reporting.page import Page
 
+from ..drawing import examples
 from . import documents
 from .documents import card, document, encoder
 from .test_page import Parsed
@@ -66,13 +67,13 @@ def shape(page):
 PLAIN = shape(Page().render(everywhere("plain")))
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(TEXTS)
 def test_no_text_changes_the_elements_of_the_page(text):
     assert shape(Page().render(everywhere(text))) == PLAIN
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(TEXTS)
 def test_no_text_is_a_command_of_latex(text):
     escaped = escape(text)
@@ -86,7 +87,7 @@ def test_no_text_is_a_command_of_latex(text):
     assert depth == 0
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(TEXTS)
 def test_no_text_changes_the_rows_of_latex(text):
     def rows(name):

@@ -1,4 +1,5 @@
 import csv
+import io
 
 import polars as pl
 import pytest
@@ -48,3 +49,11 @@ def test_a_name_is_no_formula(name):
     (row,) = read(ClaimsCsv().render(document(case(dataset=name, effect=-0.5))))
     assert row["dataset"] == "'" + name
     assert row["effect"] == "-0.5"
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r", ";"])
+def test_a_name_is_no_formula_after_what_may_begin_a_cell(mark):
+    text = ClaimsCsv().render(document(case(dataset=f"a{mark}=1+1", reason="a; -3 %")))
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert row["dataset"] == f"a{mark}'=1+1".replace("\r", "\n")
+    assert row["reason"] == "a; -3 %"

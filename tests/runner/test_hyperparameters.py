@@ -96,6 +96,40 @@ def test_what_cannot_be_used_is_one_clear_line(read, text, message):
     assert "\n" not in str(error.value)
 
 
+def search_of(space, recommenders='["vbpr"]'):
+    return f'[[search]]\nrecommenders = {recommenders}\nsampler = "tpe"\ntrials = 3\nspace = {{{space}}}\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        search_of('reg_weight = ["strong"]'),
+        search_of("reg_weight = [nan]"),
+        search_of("reg_weight = [0.1, -1]"),
+        search_of("learning_rate = {low = -1, high = 1}"),
+        search_of("n_ui_layers = [42.3]", '["lattice"]'),
+        search_of("n_ui_layers = {low = 1, high = 2.5}", '["lattice"]'),
+        search_of("projection_dtype = {low = 0, high = 1}"),
+        search_of("reg_weight = [0.1]") + search_of("embedding_size = [8]"),
+        "[training]\nlearning_rate_decay = [nan, 50]",
+        "[training]\nlearning_rate_decay = [2026-01-01, 50]",
+        "[training]\nlearning_rate_decay = [0.9, 0]",
+        "[recommender.content-knn]\nk = 0",
+        "[recommender.freedom]\nknn_k = 0",
+        "[training]\nlearning_rate = 1" + "0" * 400,
+        "[training]\nlearning_rate = -1.0",
+    ],
+)
+def test_a_value_that_cannot_be_trained_with_is_refused_also_in_a_search(read, text):
+    with pytest.raises(RecclaimsError, match=r"mine\.toml"):
+        read(text)
+
+
+def test_a_range_of_a_float_is_one_whatever_its_ends_are_written_as(read):
+    (search,) = read(search_of("reg_weight = {low = 0, high = 1}, embedding_size = {low = 2, high = 8}")).searches
+    assert [type(search.space[name]["high"]) for name in search.space] == [float, int]
+
+
 PAGE = (Path(__file__).parents[2] / "docs" / "recommenders.md").read_text()
 (EXAMPLE,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
 

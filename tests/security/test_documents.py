@@ -27,6 +27,14 @@ def read(tmp_path, content):
         ({"claims": [case(effect="0.1")]}, "claims[0].effect is '0.1', not a number or null"),
         ({"claims": [case(ci=[0.1])]}, "claims[0].ci is [0.1], not a list of two numbers or nulls"),
         ({"claims": [case(control_mean=1e300)]}, "claims[0].control_mean is 1e+300, not a number or null"),
+        (
+            {"claims": [case(ci=[0.2, 0.1])]},
+            "claims[0].ci is [0.2, 0.1], not a list of two numbers or nulls, the lower",
+        ),
+        ({"claims": [case(p_adjusted=-7)]}, "claims[0].p_adjusted is -7, not a number from 0 to 1 or null"),
+        ({"claims": [case() | {"asked": 3}]}, "claims[0].asked is 3, not a list of texts"),
+        ({"claims": [case(effect=10**400)]}, "claims[0].effect is "),
+        ({"claims": [case(), case(verdict="contradicted")]}, "claims[1] is a case that is there already"),
         ({"claims": [case(), {"case": "x"}]}, "claims[1].claim is missing"),
         ({"datasets": [{"dataset": "x"}]}, "datasets[0].users is missing"),
         ({"environment": {}}, "environment.versions is missing"),
@@ -40,7 +48,8 @@ def test_a_document_that_is_no_results_json_names_the_field(tmp_path, change, re
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "null", "{", "[" * 100_000, '{"schema": NaN}', '{"a":' * 5000, "9" * 5000]
+    "content",
+    ["", "[]", "null", "{", "[" * 100_000, '{"schema": NaN}', '{"a":' * 5000, "9" * 5000, '{"schema": 1, "schema": 1}'],
 )
 def test_what_is_no_document_is_refused(tmp_path, content):
     with pytest.raises(RecclaimsError, match=r"results\.json: "):

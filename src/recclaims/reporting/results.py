@@ -246,12 +246,20 @@ def read(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise RecclaimsError(f"{path}: has more than {MAX_BYTES:,} bytes")
-        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refused)
+        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refused, object_pairs_hook=_once)
     except OSError as error:
         raise RecclaimsError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise RecclaimsError(f"{path}: not a results.json: {error}") from error
     return checked(document, str(path))
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+    return found
 
 
 def _refused(constant: str) -> float:

@@ -5,7 +5,6 @@ Whoever wrote the file, what comes out of here is safe to lay out and to print.
 
 from __future__ import annotations
 
-import math
 import reprlib
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -25,7 +24,7 @@ Kind = tuple[Callable[[object], bool], str]
 def _is_number(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return math.isfinite(value) and abs(value) <= MOST_NUMBER
+    return abs(value) <= MOST_NUMBER  # neither NaN nor inf is
 
 
 def _is_count(value: object) -> bool:
@@ -58,6 +57,12 @@ INTERVAL: Kind = (
     "a list of two numbers or nulls",
 )
 
+ORDERED: Kind = (
+    lambda value: INTERVAL[0](value) and (None in value or value[0] <= value[1]),  # type: ignore[operator,index]
+    f"{INTERVAL[1]}, the lower one first",
+)
+PROBABILITY: Kind = (lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1")  # type: ignore[operator]
+
 DOCUMENT: dict[str, Kind] = {
     "profile": TEXT, "seeds": COUNT, "mask": TEXT, "environment": OBJECT, "datasets": OBJECTS, "claims": OBJECTS,
     "cells": OBJECTS, "encoders": OBJECTS, "statements": OBJECT, "references": TEXTS, "hyperparameters": OBJECT,
@@ -67,12 +72,13 @@ ENVIRONMENT: dict[str, Kind] = {"versions": TEXTS, "cpu": TEXT, "device": TEXT}
 HYPERPARAMETERS_MAY: dict[str, Kind] = {"file": TEXT, "tables": OBJECT}
 CLAIM: dict[str, Kind] = {
     **dict.fromkeys(("claim", "case", "dataset", "recommender", "treatment", "control", "metric"), TEXT),
-    **dict.fromkeys(("treatment_mean", "control_mean", "effect", "p_adjusted"), _or_null(NUMBER)),
-    "version": COUNT, "verdict": TEXT, "reason": TEXT, "ci": INTERVAL, "margin": NUMBER,
+    **dict.fromkeys(("treatment_mean", "control_mean", "effect"), _or_null(NUMBER)),
+    "p_adjusted": _or_null(PROBABILITY),
+    "version": COUNT, "verdict": TEXT, "reason": TEXT, "ci": ORDERED, "margin": NUMBER,
 }  # fmt: skip
 CLAIM_MAY: dict[str, Kind] = {
     "flavour": _or_null(TEXT), "treatment_noise": _or_null(TEXT), "relative_effect": _or_null(NUMBER),
-    "p_value": _or_null(NUMBER), "n_users": COUNT, "n_seeds": COUNT, "seconds": NUMBER,
+    "p_value": _or_null(PROBABILITY), "asked": TEXT_LIST, "n_users": COUNT, "n_seeds": COUNT, "seconds": NUMBER,
 }  # fmt: skip
 CARD: dict[str, Kind] = {
     "dataset": TEXT, "users": COUNT, "items": COUNT, "interactions": COUNT, "density": NUMBER, "planted": FLAG,
@@ -127,7 +133,12 @@ def checked(document: object, where: str) -> dict[str, Any]:
     ):
         for number, entry in enumerate(clean[key]):
             _fields(entry, must, may, f"{where}: {key}[{number}].")
+    seen = set()
     for number, entry in enumerate(clean["claims"]):
+        name = entry["claim"], entry["case"]
+        if name in seen:
+            raise RecclaimsError(f"{where}: claims[{number}] is a case that is there already: {reprlib.repr(name[1])}")
+        seen.add(name)
         if entry["verdict"] not in SHORT:
             raise UnknownNameError.of("verdict", entry["verdict"], SHORT, f"{where}: claims[{number}]")
     for name, said in clean["statements"].items():

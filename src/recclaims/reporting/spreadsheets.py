@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: Where a formula may begin: at the start, and where a program that splits at line breaks or `;` starts a new cell.
+_FORMULA = re.compile(r"(\A|[\n\r;])(?=[=+\-@\t\r])")
 
 
 class ClaimsCsv:
@@ -55,6 +57,7 @@ def _table(rows: Iterable[Mapping[str, Any]], first: Sequence[str]) -> str:
 
 def _entry(value: object) -> object:
     """A number as it is; a name that a spreadsheet would run as a formula behind an apostrophe."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    # The writer does not quote a bare carriage return, which would begin a row.
+    return _FORMULA.sub(r"\1'", value.replace("\r\n", "\n").replace("\r", "\n"))

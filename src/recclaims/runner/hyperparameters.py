@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,12 +88,7 @@ def read_hyperparameters(path: Path, recommenders: Mapping[str, Recommender]) ->
     for place, tables in of_recommenders.items():
         for name, table in _named(tables, "recommender", recommenders, f"{where}: {place}"):
             _check(table, _known(recommenders[name]), f"{where}: {place}.{name}", recommenders[name])
-    searches = tuple(Search.of(entry, f"{where}: search") for entry in document.pop("search", ()))
-    for search in searches:
-        for name in search.recommenders:
-            if name not in recommenders:
-                raise UnknownNameError.of("recommender", name, recommenders, f"{where}: search")
-            _check_names(search.space, _known(recommenders[name]), f"{where}: search", recommenders[name])
+    searches = _searches(document.pop("search", ()), recommenders, f"{where}: search")
     return Hyperparameters(**document, searches=searches, file=path.name)
 
 
@@ -121,18 +116,53 @@ def _check_names(table: Table, known: Table, where: str, recommender: Recommende
             raise UnknownNameError.of("hyper-parameter", name, known, where)
 
 
+def _searches(entries: Any, recommenders: Mapping[str, Recommender], where: str) -> tuple[Search, ...]:
+    searches, searched = [], set()
+    for entry in entries:
+        search = Search.of(entry, where)
+        for name in search.recommenders:
+            if name not in recommenders:
+                raise UnknownNameError.of("recommender", name, recommenders, where)
+            if name in searched:
+                raise RecclaimsError(f"{where}: '{name}' is in two searches; put its space into one")
+            searched.add(name)
+            _check_space(search.space, recommenders[name], where)
+        searches.append(replace(search, space=_typed(search, recommenders)))
+    return tuple(searches)
+
+
+def _check_space(space: Table, recommender: Recommender, where: str) -> None:
+    """Refuse a space with a value that could not be set by hand."""
+    known = _known(recommender)
+    _check_names(space, known, where, recommender)
+    for name, values in space.items():
+        ends = values if isinstance(values, list) else [values["low"], values["high"]]
+        for value in ends:
+            _check({name: value}, known, where, recommender)
+        if isinstance(values, dict) and not isinstance(known.get(name, 0.0), int | float):
+            raise RecclaimsError(f"{where}: {name} is no number, so that it has no range; list its values")
+
+
+def _typed(search: Search, recommenders: Mapping[str, Recommender]) -> dict[str, Any]:
+    """The space with both ends of a range as floats where the parameter is one: {low = 0, high = 1} is not 0 or 1."""
+
+    def is_float(name: str) -> bool:
+        return any(isinstance(_known(recommenders[r]).get(name), float) for r in search.recommenders)
+
+    return {
+        name: {**values, "low": float(values["low"]), "high": float(values["high"])}
+        if isinstance(values, dict) and is_float(name)
+        else values
+        for name, values in search.space.items()
+    }
+
+
 def _check(table: Table, known: Table, where: str, recommender: Recommender | None = None) -> None:
     _check_names(table, known, where, recommender)
     for name, value in table.items():
         problem = _problem(value, known[name]) if name in known else None
-        if (
-            problem is None
-            and name in TRAINING
-            and isinstance(value, int)
-            and not isinstance(value, bool)
-            and value < 1
-        ):
-            problem = "1 or more"
+        if problem is None and name in known:
+            problem = _out_of_bounds(name, value, known[name])
         if problem:
             raise RecclaimsError(f"{where}: {name} is {value!r}, which is not {problem}")
 
@@ -141,11 +171,27 @@ def _problem(value: object, default: object) -> str | None:
     """What a value should have been, judged by the default; None: it is that."""
     if isinstance(default, bool):
         return None if isinstance(value, bool) else "true or false"
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     if isinstance(default, int):
         return None if number and isinstance(value, int) else "a whole number"
     if isinstance(default, float):
         return None if number else "a number"
     if isinstance(default, list):
-        return None if isinstance(value, list) and len(value) == len(default) else f"a list of {len(default)}"
+        if not isinstance(value, list) or len(value) != len(default):
+            return f"a list of {len(default)}"
+        # 50 in a default may be 50.5 here.
+        kinds = [float(kind) if type(kind) is int else kind for kind in default]
+        wrong = any(_problem(value[i], kind) for i, kind in enumerate(kinds))
+        return f"a list of {len(default)} like {default}" if wrong else None
     return None if isinstance(value, str) else "a text"
+
+
+def _out_of_bounds(name: str, value: Any, default: object) -> str | None:
+    """What a value of the right type should have been; whole numbers are counts, of layers, neighbours or epochs."""
+    if name == "learning_rate_decay":
+        return None if all(entry > 0 for entry in value) else "a list of numbers beyond 0"
+    if isinstance(default, bool | str | list) or not isinstance(default, int | float) or default < 0:
+        return None
+    # A recommender's own may begin at 0 or below, as its default shows.
+    least = 1 if isinstance(default, int) and default and not name.endswith("layers") else 0
+    return None if value >= least else f"{least} or more"

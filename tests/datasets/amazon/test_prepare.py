@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims import cli
@@ -16,6 +16,7 @@ from recclaims.errors import DatasetError, NotAvailableError
 from recclaims.plugin_manager import registry
 from recclaims.testing import DatasetContract
 
+from ...drawing import examples
 from .raw import block_of, product, review, write_category
 from .test_images import picture
 from .test_kcore import fixpoint
@@ -148,7 +149,7 @@ PRODUCTS = st.lists(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     st.lists(ANY | st.sampled_from(["{", "[]", '{"user_id": "U"}']), min_size=20, max_size=80),
     PRODUCTS, st.sampled_from(POLICIES), st.integers(1, 3),

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims.datasets.amazon import faults as kinds
@@ -12,6 +12,7 @@ from recclaims.datasets.amazon.faults import Faults
 from recclaims.datasets.amazon.reviews import read_reviews
 from recclaims.errors import DatasetError
 
+from ...drawing import examples
 from .raw import block_of, lines, review, write
 
 
@@ -29,12 +30,16 @@ def read(path, most=100, **changes):
 
 
 # Everything that a field may hold, in the way that JSON writes it.
-IDS = st.sampled_from(['"AB1"', '"B2"', '"b-2"', '"é"', '""', '"\\u0000"', '"\\ud83d"', "1", "1.5", "1E5", "true",
+WRITTEN = st.from_regex(r"-?(0|[1-9][0-9]{0,4}|9{30,50})([.][0-9]{1,3})?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
+IDS = WRITTEN | st.sampled_from([
+    '"AB1"', '"0316"', '"B2"', '"b-2"', '"é"', '""', '"\\u0000"', '"\\ud83d"', "1", "1.5", "1E5", "true",
                        "null", '["A"]', '{"A": 1}', "-1", "99999999999999999999",
                        '" A"', '"A\\tB"', '"true"'])  # fmt: skip
-NUMBERS = st.sampled_from(["5.0", "3", '"5"', "true", "null", "[5]", "1e400", "NaN", "-0", "05", "5.", '"x"', "1e2",
+NUMBERS = WRITTEN | st.sampled_from([
+    "5.0", "3", '"5"', "true", "null", "[5]", "1e400", "NaN", "-0", "05", "5.", '"x"', "1e2",
                            "99999999999999999999", "-Infinity", "{}", "9" * 400])  # fmt: skip
-TIMES = st.sampled_from(["1588687728923", "1", "-5", "1.5", "1e3", '"7"', "true", "null", "9223372036854775807",
+TIMES = WRITTEN | st.sampled_from([
+    "1588687728923", "1", "-5", "1.5", "1e3", '"7"', "true", "null", "9223372036854775807",
                          "9223372036854775808", "99999999999999999999"])  # fmt: skip
 FIELDS = st.fixed_dictionaries(
     {"user_id": IDS, "parent_asin": IDS, "rating": NUMBERS},
@@ -53,7 +58,7 @@ PLAIN = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(st.lists(PLAIN | SOUND | STRANGE, max_size=8), st.integers(1, 2000))
 def test_a_block_that_is_read_fast_says_what_its_lines_say(tmp_path_factory, texts, block):
     path = tmp_path_factory.mktemp("reviews") / "x.jsonl"
@@ -71,6 +76,24 @@ def test_a_block_that_is_read_fast_says_what_its_lines_say(tmp_path_factory, tex
     assert found.bad + found.repeated + len(found) == sum(
         bool(line.encode().strip()) for line in "\n".join(texts).split("\n")
     )
+
+
+@pytest.mark.parametrize("field", ["user_id", "parent_asin"])
+@pytest.mark.parametrize("number", ["1E5", "1e2", "1.0", "1.5e3", "-0.0", "1E+2", "9" * 45 + ".0"])
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_number_with_a_point_or_an_exponent_is_no_id(tmp_path, field, number, escaped):
+    line = json.dumps(review("A1", "B1", **{field: 7})).replace(f'"{field}": 7', f'"{field}" : {number}')
+    assert number in line
+    path = write(tmp_path / "x.jsonl", [line.replace("_", "\\u005f", 1) if escaped else line, *block_of(1, 2)])
+    rows, bad, _ = read(path)
+    assert (len(rows), bad) == (2, {kinds.WRONG_TYPE: 1})
+
+
+def test_ids_of_digits_alone_are_read_fast(tmp_path, monkeypatch):
+    path = write(tmp_path / "x.jsonl", [json.dumps(review("A1", "0316055433")), json.dumps(review("7", "B1"))])
+    monkeypatch.setattr(module, "_slow", None)
+    rows, _, _ = read(path)
+    assert [row[:2] for row in rows] == [("7", "B1"), ("A1", "0316055433")]
 
 
 def test_sound_files_are_read_fast(tmp_path, monkeypatch):
@@ -97,6 +120,7 @@ BAD = {
     json.dumps(review("U1", "B1", rating="five")): kinds.WRONG_TYPE,
     json.dumps(review("U1", "B1", rating=True)): kinds.WRONG_TYPE,
     json.dumps(review("U1", "B1", rating=math.inf)): kinds.CORRUPT,
+    json.dumps(review("U1", "B1", rating=1e39)): kinds.WRONG_TYPE,
     json.dumps(review("U1", "B1", timestamp="yesterday")): kinds.WRONG_TYPE,
 }
 

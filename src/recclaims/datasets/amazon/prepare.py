@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from recclaims.datasets.amazon.reviews import Reviews, read_reviews
 from recclaims.datasets.amazon.web import Web
 from recclaims.datasets.preparation import Prepared, Request
 from recclaims.errors import DatasetError, StoreError
+from recclaims.store import make_draft
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -208,7 +208,7 @@ class Preparation:
         prefix = f".{self.folder.name}."
         for left in self.folder.parent.glob(f"{prefix}*"):  # of a run that was killed: the lock is ours
             shutil.rmtree(left, ignore_errors=True)
-        draft = Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder.parent))
+        draft = make_draft(self.folder.parent, prefix)
         try:
             draft.chmod(0o755)
             self._write_files(draft, reviews, products, fetched)
@@ -224,7 +224,7 @@ class Preparation:
             }
             (draft / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
             if self.folder.exists():
-                old = Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder.parent))
+                old = make_draft(self.folder.parent, prefix)
                 self.folder.replace(old / self.folder.name)
                 draft.replace(self.folder)
                 shutil.rmtree(old, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 TIMES = ("timestamp", "sort_timestamp", "sortTimestamp")
 #: Ids that the fast path trusts: Polars would also make texts of true, 1.5 or a list, and none of those looks so.
 _PLAIN = "^[A-Z0-9]{1,256}$"
+#: Ratings are kept as float32, in which a larger one would be infinite.
+_LARGEST = 3e38
+#: Numbers can look so: Polars makes the text 100000 of 1E5. Where there are digits alone, the block itself is asked
+#: whether one was given as a number; a key may be written with escapes.
+_DIGITS = "^[0-9]+$"
+_NUMBER_AS_ID = re.compile(rb"""(?:"user_id"|"parent_asin"|\\u[^"]*")\s*:\s*-?[0-9]""")
 
 
 @dataclass(frozen=True)
@@ -118,10 +125,13 @@ def _fast(block: bytes) -> pl.DataFrame | None:
     table = table.with_columns(pl.coalesce(TIMES).alias("timestamp")).select(*_columns())
     sound = table.select(
         pl.col("user_id", "parent_asin").str.contains(_PLAIN).all(ignore_nulls=False),
-        pl.col("rating").is_finite().all(ignore_nulls=False),
+        pl.col("rating").is_between(-_LARGEST, _LARGEST).all(ignore_nulls=False),
         pl.col("timestamp").is_not_null().all(),
     )
-    return table if all(value is True for value in sound.row(0)) else None
+    if not all(value is True for value in sound.row(0)):
+        return None
+    digits = table.select(pl.any_horizontal(pl.col("user_id", "parent_asin").str.contains(_DIGITS)).any()).item()
+    return None if digits and _NUMBER_AS_ID.search(block) else table
 
 
 def _slow(block: bytes, number: int, path: Path, faults: Faults) -> pl.DataFrame:
@@ -151,7 +161,7 @@ def _review(record: dict[str, Any]) -> tuple[str, str, float, int]:
         rating = float(rating)
     except OverflowError:
         rating = math.inf
-    if not math.isfinite(rating):
+    if not abs(rating) <= _LARGEST:
         raise FaultError(WRONG_TYPE, "rating")
     time = next((record[name] for name in TIMES if record.get(name) is not None), None)
     if time is None:
