@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.datasets.catalogue import Item
+from recclaims.datasets.catalogue import READING, Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +99,7 @@ class Dataset:
     @cached_property
     def catalogue_fingerprint(self) -> str:
         """SHA-256 of the items' ids, texts, attributes, answers, prompts and image bytes: what features depend on."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(f"reading {READING}\n".encode())
         for prompts in sorted({Path(item.domain) for item in self.items if item.domain.endswith(".toml")}):
             # What it asks counts, not where it lies.
             digest.update(prompts.read_bytes() if prompts.is_file() else b"")
