@@ -101,7 +101,8 @@ def _eight_bits(picture: Image) -> Image:
 
     Pillow clips what has more to white, and leaves that shade as the file counts it.
     """
-    raw = str(picture.tile[0].args) if picture.tile else ""  # how the file packs its shades; gone once they are read
+    tiles = getattr(picture, "tile", ())
+    raw = str(tiles[0].args) if tiles else ""  # how the file packs its shades; gone once they are read
     clear = picture.info.get("transparency")
     if picture.mode.startswith("I"):
         import numpy as np
