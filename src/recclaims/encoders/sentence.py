@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Sequence
 from functools import cached_property
+from importlib.metadata import version as library_version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,9 +49,9 @@ class SentenceEncoder:
     @cached_property
     def version(self) -> str:
         """The model with its revision on the hub, or with the content of its folder."""
-        # The default may come from its package, so that what the hub's cache holds does not say which it is.
-        packaged = self.model == DEFAULT and not is_folder(self.model)
-        return self.model if packaged else known_as(self.model)
+        if self.model == DEFAULT and not is_folder(self.model) and importlib.util.find_spec(_PACKAGE):
+            return f"{self.model};{_PACKAGE}-{library_version(_PACKAGE)}"
+        return known_as(self.model)
 
     def unavailable(self) -> str | None:
         """Say how to get the model, without importing anything."""
