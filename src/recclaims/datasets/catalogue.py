@@ -20,6 +20,11 @@ MAX_IMAGE_BYTES = 100_000_000
 #: Decoders that are tried; Pillow has forty more, some of which start other programs. Of an animation the first
 #: frame counts.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+#: Part of what features depend on; raised when the same files and texts reach encoders as something else.
+READING = 2
+#: Steps between the shades of a grey PNG of 2 or 4 bits, once there are 256.
+_SHADE = {"L;2": 85, "L;4": 17}
+_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Item:
     domain: str = ""
 
     def image(self) -> Image | None:
-        """Open the image as RGB, or return None where the item has none.
+        """Open the image as RGB, upright as its EXIF orientation says, or return None where the item has none.
 
         Raises:
             DatasetError: the file is missing, too large or not an image of FORMATS; the message names it.
@@ -89,10 +94,47 @@ def _decoded(path: Path, backdrop: Path | None, where: str) -> Image:
                 raise DatasetError(
                     f"{where} has {picture.width} x {picture.height} pixels; at most {MAX_PIXELS:,} are decoded"
                 )
-            return _opaque(picture, backdrop)
+            return _opaque(_upright(_eight_bits(picture)), backdrop, where)
 
 
-def _opaque(picture: Image, backdrop: Path | None) -> Image:
+def _eight_bits(picture: Image) -> Image:
+    """The picture with at most 256 shades a channel, and the shade that counts as transparent told in the same ones.
+
+    Pillow clips what has more to white, and leaves that shade as the file counts it.
+    """
+    tiles = getattr(picture, "tile", ())
+    raw = str(tiles[0].args) if tiles else ""  # how the file packs its shades; gone once they are read
+    clear = picture.info.get("transparency")
+    if picture.mode.startswith("I"):
+        import numpy as np
+        from PIL import Image
+
+        shades = np.asarray(picture)
+        small = Image.fromarray((shades.clip(0, 0xFFFF) >> 8).astype(np.uint8))
+        small.info = dict(picture.info)
+        if clear is not None:
+            small.putalpha(Image.fromarray(np.where(shades == clear, 0, 255).astype(np.uint8)))
+            del small.info["transparency"]
+        return small
+    if isinstance(clear, tuple) and "16" in raw:
+        picture.info["transparency"] = tuple(shade >> 8 for shade in clear)
+    elif isinstance(clear, int) and raw in _SHADE:
+        picture.info["transparency"] = clear * _SHADE[raw]
+    return picture
+
+
+def _upright(picture: Image) -> Image:
+    """The picture turned as its EXIF orientation says, which is how programs show it."""
+    from PIL import ImageOps
+
+    try:
+        orientation = picture.getexif().get(_ORIENTATION)
+    except Exception:  # what else a camera wrote may be broken; the picture is shown all the same
+        return picture
+    return ImageOps.exif_transpose(picture) if orientation in range(2, 9) else picture
+
+
+def _opaque(picture: Image, backdrop: Path | None, where: str) -> Image:
     """The picture as RGB; what a transparent pixel's own colour is depends on the program that wrote it."""
     if not picture.has_transparency_data:
         return picture.convert("RGB")
@@ -100,7 +142,6 @@ def _opaque(picture: Image, backdrop: Path | None) -> Image:
 
     below = Image.new("RGBA", picture.size, "white")
     if backdrop is not None:
-        with Image.open(backdrop) as image:
-            below = image.convert("RGB").resize(picture.size).convert("RGBA")
+        below = _decoded(backdrop, None, f"{backdrop}: backdrop of {where}").resize(picture.size).convert("RGBA")
     below.alpha_composite(picture.convert("RGBA"))
     return below.convert("RGB")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.datasets.catalogue import Item
+from recclaims.datasets.catalogue import READING, Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,31 +89,31 @@ class Dataset:
         for name, column in self.interactions.columns():
             digest.update(f"{name} {column.dtype} {len(column)}\n".encode())
             digest.update(np.ascontiguousarray(column).data)
-        for text in (*self.user_ids, *(item.item_id for item in self.items)):
-            digest.update(text.encode() + b"\0")
+        digest.update(_line([list(self.user_ids), [item.item_id for item in self.items]]))
         if self.given_split is not None:
-            digest.update(self.given_split.tobytes())
-        for key, value in sorted(self.parameters.items()):
-            digest.update(f"{key}={value!r}\n".encode())
+            digest.update(b"split" + self.given_split.tobytes())
+        digest.update(_line({key: repr(value) for key, value in self.parameters.items()}))
         return digest.hexdigest()
 
     @cached_property
     def catalogue_fingerprint(self) -> str:
         """SHA-256 of the items' ids, texts, attributes, answers, prompts and image bytes: what features depend on."""
-        digest = hashlib.sha256()
-        for prompts in sorted({Path(item.domain) for item in self.items if item.domain.endswith(".toml")}):
-            # What it asks counts, not where it lies.
-            digest.update(prompts.read_bytes() if prompts.is_file() else b"")
+        digest = hashlib.sha256(_line({"reading": READING}))
+        prompts = sorted({Path(item.domain) for item in self.items if item.domain.endswith(".toml")})
+        # What it asks counts, not where it lies.
+        digest.update(_line([_content(path) for path in prompts]))
         for item in self.items:
-            parts = [item.item_id, item.title, item.description]
-            parts += [f"{slot}={value}" for slot, values in sorted(item.attributes.items()) for value in values]
-            parts += [f"{key}:{answer}" for key, answer in sorted(item.answers.items())]
-            if item.domain and not item.domain.endswith(".toml"):
-                parts.append(f"domain={item.domain}")
-            digest.update("\0".join(parts).encode() + b"\1")
-            for label, path in ((b"image", item.image_path), (b"on", item.backdrop)):
-                if path is not None and path.is_file():
-                    digest.update(label + hashlib.sha256(path.read_bytes()).digest())
+            document = {
+                "id": item.item_id,
+                "title": item.title,
+                "description": item.description,
+                "attributes": {slot: list(values) for slot, values in item.attributes.items()},
+                "answers": dict(item.answers),
+                "domain": "" if item.domain.endswith(".toml") else item.domain,
+                "image": _content(item.image_path),
+                "backdrop": _content(item.backdrop),
+            }
+            digest.update(_line(document))
         return digest.hexdigest()
 
     def card(self) -> dict[str, object]:
@@ -135,6 +136,16 @@ class Dataset:
             "parameters": dict(self.parameters),
             "duplicates_dropped": self.duplicates_dropped,
         }
+
+
+def _line(document: object) -> bytes:
+    """A line of canonical JSON: no two documents share one, as texts that are joined might."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _content(path: Path | None) -> str | None:
+    """SHA-256 of a file's bytes; None where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else None
 
 
 class DatasetSource(Protocol):

