@@ -11,6 +11,7 @@ import pytest
 
 from recclaims.claims.case import Case, cases, without_argument
 from recclaims.claims.claim import Claim
+from recclaims.claims.needs import why_no_case
 from recclaims.claims.planted import REFERENCES, Opened, planted_cases
 from recclaims.datasets.reference import open_source
 from recclaims.encoders.language import trust
@@ -125,12 +126,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for claim in _claims(*marker.args):
             metafunc.config.addinivalue_line("markers", f"{claim.id}: {claim.statement}")
             marks = [getattr(pytest.mark, claim.id), pytest.mark.benchmark(group=claim.id, timer=CLOCK)]
-            parameters += [pytest.param(case, id=case.id, marks=marks) for case in _cases(metafunc.config, claim)]
+            found = [pytest.param(case, id=case.id, marks=marks) for case in _cases(metafunc.config, claim)]
+            parameters += found or [_no_case(metafunc.config, claim)]
     except RecclaimsError as error:
         # Raised when collection is over: here pytest would show a traceback for every module.
         session = metafunc.config.stash[SESSION]
         session.error = session.error or error
     metafunc.parametrize("case", parameters)
+
+
+def _no_case(config: pytest.Config, claim: Claim) -> Any:
+    """A skipped parameter set that says what the claim needs: it can be selected, and is no failure."""
+    reason = why_no_case(claim, _references(config), config.getoption("claims_encoder") or ())
+    return pytest.param(None, id="no-case", marks=[getattr(pytest.mark, claim.id), pytest.mark.skip(reason=reason)])
 
 
 def _claims(*names: str) -> list[Claim]:
@@ -145,7 +153,7 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
     session = config.stash[SESSION]
     session.broken = registry().broken
     asked = config.getoption("claims_encoder") or ()
-    references = list(dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS))
+    references = _references(config)
     if claim.planted:
         yield from planted_cases(claim, _plant(session, references), registry(), asked, plants(config))
         return
@@ -155,6 +163,10 @@ def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
         if source.name not in session.left_out:
             session.left_out[source.name] = _left_out(source, asked)
         yield from found
+
+
+def _references(config: pytest.Config) -> list[str]:
+    return list(dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS))
 
 
 def _open(session: ClaimsSession, reference: str) -> DatasetSource:
@@ -201,7 +213,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if error is not None:
         note_refusal(config, str(error))
         raise pytest.UsageError(str(error))
-    empty = [item for item in items if item.get_closest_marker("claim") and case_of(item) is None]
+    # A claim without a case keeps its one skipped item; plugins may have brought no claim at all.
+    empty = [
+        item
+        for item in items
+        if item.get_closest_marker("claim") and case_of(item) is None and not item.get_closest_marker("skip")
+    ]
     if empty:
         config.hook.pytest_deselected(items=empty)
         items[:] = [item for item in items if item not in empty]

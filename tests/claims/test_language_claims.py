@@ -6,9 +6,7 @@ Its weights are random: the verdicts say that everything runs, and nothing about
 import json
 import re
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from recclaims.claims.builtin import FUSION, KEYWORDS, NOISE, STABILITY
 from recclaims.claims.case import cases
@@ -25,7 +23,6 @@ from recclaims.runner.profile import Profile
 from recclaims.runner.settings import Settings
 from recclaims.store import Store
 
-from ..encoders.language.tiny import qwen2_vl
 from ..toy import write_toy
 from .test_cases import Source
 
@@ -115,31 +112,6 @@ def test_an_encoder_that_samples_is_the_sampled_arm(registry):
         "lvlm",
     ]
     assert of(STABILITY, registry, "lvlm:qwen2-vl-2b?pooling=last_prompt_token") == []  # nothing is generated
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory):
-    """The toy, with a picture of each thing in its colour."""
-    folder = write_toy(tmp_path_factory.mktemp("shop") / "data", domain="clothing")
-    random = np.random.default_rng(0)
-    records = [json.loads(line) for line in (folder / "items.jsonl").read_text().splitlines()]
-    for record in records:
-        record["title"] = str(random.choice(["a cup", "the house", "some grass", "my cat", "two cars", "an opera"]))
-        record["image"] = f"{record['item_id']}.png"
-        Image.fromarray(random.integers(0, 255, (56, 56, 3)).astype(np.uint8)).save(folder / record["image"])
-    (folder / "items.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    """A tiny checkpoint whose answers end by themselves: for it, every third token ends an answer."""
-    folder = qwen2_vl(tmp_path_factory.mktemp("model") / "tiny")
-    path = folder / "generation_config.json"
-    settings = json.loads(path.read_text())
-    settings["eos_token_id"] = sorted({*settings["eos_token_id"], *range(10, 320, 3)})
-    path.write_text(json.dumps(settings))
-    return folder
 
 
 @pytest.fixture(scope="module")

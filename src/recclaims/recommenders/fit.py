@@ -45,7 +45,7 @@ class Fitted:
         seconds: wall-clock time of building the model and training it.
         valid_score: the best validation score.
         derived: SHA-256 of what a recommender that trains nothing derives from its features and reads instead of them
-            (its attribute `derived`, a sparse matrix); None where it does not say.
+            (its attribute `derived`, a scipy CSR matrix); None where it does not say.
     """
 
     score: Scorer
@@ -150,9 +150,9 @@ def _fit(
 
 
 def _digest(matrix: Any) -> str | None:
-    if not sp.issparse(matrix):
+    if not isinstance(matrix, sp.csr_matrix):
         return None
-    rows = matrix.tocsr(copy=True)
+    rows = matrix.copy()
     rows.sum_duplicates()
     digest = hashlib.sha256()
     for part in (rows.indptr.astype(np.int64), rows.indices.astype(np.int64), rows.data):

@@ -1,0 +1,56 @@
+"""Every registered claim can be selected, and says what it needs where it has no case."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from recclaims.plugin_manager import load
+
+from ..test_pytest_face import Session
+
+CLAIMS = sorted(load().claims)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    return Session(tmp_path_factory.mktemp("claims"))
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_claim_can_be_selected(session, claim):
+    output = session("-m", claim, "--collect-only", "-q", code=0)
+    assert re.search(r"^\d+/\d+ tests collected", output, re.MULTILINE)
+
+
+def test_a_claim_without_its_needs_is_one_skipped_case(session):
+    output = session("-m", "fusion", "-rs", code=0)
+    assert "1 skipped" in output
+    assert "--claims-encoder 'lvlm:FOLDER?domain=movies'" in output
+
+
+@pytest.mark.parametrize("claim", ["fusion", "stability"])
+def test_a_checkpoint_brings_its_claims_to_verdicts(session, shop, checkpoint, claim):
+    """The weights are random: that there is a verdict is all that it says."""
+    asked = ("--claims-encoder", f"lvlm:{checkpoint}?domain=clothing&max_new_tokens=24")
+    session("-m", claim, "-k", "content-knn", *asked, data=shop)
+    verdicts = {case["verdict"] for case in session.results["claims"]}
+    assert verdicts
+    assert verdicts <= {"supported", "contradicted", "no_difference", "inconclusive"}
+
+
+def test_a_catalogue_in_another_order_has_the_same_results(tmp_path):
+    """Colours give ties everywhere: who is whose neighbour must not be decided by who comes first."""
+    one, other = Session(tmp_path / "one"), Session(tmp_path / "other")
+    for name, head in (("items.jsonl", 0), ("interactions.csv", 1)):
+        lines = (other.data / name).read_text().splitlines()
+        rows = np.random.default_rng(0).permutation(lines[head:])
+        (other.data / name).write_text("\n".join([*lines[:head], *rows]) + "\n")
+    found = []
+    for session in (one, other):
+        session("-k", "(content-knn or freedom or lattice) and attributes", "--claims-seeds", "2")
+        cells = session.results["cells"]
+        found.append([(c["recommender"], c["features"], c["seed"], json.dumps(c["metrics"])) for c in cells])
+    assert len(found[0]) > 10
+    assert found[0] == found[1]
