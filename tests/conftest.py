@@ -8,6 +8,8 @@ from .drawing import load_profile
 load_profile()
 
 
-def pytest_configure():
+def pytest_configure(config):
+    # Here and not in pyproject.toml, which a user's `pytest suite` in a clone reads, too.
+    config.addinivalue_line("filterwarnings", "error")
     for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
         del os.environ[name]

@@ -216,6 +216,20 @@ def test_benchmark_records_each_cells_training_time(session, first, tmp_path):
     assert "recall@20" in benchmark["extra_info"]["cells"][0]["metrics"]
 
 
+def test_junit_gets_the_verdicts_and_no_warning_fails_a_case(session, first, tmp_path):
+    path = tmp_path / "junit.xml"
+    for strict in ((), ("-W", "error")):
+        session("-k", "content-knn-attributes", "--junitxml", str(path), *strict, code=0)
+        assert path.read_text().count('<property name="verdict" value="supported"') == 2
+
+
+def test_a_failure_without_a_verdict_is_no_finding(session, first):
+    path = "tests/inner/unjudged.py"
+    output = session("-k", "content-knn-attributes-permuted", path=path, code=1)
+    assert "Exit code 1: 1 tests failed for another reason than their verdict" in output
+    assert "a finding, not a fault" not in output
+
+
 def test_a_case_has_its_data(session):
     output = session("-k", "vbpr-attributes", path="tests/inner/case_data.py", code=0)
     assert "2 passed" in output

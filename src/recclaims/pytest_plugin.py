@@ -67,6 +67,8 @@ class ClaimsSession:
 
 
 SESSION = pytest.StashKey[ClaimsSession]()
+#: The property of a test that says its verdict; a test that failed without it was not judged.
+JUDGED = "verdict"
 
 
 class TrainingClock:
@@ -263,6 +265,11 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
     output_json["benchmarks"] = share(output_json["benchmarks"])
 
 
+def _is_finding(report: Any) -> bool:
+    """Whether a test failed by its verdict, and not before it had one or while it was taken down."""
+    return getattr(report, "when", None) != "teardown" and JUDGED in dict(getattr(report, "user_properties", ()))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     """Show the tables, and say in words what the exit code means."""
     session = config.stash[SESSION]
@@ -276,10 +283,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     from recclaims.reporting.baseline import ABSENT, compare
     from recclaims.reporting.terminal import summary
 
+    failed = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
+    unjudged = sum(not _is_finding(report) for report in failed)
     terminalreporter.section("recclaims", "=")
     for line in session.notes:
         terminalreporter.write_line(line)
-    for line in summary(session.document, session.trained, exitstatus, session.baseline is not None):
+    for line in summary(session.document, session.trained, exitstatus, session.baseline is not None, unjudged):
         terminalreporter.write_line(line)
     for line in session.unwritten:
         terminalreporter.write_line(line, red=True)

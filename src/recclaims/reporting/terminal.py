@@ -8,7 +8,9 @@ from typing import Any
 from recclaims.reporting import tables
 
 
-def summary(document: Mapping[str, Any], trained: int, exit_code: int, against_baseline: bool) -> Iterator[str]:
+def summary(
+    document: Mapping[str, Any], trained: int, exit_code: int, against_baseline: bool, unjudged: int = 0
+) -> Iterator[str]:
     """Yield the lines of the summary: datasets, a table per claim, both families side by side, the exit code.
 
     Args:
@@ -16,6 +18,7 @@ def summary(document: Mapping[str, Any], trained: int, exit_code: int, against_b
         trained: how many of its cells were trained for it.
         exit_code: pytest's.
         against_baseline: whether cases were judged against a baseline.
+        unjudged: how many tests failed without a verdict.
     """
     for dataset in document["datasets"]:
         yield tables.card(dataset)
@@ -42,11 +45,16 @@ def summary(document: Mapping[str, Any], trained: int, exit_code: int, against_b
     n_cells = len(document["cells"])
     yield f"{len(document['claims'])} cases: {tables.counts(document)}."
     yield f"{n_cells} cells: {trained} trained, {n_cells - trained} from the store."
-    yield _meaning(exit_code, against_baseline)
+    yield _meaning(exit_code, against_baseline, unjudged)
 
 
-def _meaning(exit_code: int, against_baseline: bool) -> str:
+def _meaning(exit_code: int, against_baseline: bool, unjudged: int) -> str:
     """What the exit code says, in words."""
+    if unjudged:
+        return (
+            f"Exit code {exit_code}: {unjudged} tests failed for another reason than their verdict, which pytest shows "
+            "above. That is no finding; what was trained is in the store."
+        )
     if against_baseline:
         if exit_code:
             return "Exit code 1: a case got worse than in the baseline, or one that is new there did not hold."

@@ -1,0 +1,8 @@
+"""Run by test_pytest_face in a session of its own: a test that fails before its case is judged."""
+
+import pytest
+
+
+@pytest.mark.claim("noise")
+def test_it_fails(case, case_result):
+    raise RuntimeError("not the claim's fault")
