@@ -29,7 +29,7 @@ def load_profile() -> None:
     settings.load_profile(name)
 
 
-def examples(number: int) -> Callable[[Any], Any]:
-    """Try a property with this many examples, in a search with MORE times as many."""
+def examples(number: int, **others: Any) -> Callable[[Any], Any]:
+    """Try a property with this many examples, in a search with MORE times as many; `others` are further settings."""
     searched = os.environ.get("HYPOTHESIS_PROFILE") == RANDOM
-    return settings(max_examples=number * (MORE if searched else 1))
+    return settings(max_examples=number * (MORE if searched else 1), **others)

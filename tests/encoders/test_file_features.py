@@ -4,12 +4,13 @@ import pickle
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.dataset import Dataset, Interactions
+from recclaims.datasets.reference import open_source
 from recclaims.datasets.vectors import FeatureFile
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.features import FeatureReport
@@ -19,6 +20,7 @@ from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import registry
 
 from ..drawing import examples
+from ..toy import write_toy
 
 IDS = [f"i{number}" for number in range(12)]
 ITEMS = [Item(one) for one in IDS]
@@ -92,8 +94,7 @@ WRITERS = [write_npy, write_npz, write_safetensors, write_parquet, write_lists, 
 
 
 @pytest.mark.parametrize("write", WRITERS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@examples(5)
+@examples(5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(12)))
 def test_rows_find_their_items_in_whatever_order_they_lie(tmp_path, write, order):
     np.testing.assert_array_equal(rows(write(tmp_path, order)), MATRIX)
@@ -355,3 +356,20 @@ def test_paths_with_odd_characters(tmp_path):
 def test_without_an_argument_it_has_no_case():
     assert not facts_of("features", registry()).requires <= {"visual", "textual", "attributes", "answers"}
     assert make_encoder("features", registry()).unavailable() == "features needs a file: features:PATH"
+
+
+def test_rows_without_ids_follow_the_catalogues_own_order(tmp_path):
+    """Items are numbered by their ids, whatever the order of the file; rows of vectors are not."""
+    folder = write_toy(tmp_path / "data")
+    lines = (folder / "items.jsonl").read_text().splitlines()
+    listed = list(np.random.default_rng(1).permutation(lines))
+    (folder / "items.jsonl").write_text("\n".join(listed) + "\n")
+    rows = np.arange(1, 2 * len(listed) + 1, dtype=np.float32).reshape(-1, 2)
+    np.save(folder / "some.npy", rows)
+    dataset = open_source(str(folder), registry()).load()
+    encoder = bind(make_encoder(f"features:{folder / 'some.npy'}", registry()), dataset)
+    made = encoder.encode(dataset.items)
+    ids = [json.loads(line)["item_id"] for line in listed]
+    assert [item.item_id for item in dataset.items] != ids
+    for item, row in zip(dataset.items, made, strict=True):
+        assert row.tolist() == rows[ids.index(item.item_id)].tolist()

@@ -55,6 +55,7 @@ def assemble(name: str, items: Sequence[Item], table: pl.DataFrame, where: str, 
     return Dataset(
         name=name,
         items=items,
+        listed=tuple(by_id),
         user_ids=user_ids,
         interactions=Interactions(
             users=_column(kept, "user", np.int32),

@@ -65,6 +65,8 @@ class Dataset:
         duplicates_dropped: repeated (user, item) pairs of which only the latest was kept.
         parameters: what simulated interactions were made with, by name.
         category: the attribute slot that holds an item's category; None: see categories.
+        listed: ids of the items in the order of the catalogue's own file, which rows of vectors without ids follow;
+            empty: the order of `items`.
         features: vectors that came with the data, by name; read by the encoder `features:NAME`, which answers for
             their content itself.
     """
@@ -80,6 +82,7 @@ class Dataset:
     duplicates_dropped: int = 0
     parameters: Mapping[str, object] = field(default_factory=dict)
     category: str | None = None
+    listed: Sequence[str] = ()
     features: Mapping[str, FeatureFile] = field(default_factory=dict)
 
     @cached_property

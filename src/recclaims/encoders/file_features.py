@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,6 +51,7 @@ class FileFeatures:
         self._file: FeatureFile | None = None
         self._matrix: NDArray[Any] | None = None
         self._rows: dict[str, int] = {}
+        self._listed: list[str] = []
         if not argument:
             return
         self.name = f"{NAME}:{argument}"
@@ -87,7 +90,12 @@ class FileFeatures:
             parts = [digest_of(path) for path in (file.path, file.ids) if path]
         except OSError as error:
             raise FeatureError(f"{file.path}: cannot be read: {error.strerror or error}") from None
+        listed, numbered = list(dataset.listed), [item.item_id for item in dataset.items]
+        self._listed = listed or numbered
         self._known_as = ",".join(f"sha256-{part}" for part in parts)
+        if file.ids is None and self._listed != numbered:
+            # Rows without ids follow the catalogue's own order, of which the catalogue's fingerprint knows nothing.
+            self._known_as += f",rows-{hashlib.sha256(json.dumps(listed).encode()).hexdigest()}"
 
     def unavailable(self) -> str | None:
         """Say what is missing, without reading anything."""
@@ -101,7 +109,7 @@ class FileFeatures:
                 among the ids.
         """
         file = self._found()
-        ids = [item.item_id for item in items]
+        ids = self._listed or [item.item_id for item in items]
         vectors = read_vectors(file.path, file.ids, set(ids))
         self._matrix = vectors.matrix
         if vectors.ids is None:
