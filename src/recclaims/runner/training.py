@@ -72,11 +72,15 @@ def content_digest(content: Mapping[str, NDArray[np.float32]]) -> str | None:
 
 
 def scores_digest(fitted: Fitted, dataset: Dataset, split: Split) -> str:
-    """SHA-256 of the scores of all items for the first WITNESSES users who have a test item.
+    """SHA-256 of the scores of all items for the first WITNESSES users who are both trained on and tested.
 
-    Two cells that agree in it scored alike: a metric may agree by chance, many thousand numbers do not.
+    Two cells that agree in it scored alike: a metric may agree by chance, many thousand numbers do not. Empty where
+    there is no such user: who has no history may well be scored alike by everything.
     """
-    users = np.unique(dataset.interactions.users[split.test])[:WITNESSES].astype(np.int64)
+    users = dataset.interactions.users
+    users = np.intersect1d(users[split.train], users[split.test])[:WITNESSES].astype(np.int64)
+    if not len(users):
+        return ""
     return hashlib.sha256(np.ascontiguousarray(fitted.score(users).detach().cpu().numpy()).data).hexdigest()
 
 
