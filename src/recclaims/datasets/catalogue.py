@@ -56,6 +56,8 @@ class Item:
         if self.image_path is None:
             return None
         where = f"{self.image_path}: image of item '{self.item_id}'"
+        from PIL import UnidentifiedImageError
+
         try:
             size = self.image_path.stat().st_size
             if size > MAX_IMAGE_BYTES:
@@ -65,6 +67,8 @@ class Item:
             raise DatasetError(f"{where} does not exist") from None
         except DatasetError:
             raise
+        except UnidentifiedImageError:  # whose own words hold an address or a descriptor, another one in every run
+            raise DatasetError(f"{where} cannot be read: it is no image of a known format") from None
         except Exception as error:  # what a decoder makes of a broken file can be anything
             raise DatasetError(f"{where} cannot be read: {error or type(error).__name__}") from None
 
