@@ -68,7 +68,7 @@ class Item:
         except DatasetError:
             raise
         except UnidentifiedImageError:  # whose own words hold an address or a descriptor, another one in every run
-            raise DatasetError(f"{where} cannot be read: it is no image of a known format") from None
+            raise DatasetError(f"{where} cannot be read: cannot identify its format") from None
         except Exception as error:  # what a decoder makes of a broken file can be anything
             raise DatasetError(f"{where} cannot be read: {error or type(error).__name__}") from None
 
