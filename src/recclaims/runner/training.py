@@ -78,10 +78,10 @@ def scores_digest(fitted: Fitted, dataset: Dataset, split: Split) -> str:
     there is no such user: who has no history may well be scored alike by everything.
     """
     users = dataset.interactions.users
-    users = np.intersect1d(users[split.train], users[split.test])[:WITNESSES].astype(np.int64)
-    if not len(users):
+    witnesses = np.intersect1d(users[split.train], users[split.test])[:WITNESSES].astype(np.int64)
+    if not len(witnesses):
         return ""
-    return hashlib.sha256(np.ascontiguousarray(fitted.score(users).detach().cpu().numpy()).data).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(fitted.score(witnesses).detach().cpu().numpy()).data).hexdigest()
 
 
 def _lists(dataset: Dataset, index: NDArray[np.integer[Any]]) -> ItemLists:
