@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recclaims.datasets.assemble import check_known
 from recclaims.datasets.dataset import Dataset
 from recclaims.errors import DatasetError
 
@@ -103,8 +104,10 @@ def check_relevant(dataset: Dataset, split: Split) -> None:
     """Refuse a split in whose held-out parts nothing counts: nothing could choose an epoch, or be found.
 
     Raises:
-        DatasetError: no interaction of the validation part, or none of the test part, is relevant.
+        DatasetError: no interaction of the validation part, or none of the test part, is relevant; or the parts of
+            a given split do not meet (see check_known).
     """
+    check_known(dataset, f"dataset '{dataset.name}'")
     for index, name in ((split.valid, "valid"), (split.test, "test")):
         if not relevant(dataset, index).any():
             raise DatasetError(

@@ -38,10 +38,12 @@ class Vectors:
     Attributes:
         matrix: (n, d), real numbers of any type, perhaps mapped from disk and then read-only.
         ids: the id of each row; None where the file does not say.
+        others: of a folder, what its files are called that are nobody's and were not read.
     """
 
     matrix: NDArray[Any]
     ids: Sequence[str] | None = None
+    others: Sequence[str] = ()
 
 
 def read_vectors(path: Path, ids: Path | None, wanted: Collection[str]) -> Vectors:
@@ -244,7 +246,7 @@ def _folder(folder: Path, wanted: Collection[str]) -> Vectors:
         raise FeatureError(
             f"{folder}: {len(odd):,} files are no vectors as long as the first: {', '.join([*odd.values()][:3])}"
         )
-    return Vectors(matrix, list(mine))
+    return Vectors(matrix, list(mine), [one for one in paths if one not in mine])
 
 
 READERS: dict[str, Callable[[Path], Vectors]] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from recclaims.datasets.assemble import in_order
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.importers.elliot import bare, read_bare
-from recclaims.datasets.importers.reader import Imported, Reader, first_line, lines_of, only
+from recclaims.datasets.importers.reader import Imported, Reader, check_described, first_line, lines_of, only
 from recclaims.datasets.vectors import COMMON_IDS
 from recclaims.errors import DatasetError
 
@@ -43,8 +43,10 @@ def _read(folder: Path) -> Imported:
                 texts[item_id] = text
     ids = [line for line in lines_of(folder / COMMON_IDS) if line] if (folder / COMMON_IDS).is_file() else []
     # Items that nobody rated are candidates like the others, where the list of items names them.
-    others = set(table["item_id"].unique().to_list()) - set(ids)
-    order = dict.fromkeys([*ids, *in_order(others)])
+    interacted = table["item_id"].unique().to_list()
+    check_described(interacted, ids, folder / COMMON_IDS)
+    order = dict.fromkeys([*ids, *in_order(set(interacted) - set(ids))])
+    check_described(order, texts, folder / TEXTS)
     return Imported([Item(one, description=texts.get(one, "")) for one in order], table, str(path))
 
 

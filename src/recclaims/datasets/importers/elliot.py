@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from recclaims.datasets.assemble import check_parts, in_order
 from recclaims.datasets.catalogue import Item
-from recclaims.datasets.importers.reader import Imported, Reader, cells_of, first_line, lines_of
+from recclaims.datasets.importers.reader import Imported, Reader, cells_of, check_described, first_line, lines_of
 from recclaims.datasets.interactions_file import checked
 from recclaims.errors import DatasetError
 
@@ -66,9 +66,13 @@ def _read(folder: Path) -> Imported:
             raise DatasetError(f"{folder}: {', '.join(p.name for p in parts.values() if p)} have unequal columns")
         table, where = pl.concat(tables), str(folder)
         check_parts(table, where)
-    attributes = {path.stem: _attributes(path) for path in _attribute_files(folder)}
+    item_ids = in_order(table["item_id"].unique().to_list())
+    attributes = {}
+    for path in _attribute_files(folder):
+        attributes[path.stem] = _attributes(path)
+        check_described(item_ids, attributes[path.stem], path)
     items = []
-    for item_id in in_order(table["item_id"].unique().to_list()):
+    for item_id in item_ids:
         slots = {slot: values[item_id] for slot, values in attributes.items() if values.get(item_id)}
         items.append(Item(item_id, attributes=slots))
     return Imported(items, table, where)

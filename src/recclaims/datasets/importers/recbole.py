@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from recclaims.datasets.assemble import check_parts, in_order
 from recclaims.datasets.catalogue import Item
-from recclaims.datasets.importers.reader import Imported, Reader, cells_of, first_line, only
+from recclaims.datasets.importers.reader import Imported, Reader, cells_of, check_described, first_line, only
 from recclaims.datasets.interactions_file import checked
 from recclaims.datasets.splits import NAMES
 from recclaims.errors import DatasetError
@@ -78,7 +78,10 @@ def _items(folder: Path, stem: str, table: pl.DataFrame) -> list[Item]:
     """The catalogue in the order of `.item`; items that only have interactions follow, with their id alone."""
     path = folder / f"{stem}.item"
     items = {} if not path.is_file() else {item.item_id: item for item in _described(path)}
-    others = set(table["item_id"].unique().to_list()) - items.keys()
+    interacted = table["item_id"].unique().to_list()
+    if items:
+        check_described(interacted, items, path)
+    others = set(interacted) - items.keys()
     return [*items.values(), *(Item(item_id) for item_id in in_order(others))]
 
 
