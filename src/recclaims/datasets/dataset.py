@@ -130,6 +130,18 @@ class Dataset:
         )
         return users, items
 
+    def users_of_one_time(self) -> tuple[int, int]:
+        """How many users' timestamps are all equal, and of how many: those with three interactions, who are split."""
+        users, times = self.interactions.users, self.interactions.timestamps
+        n = len(self.user_ids)
+        split = np.bincount(users, minlength=n) >= 3
+        if times is None:
+            return 0, int(split.sum())
+        first, last = np.full(n, np.inf), np.full(n, -np.inf)
+        np.minimum.at(first, users, times)
+        np.maximum.at(last, users, times)
+        return int((split & (first == last)).sum()), int(split.sum())
+
     def card(self) -> dict[str, object]:
         """What a reader needs to judge the dataset: sizes, density, content, protocol."""
         given = self.given_split is not None
@@ -147,6 +159,7 @@ class Dataset:
             "items_with_attributes": sum(bool(item.attributes) for item in self.items),
             "items_with_answers": sum(bool(item.answers) for item in self.items),
             "split": "given" if given else self.strategy,
+            **({"users_of_one_time": self.users_of_one_time()[0]} if not given and self.strategy == "temporal" else {}),
             **({"users_not_in_train": len(strange_users), "items_not_in_train": len(strange_items)} if given else {}),
             "relevance": self.relevance,
             "planted": self.planted,
