@@ -368,3 +368,29 @@ def test_real_posters_over_ml_100k(registry):
     card = load(Path(os.environ["RECCLAIMS_DATA_DIR"]) / "ml100k", registry).card()
     assert (card["items"], card["items_with_image"], card["items_with_both"]) == (1682, 1663, 1663)
     assert card["interactions"] == 100_000
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ([{"tag": ["t5", None]}], "items.jsonl:1: key 'tag' is ['t5', None], not a list of texts alone"),
+        ([{"tag": ["t5", 7]}], "items.jsonl:1: key 'tag' is ['t5', 7], not a list of texts alone"),
+        ([{"tag": ["t5"]}, {"tag": [None]}], "items.jsonl:2: key 'tag' is [None], and a list of texts elsewhere"),
+        ([{"tag": [5]}, {"tag": ["t5"]}], "items.jsonl:1: key 'tag' is [5], and a list of texts elsewhere"),
+        ([{"tag": ["t5"]}, {"tag": "t6"}], "items.jsonl:2: key 'tag' is 't6', and a list of texts elsewhere"),
+        ([{"tag": ["t5"]}, {"tag": {"a": 1}}], "items.jsonl:2: key 'tag' is {'a': 1}, and a list of texts elsewhere"),
+    ],
+)
+def test_a_slot_is_a_list_of_texts_in_every_line(folder, registry, records, message):
+    records += [{} for _ in range(3 - len(records))]
+    write_items(folder, [{"item_id": one, **record} for one, record in zip("abc", records, strict=True)])
+    with pytest.raises(DatasetError) as caught:
+        load(folder, registry)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_fields_that_are_no_slot_are_left_alone(folder, registry):
+    records = [{"tag": ["t5"], "price": [5], "brand": "x"}, {"tag": [], "price": 7, "brand": {}}, {"tag": None}]
+    write_items(folder, [{"item_id": one, **record} for one, record in zip("abc", records, strict=True)])
+    assert [dict(item.attributes) for item in load(folder, registry).items] == [{"tag": ("t5",)}, {}, {}]

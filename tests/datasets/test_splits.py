@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.dataset import Dataset, Interactions
-from recclaims.datasets.splits import Split, make_split, relevant
+from recclaims.datasets.splits import Split, check_relevant, make_split, relevant
 from recclaims.errors import DatasetError
 
 from ..drawing import examples
@@ -62,7 +62,7 @@ def test_a_split_never_changes_unnoticed():
 
 
 @examples(50)
-@given(seed=st.integers(0, 1000), distinct=st.integers(1, 50))
+@given(seed=st.integers(0, 1000), distinct=st.integers(3, 50))
 def test_a_temporal_split_holds_out_the_latest(seed, distinct):
     counts = [30, 12, 4]
     times = np.random.default_rng(seed).integers(0, distinct, sum(counts)).astype(np.float64)
@@ -76,7 +76,7 @@ def test_a_temporal_split_holds_out_the_latest(seed, distinct):
 
 
 def test_equal_times_are_ordered_by_the_seed():
-    data = dataset([50], "temporal", np.zeros(50))
+    data = dataset([50], "temporal", np.r_[1.0, np.zeros(49)][::-1])
     assert (make_split(data, 0).labels != make_split(data, 1).labels).any()
 
 
@@ -104,3 +104,23 @@ def test_relevance_is_a_threshold_on_ratings():
     data = dataclasses.replace(data, relevance=4.0)
     assert relevant(data, everything).tolist() == [False, True, False, True]
     assert relevant(data, np.array([3, 0])).tolist() == [True, False]
+
+
+def test_a_temporal_split_of_equal_times_is_refused():
+    """It would be the random one by another name."""
+    same, differing = np.zeros(10), np.arange(10.0)
+    data = dataset([10] * 3, "temporal", np.concatenate([same, same, differing]))
+    message = "2 of 3 users have one timestamp for all they did; write 'random'"
+    with pytest.raises(DatasetError, match=message):
+        make_split(data, 0)
+    drawn = make_split(dataclasses.replace(data, strategy="random"), 0)
+    with pytest.raises(DatasetError, match=message):
+        check_relevant(data, drawn)  # as one that was stored
+
+
+def test_the_card_counts_users_whom_time_does_not_split():
+    same, differing = np.zeros(10), np.arange(10.0)
+    data = dataset([10, 10, 10, 2], "temporal", np.concatenate([same, differing, differing, same[:2]]))
+    make_split(data, 0)
+    assert data.card()["users_of_one_time"] == 1
+    assert "users_of_one_time" not in dataclasses.replace(data, strategy="random").card()

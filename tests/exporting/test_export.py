@@ -127,3 +127,16 @@ def test_an_id_that_a_table_cannot_hold_is_refused(tmp_path, export, form, capsy
     assert export(data, form) == 2
     assert "1 ids of items are empty or have a tab or an end of line: 'i\\t1'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_what_begins_with_a_quote_comes_back_from_recbole(tmp_path, export):
+    folder = write_toy(tmp_path / "toy")
+    path = folder / "items.jsonl"
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    titles = ['"Weird Al" Yankovic', '"open', '"', 'a 5" disk', '""']
+    for record, title in zip(records, titles, strict=False):
+        record["title"] = title
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert export(folder, "recbole") == 0
+    found = {item.item_id: item.title for item in load(tmp_path / "out").items}
+    assert found == {record["item_id"]: record["title"] for record in records}

@@ -119,8 +119,33 @@ class Dataset:
             digest.update(_line(document))
         return digest.hexdigest()
 
+    def strangers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Users and items of a given split's validation and test that train lacks: int64, their numbers, ascending."""
+        if self.given_split is None:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        train = self.given_split == 0
+        users, items = (
+            np.setdiff1d(column[~train], column[train]).astype(np.int64)
+            for column in (self.interactions.users, self.interactions.items)
+        )
+        return users, items
+
+    def users_of_one_time(self) -> tuple[int, int]:
+        """How many users' timestamps are all equal, and of how many: those with three interactions, who are split."""
+        users, times = self.interactions.users, self.interactions.timestamps
+        n = len(self.user_ids)
+        split = np.bincount(users, minlength=n) >= 3
+        if times is None:
+            return 0, int(split.sum())
+        first, last = np.full(n, np.inf), np.full(n, -np.inf)
+        np.minimum.at(first, users, times)
+        np.maximum.at(last, users, times)
+        return int((split & (first == last)).sum()), int(split.sum())
+
     def card(self) -> dict[str, object]:
         """What a reader needs to judge the dataset: sizes, density, content, protocol."""
+        given = self.given_split is not None
+        strange_users, strange_items = self.strangers()
         n_users, n_items, n = len(self.user_ids), len(self.items), len(self.interactions)
         return {
             "dataset": self.name,
@@ -133,7 +158,9 @@ class Dataset:
             "items_with_both": sum(item.has("multimodal") for item in self.items),
             "items_with_attributes": sum(bool(item.attributes) for item in self.items),
             "items_with_answers": sum(bool(item.answers) for item in self.items),
-            "split": "given" if self.given_split is not None else self.strategy,
+            "split": "given" if given else self.strategy,
+            **({"users_of_one_time": self.users_of_one_time()[0]} if not given and self.strategy == "temporal" else {}),
+            **({"users_not_in_train": len(strange_users), "items_not_in_train": len(strange_items)} if given else {}),
             "relevance": self.relevance,
             "planted": self.planted,
             "parameters": dict(self.parameters),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recclaims.datasets.ids import are_floats
 from recclaims.datasets.packed import PACKED, is_packed
 from recclaims.datasets.parquet import read_columns
 from recclaims.errors import DatasetError, one_line
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 ENDINGS = ("tsv", "csv", "parquet")
 NEEDED = ("user_id", "item_id")
 NUMBERS = ("rating", "timestamp")
+FLOAT_IDS = "which is no id: a program made floats of them; write whole numbers or texts"
 #: The most rows that are read, and the characters of the longest id: a small Parquet file can stand for a huge table.
 MAX_ROWS, MAX_ID = 500_000_000, 1_000
 
@@ -35,8 +37,8 @@ def read_table(path: Path) -> pl.DataFrame:
     """Read user_id and item_id as text, rating and timestamp as numbers where they exist.
 
     Raises:
-        DatasetError: the file cannot be read, is compressed or too long, lacks a column, or holds an empty id or a
-            value that is no number; the message names file, column, row and value.
+        DatasetError: the file cannot be read, is compressed or too long, lacks a column, or holds an empty id, ids
+            that are floats or a value that is no number; the message names file, column, row and value.
     """
     if path.suffix != ".parquet":
         return checked(read_cells(path, "\t" if path.suffix == ".tsv" else ","), path)
@@ -104,6 +106,8 @@ def checked(table: pl.DataFrame, path: Path) -> pl.DataFrame:
         empty = table.select(pl.arg_where(pl.col(column).is_null() | (pl.col(column) == ""))).to_series()
         if len(empty):
             raise DatasetError(f"{path}: row {empty[0] + 1}: {column} is empty")
+        if are_floats(table[column]):
+            raise DatasetError(f"{path}: row 1: {column} is {table[column][0]!r}, {FLOAT_IDS}")
     for column in NUMBERS:
         if column in table.columns:
             table = table.with_columns(_numbers(table[column], path))
@@ -127,8 +131,11 @@ def _parquet(path: Path) -> pl.DataFrame:
             if not set(NEEDED) <= set(known):
                 return pl.DataFrame(schema=columns)
             for column in known:
-                if pa.types.is_nested(file.schema_arrow.field(column).type):
+                kind = file.schema_arrow.field(column).type
+                if pa.types.is_nested(kind):
                     raise DatasetError(f"{path}: column '{column}' holds lists or objects, not one value a row")
+                if column in NEEDED and (pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+                    raise DatasetError(f"{path}: column '{column}' is of type {kind}, {FLOAT_IDS}")
             table = read_columns(file, known)
     except (pa.ArrowException, MemoryError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read: {one_line(error)}") from None

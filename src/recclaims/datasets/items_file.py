@@ -29,7 +29,7 @@ def read_items(path: Path) -> list[Item]:
 
     Besides `item_id`, `title`, `description`, `image` (a path relative to the file, inside its folder),
     `attributes` ({slot: [values]}) and `lvlm` ({model and prompt: raw answer}), any other field that is a list
-    of texts is an attribute slot (`"genres": ["Comedy"]`); further fields are left alone.
+    of texts is an attribute slot (`"genres": ["Comedy"]`); fields that are one in no line are left alone.
 
     Raises:
         DatasetError: names the file, the line and the key that is wrong.
@@ -37,9 +37,11 @@ def read_items(path: Path) -> list[Item]:
     items: list[Item] = []
     lines: dict[str, int] = {}
     folder = _Folder(path.parent)
+    fields = _Fields()
     for number, record in _records(path):
         where = f"{path}:{number}"
         item = _item(record, folder, where)
+        fields.check(record, where)
         if item.item_id in lines:
             raise DatasetError(f"{where}: item_id '{item.item_id}' stands in line {lines[item.item_id]} already")
         lines[item.item_id] = number
@@ -178,6 +180,35 @@ def _slots(record: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     slots: dict[str, list[str]] = dict(named) if isinstance(named, dict) and _is_slots(named) else {}
     slots |= {key: value for key, value in record.items() if key not in KEYS and _is_texts(value)}
     return {slot: tuple(values) for slot, values in slots.items() if values}
+
+
+class _Fields:
+    """The fields beside KEYS: one that is a slot in some line is a list of texts, or empty, in every line."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, str] = {}
+        self._others: dict[str, str] = {}
+
+    def check(self, record: Mapping[str, Any], where: str) -> None:
+        """Raise DatasetError where a slot's values are no texts, which would leave the item without the slot."""
+        for key, value in record.items():
+            if key in KEYS or value is None or value in ("", []):
+                continue
+            if _is_texts(value):
+                self._slots.setdefault(key, where)
+            elif isinstance(value, list) and any(isinstance(entry, str) for entry in value):
+                raise DatasetError(f"{where}: key '{key}' is {_short(value)}, not a list of texts alone")
+            else:
+                self._others.setdefault(key, f"{where}: key '{key}' is {_short(value)}")
+            if key in self._slots and key in self._others:
+                raise DatasetError(
+                    f"{self._others[key]}, and a list of texts elsewhere ({self._slots[key]}); write it as one in all"
+                )
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 class _Folder:

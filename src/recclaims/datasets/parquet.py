@@ -21,5 +21,8 @@ def read_columns(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> 
 
     read = file.read(columns=columns, use_threads=False)
     # Without what the file says of its columns beside their names, which need not even be text.
-    found = pl.from_arrow(pa.Table.from_arrays(read.columns, names=[str(name) for name in read.column_names]))
-    return found if isinstance(found, pl.DataFrame) else found.to_frame()
+    names = [str(name) for name in read.column_names]
+    found = pl.from_arrow(pa.Table.from_arrays(read.columns, names=names))
+    table = found if isinstance(found, pl.DataFrame) else found.to_frame()
+    table.columns = names  # polars calls one without a name column_0, as it calls those of an array
+    return table

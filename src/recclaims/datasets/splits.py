@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recclaims.datasets.assemble import check_known
 from recclaims.datasets.dataset import Dataset
 from recclaims.errors import DatasetError
 
@@ -58,14 +59,16 @@ def make_split(dataset: Dataset, seed: int) -> Split:
 
     Of a user's n interactions, max(1, round(0.1 n)) (halves up) go to test and as many to validation; with
     fewer than three, all train. "temporal" holds out each user's latest, test after validation; equal
-    timestamps are ordered by the seed, so that replicates differ in nothing else.
+    timestamps are ordered by the seed, so that replicates differ in nothing else; the dataset's card counts
+    the users whom that concerns.
 
     Args:
         dataset: what to split; a split that came with the data is returned as it is, whatever the seed.
         seed: the replicate.
 
     Raises:
-        DatasetError: a part would be empty, or a temporal split lacks timestamps.
+        DatasetError: a part would be empty, or a temporal split lacks timestamps or, for most users, times that
+            differ.
     """
     if dataset.given_split is not None:
         labels = dataset.given_split
@@ -87,6 +90,7 @@ def _draw(dataset: Dataset, random: np.random.Generator) -> NDArray[np.int8]:
     if dataset.strategy == "temporal":
         if interactions.timestamps is None:
             raise DatasetError(f"dataset '{dataset.name}': a temporal split needs a timestamp column")
+        _check_times(dataset)
         keys.insert(1, interactions.timestamps)
     order = np.lexsort(keys)
     counts = np.bincount(users, minlength=len(dataset.user_ids))
@@ -99,12 +103,26 @@ def _draw(dataset: Dataset, random: np.random.Generator) -> NDArray[np.int8]:
     return labels
 
 
+def _check_times(dataset: Dataset) -> None:
+    """Refuse times that say nothing: the split would be a random one by another name."""
+    n_same, n_users = dataset.users_of_one_time()
+    if 2 * n_same > n_users:
+        raise DatasetError(
+            f"dataset '{dataset.name}': a temporal split needs times that differ, and {n_same:,} of {n_users:,} users "
+            f"have one timestamp for all they did; write 'random'"
+        )
+
+
 def check_relevant(dataset: Dataset, split: Split) -> None:
     """Refuse a split in whose held-out parts nothing counts: nothing could choose an epoch, or be found.
 
     Raises:
-        DatasetError: no interaction of the validation part, or none of the test part, is relevant.
+        DatasetError: no interaction of the validation part, or none of the test part, is relevant; the parts of a
+            given split do not meet (see check_known); or a temporal split's times do not differ.
     """
+    check_known(dataset, f"dataset '{dataset.name}'")
+    if dataset.given_split is None and dataset.strategy == "temporal":
+        _check_times(dataset)  # once more: the split may be a stored one
     for index, name in ((split.valid, "valid"), (split.test, "test")):
         if not relevant(dataset, index).any():
             raise DatasetError(

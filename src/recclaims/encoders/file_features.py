@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recclaims.datasets.ids import alike, shown_pairs
 from recclaims.datasets.importers.ducho import ROOTS
 from recclaims.datasets.vectors import FeatureFile, modality_of, sidecar
 from recclaims.encoders.digests import digest_of
@@ -72,7 +73,7 @@ class FileFeatures:
     @property
     def version(self) -> str:
         """Its own; once bound to a dataset, that of the file's content, too."""
-        return f"2;{self._known_as}" if self._known_as else "2"
+        return f"3;{self._known_as}" if self._known_as else "3"
 
     def bind(self, dataset: Dataset) -> None:
         """Find the file, by the dataset's names or the path, and know it by its content.
@@ -105,8 +106,8 @@ class FileFeatures:
         """Read the file and find the row of each item.
 
         Raises:
-            FeatureError: see read_vectors; or there are neither ids nor a row for each item, or no item's id is
-                among the ids.
+            FeatureError: see read_vectors; or there are neither ids nor a row for each item, no item's id is among
+                the ids, or an item without a vector has one but for the spelling of its id.
         """
         file = self._found()
         ids = self._listed or [item.item_id for item in items]
@@ -126,6 +127,13 @@ class FileFeatures:
             raise FeatureError(
                 f"{file.path}: no item has a vector: the catalogue's ids are like {shown(ids)}, "
                 f"the file's like {shown(vectors.ids)}"
+            )
+        strange = [one for one in (*vectors.ids, *vectors.others) if one not in mine]
+        pairs = alike((one for one in ids if one not in self._rows), strange)
+        if pairs:
+            raise FeatureError(
+                f"{file.path}: {len(pairs):,} items have a vector but for the spelling of their id (the catalogue's "
+                f"and the file's): {shown_pairs(pairs)}; write the ids as the catalogue does"
             )
 
     def covers(self, item: Item) -> bool:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from recclaims.datasets.packed import PACKED, is_packed
 from recclaims.datasets.parquet import read_columns
+from recclaims.encoders.index_columns import is_unnamed, without_index
 from recclaims.errors import FeatureError, one_line
 from recclaims.regular_file import open_regular, open_text
 
 if TYPE_CHECKING:
     import polars as pl
 
-#: Columns that can hold the ids, the first one found.
+#: Columns that can hold the ids; a table has one of them.
 ID_COLUMNS = ("item_id", "itemID", "itemId", "iid", "asin", "id", "item")
 ID_ARRAYS = ("ids", "item_ids", "item_id")
 #: The most bytes that are unpacked from a ZIP archive, and the most values from Parquet: both can be small on disk.
@@ -38,10 +39,12 @@ class Vectors:
     Attributes:
         matrix: (n, d), real numbers of any type, perhaps mapped from disk and then read-only.
         ids: the id of each row; None where the file does not say.
+        others: of a folder, what its files are called that are nobody's and were not read.
     """
 
     matrix: NDArray[Any]
     ids: Sequence[str] | None = None
+    others: Sequence[str] = ()
 
 
 def read_vectors(path: Path, ids: Path | None, wanted: Collection[str]) -> Vectors:
@@ -178,16 +181,19 @@ def _csv(path: Path) -> Vectors:
         if is_packed(file):
             raise FeatureError(f"{path}: {PACKED}")
         names = pl.read_csv(file, separator=separator, n_rows=0).columns
-        types = {name: pl.String() if name == _id_column(names, path) else pl.Float64() for name in names}
+        ids = _id_column(names, path)
+        types = {name: pl.String() if name == ids or is_unnamed(name) else pl.Float64() for name in names}
         file.seek(0)
         return _columns(pl.read_csv(file, separator=separator, schema=types), path)
 
 
 def _id_column(names: Sequence[str], path: Path) -> str:
-    found = next((name for name in ID_COLUMNS if name in names), None)
-    if found is None:
+    found = [name for name in ID_COLUMNS if name in names]
+    if not found:
         raise FeatureError(f"{path}: none of its columns ({shown(names)}) is called {', '.join(ID_COLUMNS)}")
-    return found
+    if len(found) > 1:
+        raise FeatureError(f"{path}: has {len(found)} columns of ids ({shown(found)}); keep the one of the catalogue's")
+    return found[0]
 
 
 def _columns(table: pl.DataFrame, path: Path) -> Vectors:
@@ -196,7 +202,7 @@ def _columns(table: pl.DataFrame, path: Path) -> Vectors:
 
     column = _id_column(table.columns, path)
     ids = table[column].cast(pl.String).fill_null("").to_list()
-    rest = table.drop(column)
+    rest = without_index(table.drop(column), path)
     nested = [series for series in rest if series.dtype.is_nested()]
     if not nested:
         if not all(kind.is_numeric() for kind in rest.dtypes):
@@ -244,7 +250,7 @@ def _folder(folder: Path, wanted: Collection[str]) -> Vectors:
         raise FeatureError(
             f"{folder}: {len(odd):,} files are no vectors as long as the first: {', '.join([*odd.values()][:3])}"
         )
-    return Vectors(matrix, list(mine))
+    return Vectors(matrix, list(mine), [one for one in paths if one not in mine])
 
 
 READERS: dict[str, Callable[[Path], Vectors]] = {

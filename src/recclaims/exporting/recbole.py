@@ -23,8 +23,9 @@ def _write(dataset: Dataset, split: Split, folder: Path, name: str) -> None:
     columns |= {f"{key}:float": column for key, column in numbers(dataset).items()}
     for label, part in enumerate(NAMES):
         rows = split.labels == label
-        write_table(folder / f"{name}.{part}.inter", {key: column.filter(rows) for key, column in columns.items()})
-    write_table(folder / f"{name}.item", {"item_id:token": items, **_described(dataset)})
+        mine = {key: column.filter(rows) for key, column in columns.items()}
+        write_table(folder / f"{name}.{part}.inter", mine, quoted=True)
+    write_table(folder / f"{name}.item", {"item_id:token": items, **_described(dataset)}, quoted=True)
 
 
 def _described(dataset: Dataset) -> dict[str, list[str]]:

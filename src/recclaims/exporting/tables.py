@@ -55,8 +55,19 @@ def plain(ids: Iterable[str], what: str) -> list[str]:
     return checked
 
 
-def write_table(path: Path, columns: Mapping[str, Any]) -> None:
-    """Write columns of equal length, with their names, apart by tabs."""
+def write_table(path: Path, columns: Mapping[str, Any], quoted: bool = False) -> None:
+    """Write columns of equal length, with their names, apart by tabs.
+
+    Args:
+        path: the file.
+        columns: by name.
+        quoted: whether the readers of the file, as pandas does, take a quote that a cell begins with for one around it.
+    """
     import polars as pl
 
-    pl.DataFrame(dict(columns)).write_csv(path, separator="\t", quote_style="never")
+    table = pl.DataFrame(dict(columns))
+    if quoted:
+        texts = pl.col(pl.String)
+        inside = '"' + texts.str.replace_all('"', '""', literal=True) + '"'
+        table = table.with_columns(pl.when(texts.str.starts_with('"')).then(inside).otherwise(texts).name.keep())
+    table.write_csv(path, separator="\t", quote_style="never")

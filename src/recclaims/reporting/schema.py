@@ -85,7 +85,10 @@ CARD: dict[str, Kind] = {
     **dict.fromkeys((f"items_with_{what}" for what in ("image", "text", "both", "attributes")), COUNT),
     "split": TEXT, "relevance": _or_null(NUMBER),
 }  # fmt: skip
-CARD_MAY: dict[str, Kind] = {"parameters": OBJECT, "duplicates_dropped": COUNT}
+CARD_MAY: dict[str, Kind] = {
+    "parameters": OBJECT,
+    **dict.fromkeys(("duplicates_dropped", "users_not_in_train", "items_not_in_train", "users_of_one_time"), COUNT),
+}
 ENCODER: dict[str, Kind] = {
     "encoder": TEXT, "dataset": TEXT, "items_per_second": _or_null(NUMBER),
     **dict.fromkeys(("items", "dimension", "imputed", "zero_rows", "duplicate_rows"), COUNT),

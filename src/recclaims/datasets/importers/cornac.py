@@ -11,7 +11,8 @@ from pathlib import Path
 from recclaims.datasets.assemble import in_order
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.importers.elliot import bare, read_bare
-from recclaims.datasets.importers.reader import Imported, Reader, first_line, lines_of, only
+from recclaims.datasets.importers.headers import names_column
+from recclaims.datasets.importers.reader import Imported, Reader, check_described, first_line, lines_of, only
 from recclaims.datasets.vectors import COMMON_IDS
 from recclaims.errors import DatasetError
 
@@ -42,9 +43,13 @@ def _read(folder: Path) -> Imported:
             if line:
                 texts[item_id] = text
     ids = [line for line in lines_of(folder / COMMON_IDS) if line] if (folder / COMMON_IDS).is_file() else []
+    if ids and names_column(ids[0]):
+        raise DatasetError(f"{folder / COMMON_IDS}: line 1 names a column ('{ids[0]}') and is no item; take it out")
     # Items that nobody rated are candidates like the others, where the list of items names them.
-    others = set(table["item_id"].unique().to_list()) - set(ids)
-    order = dict.fromkeys([*ids, *in_order(others)])
+    interacted = table["item_id"].unique().to_list()
+    check_described(interacted, ids, folder / COMMON_IDS)
+    order = dict.fromkeys([*ids, *in_order(set(interacted) - set(ids))])
+    check_described(order, texts, folder / TEXTS)
     return Imported([Item(one, description=texts.get(one, "")) for one in order], table, str(path))
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from recclaims.datasets.assemble import check_parts, in_order
 from recclaims.datasets.catalogue import Item
-from recclaims.datasets.importers.reader import Imported, Reader, cells_of, first_line, lines_of
+from recclaims.datasets.importers.headers import check_bare
+from recclaims.datasets.importers.reader import Imported, Reader, cells_of, check_described, first_line, lines_of
 from recclaims.datasets.interactions_file import checked
 from recclaims.errors import DatasetError
 
@@ -33,7 +34,8 @@ def bare(path: Path, separator: str = "\t") -> bool:
     """Whether a table has no line of column names: its third cell, or without one its first, is a number or an id."""
     cells = first_line(path).split(separator)
     if len(cells) < 3:
-        return len(cells) == 2 and not cells[1].lower().startswith("item")
+        # Names of our own columns are those of our own format; others are refused where the table is read.
+        return len(cells) == 2 and not {"user_id", "item_id"} & set(cells)
     try:
         float(cells[2])
     except ValueError:
@@ -66,17 +68,23 @@ def _read(folder: Path) -> Imported:
             raise DatasetError(f"{folder}: {', '.join(p.name for p in parts.values() if p)} have unequal columns")
         table, where = pl.concat(tables), str(folder)
         check_parts(table, where)
-    attributes = {path.stem: _attributes(path) for path in _attribute_files(folder)}
+    item_ids = in_order(table["item_id"].unique().to_list())
+    attributes = {}
+    for path in _attribute_files(folder):
+        attributes[path.stem] = _attributes(path)
+        check_described(item_ids, attributes[path.stem], path)
     items = []
-    for item_id in in_order(table["item_id"].unique().to_list()):
+    for item_id in item_ids:
         slots = {slot: values[item_id] for slot, values in attributes.items() if values.get(item_id)}
         items.append(Item(item_id, attributes=slots))
     return Imported(items, table, where)
 
 
 def read_bare(path: Path, separator: str = "\t") -> pl.DataFrame:
-    """Read user, item, rating and timestamp of a table without column names; see interactions_file.checked."""
-    return checked(cells_of(path, separator, COLUMNS), path)
+    """Read user, item, rating and timestamp of a table without column names; see check_bare and checked."""
+    cells = cells_of(path, separator, COLUMNS)
+    check_bare(cells, path)
+    return checked(cells, path)
 
 
 def _attribute_files(folder: Path) -> list[Path]:

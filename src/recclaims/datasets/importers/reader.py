@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recclaims.datasets.catalogue import Item
+from recclaims.datasets.ids import alike, shown_pairs
 from recclaims.datasets.interactions_file import read_cells
 from recclaims.errors import DatasetError
 from recclaims.regular_file import open_text
@@ -88,6 +89,20 @@ def lines_of(path: Path) -> list[str]:
             return [line.rstrip("\r\n") for line in file]
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def check_described(item_ids: Collection[str], described: Collection[str], path: Path) -> None:
+    """Refuse what would leave items bare in silence: a file whose ids are theirs but for the spelling.
+
+    Raises:
+        DatasetError: an item that the file does not describe is nearly one that it does and nobody has.
+    """
+    pairs = alike(set(item_ids) - set(described), set(described) - set(item_ids))
+    if pairs:
+        raise DatasetError(
+            f"{path}: {len(pairs):,} item ids differ from those of the interactions by their spelling alone: "
+            f"{shown_pairs(sorted(pairs))}; write each id the same in both"
+        )
 
 
 def only(paths: Sequence[Path], folder: Path, what: str) -> Path:

@@ -2,7 +2,7 @@
 
 `NAME.inter`, or its split as `NAME.train.inter`, `NAME.valid.inter` and `NAME.test.inter`; and `NAME.item`, if any:
 a `title` or `name` becomes the title, a `description` the description, other columns of type token and token_seq
-(words apart by blanks) attributes.
+(words apart by blanks) attributes. Quotes mean what they mean to pandas, by which RecBole reads.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from recclaims.datasets.assemble import check_parts, in_order
 from recclaims.datasets.catalogue import Item
-from recclaims.datasets.importers.reader import Imported, Reader, cells_of, first_line, only
+from recclaims.datasets.importers.quotes import header_of, quoted_cells
+from recclaims.datasets.importers.reader import Imported, Reader, check_described, first_line, only
 from recclaims.datasets.interactions_file import checked
 from recclaims.datasets.splits import NAMES
 from recclaims.errors import DatasetError
@@ -67,7 +68,7 @@ def _read(folder: Path) -> Imported:
 
 def _cells(path: Path) -> pl.DataFrame:
     """The table with bare column names; those of other types than RecBole's are an error."""
-    cells = cells_of(path, "\t")
+    cells = quoted_cells(path)
     for column in cells.columns:
         if column.partition(":")[2] not in TYPES:
             raise DatasetError(f"{path}: column '{column}': its type is none of {', '.join(TYPES)}")
@@ -78,7 +79,10 @@ def _items(folder: Path, stem: str, table: pl.DataFrame) -> list[Item]:
     """The catalogue in the order of `.item`; items that only have interactions follow, with their id alone."""
     path = folder / f"{stem}.item"
     items = {} if not path.is_file() else {item.item_id: item for item in _described(path)}
-    others = set(table["item_id"].unique().to_list()) - items.keys()
+    interacted = table["item_id"].unique().to_list()
+    if items:
+        check_described(interacted, items, path)
+    others = set(interacted) - items.keys()
     return [*items.values(), *(Item(item_id) for item_id in in_order(others))]
 
 
@@ -91,7 +95,7 @@ def _described(path: Path) -> Iterator[Item]:
     twice = cells["item_id"].filter(cells["item_id"].is_duplicated())
     if len(twice):
         raise DatasetError(f"{path}: item_id '{twice[0]}' is there twice")
-    types = dict(column.split(":", 1) for column in first_line(path).split("\t"))
+    types = dict(column.split(":", 1) for column in header_of(path))
     title, description = (_column(types, names) for names in (_TITLES, _DESCRIPTIONS))
     # A value that no two items share tells nothing of an item but which it is.
     slots = [
@@ -121,7 +125,7 @@ def _carries(folder: Path) -> frozenset[str]:
     found: set[str] = set()
     stems = {Path(path.stem).stem if _part(path) else path.stem for path in _tables(folder)}
     for path in (folder / f"{stem}.item" for stem in stems):
-        types = dict(column.split(":", 1) for column in first_line(path).split("\t") if ":" in column)
+        types = dict(column.split(":", 1) for column in header_of(path) if ":" in column)
         texts = [column for names in (_TITLES, _DESCRIPTIONS) if (column := _column(types, names))]
         found |= {"textual"} if texts else set()
         rest = {kind for column, kind in types.items() if column not in ("item_id", *texts)}
