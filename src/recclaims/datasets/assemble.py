@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ def assemble(name: str, items: Sequence[Item], table: pl.DataFrame, where: str, 
     if table.is_empty():
         raise DatasetError(f"{where}: has no interactions")
     by_id = {item.item_id: item for item in items}
-    items = [by_id[item_id] for item_id in in_order(by_id)]
+    items = [by_id[item_id] for item_id in sorted(by_id, key=_natural)]
     number = {item.item_id: i for i, item in enumerate(items)}
     catalogue = pl.DataFrame({"item_id": list(number), "item": np.arange(len(number), dtype=np.int32)})
     table = table.with_row_index("row").join(catalogue, on="item_id", how="left", maintain_order="left")
@@ -121,6 +122,15 @@ def check_parts(table: pl.DataFrame, where: str) -> None:
 
 def _column(table: pl.DataFrame, name: str, dtype: type[np.generic]) -> NDArray[Any]:
     return np.ascontiguousarray(table[name].to_numpy(), dtype=dtype)
+
+
+def _natural(text: str) -> tuple[list[str | tuple[int, str]], str]:
+    """Sort key by which `i2` comes before `i10`: digits count as numbers, of any length."""
+    parts = re.split("([0-9]+)", text)
+    numbers = [part.lstrip("0") for part in parts[1::2]]
+    key: list[str | tuple[int, str]] = [*parts]
+    key[1::2] = [(len(number), number) for number in numbers]
+    return key, text
 
 
 def in_order(ids: Iterable[str]) -> list[str]:
