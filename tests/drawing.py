@@ -22,7 +22,8 @@ def load_profile() -> None:
     # Some tests read and write files, and a busy machine is no fault of theirs: time decides nothing.
     common: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
     settings.register_profile(FIXED, derandomize=True, database=None, **common)
-    settings.register_profile(RANDOM, max_examples=MORE * 100, print_blob=True, **common)
+    # Said, as Hypothesis draws nothing by lot where it finds itself in CI.
+    settings.register_profile(RANDOM, derandomize=False, max_examples=MORE * 100, print_blob=True, **common)
     name = os.environ.get("HYPOTHESIS_PROFILE", FIXED)
     if name not in (FIXED, RANDOM):
         raise ValueError(f"HYPOTHESIS_PROFILE is '{name}'; known: {FIXED}, {RANDOM}")

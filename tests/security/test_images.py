@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -93,3 +94,21 @@ def test_of_an_animation_the_first_frame_counts(tmp_path, kind):
     path = tmp_path / "moving"
     frames[0].save(path, kind, save_all=True, append_images=frames[1:], duration=40)
     assert Item("a", image_path=path).image().getpixel((0, 0)) == pytest.approx((255, 0, 0), abs=6)
+
+
+def test_what_a_bomb_is_called_does_not_depend_on_other_threads(tmp_path):
+    """Images are decoded in threads, which share Python's filters of warnings."""
+    (tmp_path / "bad.png").write_bytes(png(10_000, 9_500))
+    Image.new("RGB", (4, 4), "red").save(tmp_path / "good.png")
+
+    def told(number):
+        try:
+            Item("i", image_path=tmp_path / ("bad.png" if number % 2 else "good.png")).image()
+        except DatasetError as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(8) as threads:
+        reasons = list(threads.map(told, range(2_000)))
+    assert not any(reasons[::2])
+    assert all("10000 x 9500 pixels" in reason for reason in reasons[1::2])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from recclaims.errors import DatasetError
 from recclaims.regular_file import open_regular
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 #: The largest image that is decoded, in pixels (a guard against decompression bombs), and the largest file.
 MAX_PIXELS = 64_000_000
@@ -25,6 +27,7 @@ READING = 2
 #: Steps between the shades of a grey PNG of 2 or 4 bits, once there are 256.
 _SHADE = {"L;2": 85, "L;4": 17}
 _ORIENTATION = 0x0112
+_ONE_HEADER = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +91,23 @@ class Item:
 
 
 def _decoded(path: Path, backdrop: Path | None, where: str) -> Image:
+    with open_regular(path) as file, _header(file) as picture:
+        if picture.width * picture.height > MAX_PIXELS:
+            raise DatasetError(
+                f"{where} has {picture.width} x {picture.height} pixels; at most {MAX_PIXELS:,} are decoded"
+            )
+        return _opaque(_upright(_eight_bits(picture)), backdrop, where)
+
+
+def _header(file: IO[bytes]) -> ImageFile:
+    """Open an image without decoding it."""
     from PIL import Image
 
-    with warnings.catch_warnings():
+    # Images are decoded in threads, and whoever leaves catch_warnings puts back the filters of all.
+    with _ONE_HEADER, warnings.catch_warnings():
         # Pillow only warns of an image that is half as large again as it would refuse; ours is the smaller limit.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with open_regular(path) as file, Image.open(file, formats=FORMATS) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise DatasetError(
-                    f"{where} has {picture.width} x {picture.height} pixels; at most {MAX_PIXELS:,} are decoded"
-                )
-            return _opaque(_upright(_eight_bits(picture)), backdrop, where)
+        return Image.open(file, formats=FORMATS)
 
 
 def _eight_bits(picture: Image) -> Image:
