@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from pathlib import Path
 
@@ -50,6 +51,16 @@ def command(tmp_path, capsys):
 
 def counts(output):
     return {what: int(n.replace(",", "")) for what, n in re.findall(r"^(\S.*?)  +([\d,]+)$", output, re.MULTILINE)}
+
+
+@pytest.mark.parametrize(("mask", "rights"), [(0o022, 0o755), (0o002, 0o775), (0o077, 0o700)])
+def test_a_prepared_folder_has_the_rights_that_the_umask_gives(raw, command, data, mask, rights):
+    before = os.umask(mask)
+    try:
+        command()
+    finally:
+        os.umask(before)
+    assert (data / "amazon2023" / "Toys-core5-keep").stat().st_mode & 0o777 == rights
 
 
 def test_from_raw_files_to_a_dataset(raw, command, data):

@@ -210,7 +210,6 @@ class Preparation:
             shutil.rmtree(left, ignore_errors=True)
         draft = make_draft(self.folder.parent, prefix)
         try:
-            draft.chmod(0o755)
             self._write_files(draft, reviews, products, fetched)
             record = {
                 "version": VERSION,
