@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.dataset import Dataset, Interactions
-from recclaims.datasets.ids import alike, shown_pairs
+from recclaims.datasets.splits import check_known
 from recclaims.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -72,40 +72,6 @@ def assemble(name: str, items: Sequence[Item], table: pl.DataFrame, where: str, 
     )
     check_known(dataset, where)
     return dataset
-
-
-def check_known(dataset: Dataset, where: str) -> None:
-    """Refuse a given split whose parts hardly share their users or items: no model could be told from another.
-
-    Raises:
-        DatasetError: most users or items of validation or of test are not in train, or one of them is in train but
-            for its spelling (three pairs are shown).
-    """
-    if dataset.given_split is None:
-        return
-    interactions, train = dataset.interactions, dataset.given_split == 0
-    users, items = dataset.strangers()
-    item_ids = [item.item_id for item in dataset.items]
-    for what, column, ids, strangers in (
-        ("users", interactions.users, dataset.user_ids, users),
-        ("items", interactions.items, item_ids, items),
-    ):
-        trained = [ids[number] for number in np.unique(column[train])]
-        pairs = alike([ids[number] for number in strangers], trained)
-        if pairs:
-            raise DatasetError(
-                f"{where}: {len(pairs):,} {what} of validation and test differ from those of train by their spelling "
-                f"alone: {shown_pairs(pairs)}; write each id the same in all parts"
-            )
-        for label, part in ((1, "validation"), (2, "test")):
-            there = np.unique(column[dataset.given_split == label])
-            lost = np.intersect1d(there, strangers)
-            if 2 * len(lost) > len(there):
-                raise DatasetError(
-                    f"{where}: {len(lost):,} of {len(there):,} {what} of the {part} part are not in train "
-                    f"({', '.join(repr(ids[number]) for number in lost[:3])}; train has "
-                    f"{', '.join(map(repr, trained[:3]))}); write each id the same in all parts"
-                )
 
 
 def check_parts(table: pl.DataFrame, where: str) -> None:

@@ -119,6 +119,7 @@ class Dataset:
             digest.update(_line(document))
         return digest.hexdigest()
 
+    @cached_property
     def strangers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Users and items of a given split's validation and test that train lacks: int64, their numbers, ascending."""
         if self.given_split is None:
@@ -145,7 +146,7 @@ class Dataset:
     def card(self) -> dict[str, object]:
         """What a reader needs to judge the dataset: sizes, density, content, protocol."""
         given = self.given_split is not None
-        strange_users, strange_items = self.strangers()
+        strange_users, strange_items = self.strangers
         n_users, n_items, n = len(self.user_ids), len(self.items), len(self.interactions)
         return {
             "dataset": self.name,

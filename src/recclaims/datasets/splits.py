@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.datasets.assemble import check_known
 from recclaims.datasets.dataset import Dataset
+from recclaims.datasets.ids import alike, shown_pairs
 from recclaims.errors import DatasetError
 
 TRAIN, VALID, TEST = 0, 1, 2
@@ -111,6 +111,40 @@ def _check_times(dataset: Dataset) -> None:
             f"dataset '{dataset.name}': a temporal split needs times that differ, and {n_same:,} of {n_users:,} users "
             f"have one timestamp for all they did; write 'random'"
         )
+
+
+def check_known(dataset: Dataset, where: str) -> None:
+    """Refuse a given split whose parts hardly share their users or items: no model could be told from another.
+
+    Raises:
+        DatasetError: most users or items of validation or of test are not in train, or one of them is in train but
+            for its spelling (three pairs are shown).
+    """
+    if dataset.given_split is None:
+        return
+    interactions, train = dataset.interactions, dataset.given_split == TRAIN
+    users, items = dataset.strangers
+    item_ids = [item.item_id for item in dataset.items]
+    for what, column, ids, strangers in (
+        ("users", interactions.users, dataset.user_ids, users),
+        ("items", interactions.items, item_ids, items),
+    ):
+        trained = [ids[number] for number in np.unique(column[train])]
+        pairs = alike([ids[number] for number in strangers], trained)
+        if pairs:
+            raise DatasetError(
+                f"{where}: {len(pairs):,} {what} of validation and test differ from those of train by their spelling "
+                f"alone: {shown_pairs(pairs)}; write each id the same in all parts"
+            )
+        for label, part in ((VALID, "validation"), (TEST, "test")):
+            there = np.unique(column[dataset.given_split == label])
+            lost = np.intersect1d(there, strangers)
+            if 2 * len(lost) > len(there):
+                raise DatasetError(
+                    f"{where}: {len(lost):,} of {len(there):,} {what} of the {part} part are not in train "
+                    f"({', '.join(repr(ids[number]) for number in lost[:3])}; train has "
+                    f"{', '.join(map(repr, trained[:3]))}); write each id the same in all parts"
+                )
 
 
 def check_relevant(dataset: Dataset, split: Split) -> None:

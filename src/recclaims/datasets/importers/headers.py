@@ -24,14 +24,19 @@ _LIKELY = re.compile(rf"({_THINGS})s?", re.I)
 _FEW = 3
 
 
+def _bare(cell: str) -> str:
+    """A cell without what stands around a name in it: blanks, quotes, a # before the line."""
+    return cell.strip().strip('"').lstrip("#").strip()
+
+
 def names_column(cell: str) -> bool:
     """Whether a cell is surely the name of a column of ids."""
-    return _SURE.fullmatch(cell.strip().strip('"').lstrip("#").strip()) is not None
+    return _SURE.fullmatch(_bare(cell)) is not None
 
 
 def names_columns(cells: list[str]) -> bool:
     """Whether the first two cells of a line name columns: one of them surely, or both likely."""
-    cells = [cell.strip().strip('"').lstrip("#").strip() for cell in cells[:2]]
+    cells = [_bare(cell) for cell in cells[:2]]
     return any(map(_SURE.fullmatch, cells)) or all(map(_LIKELY.fullmatch, cells))
 
 
