@@ -12,7 +12,7 @@ from recclaims.claims.case import Case, Expectation
 from recclaims.claims.comparison import Comparison, compare, mean_of, per_user
 from recclaims.claims.gate import silent, withdraw
 from recclaims.claims.statistics import holm
-from recclaims.claims.unread import never_read, shared_reading
+from recclaims.claims.unread import why_alike
 from recclaims.claims.verdict import Judgement, Verdict, judge
 from recclaims.evaluation.ranking import PRIMARY
 from recclaims.runner.cell import Cell, CellResult
@@ -67,14 +67,15 @@ def assess(
         below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(seeds)])
         if not np.isfinite(comparison.estimate.effect):
             fault = "no user has a relevant test item in both arms"
-        fault = fault or never_read(case, *arms) or _finds_nothing(case, comparison, training_free(case))
+        unread, shared = why_alike(case, *arms)
+        fault = fault or unread or _finds_nothing(case, comparison, training_free(case))
         if below and not training_free(case):
             fault = fault or below
         if fault:
             judged[case] = CaseResult(case, Verdict.INADMISSIBLE, fault, comparison, n_seeds=seeds)
         else:
             families[case.claim.id, case.dataset][case] = comparison
-            flags[case] = "".join(f"; {flag}" for flag in (shared_reading(case, *arms), below) if flag)
+            flags[case] = "".join(f"; {flag}" for flag in (shared, below) if flag)
     for family in families.values():
         adjusted = holm([comparison.estimate.p_value for comparison in family.values()])
         for (case, comparison), p in zip(family.items(), adjusted, strict=True):
