@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import scipy.sparse as sp
 import torch
 from torch.nn import functional
 
@@ -26,6 +27,8 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
     Attributes:
         modalities: names of the feature matrices, in order; empty in the feature-free twin, which is this
             same recommender with every content term left out.
+        derived: all that it reads of its features, where nothing is trained: what it makes of them when it is built.
+            Two arms that agree in it may score alike.
         projection_dtype: what features are multiplied in, of PROJECTION_DTYPES by the hyper-parameter of this name.
 
     Raises:
@@ -33,6 +36,7 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
     """
 
     input_type = InputType.PAIRWISE
+    derived: sp.csr_matrix | None = None
     #: item_scores makes its answer anew each time, so that whoever asks may write to it.
     fresh_scores = True
 

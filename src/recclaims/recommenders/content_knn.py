@@ -31,7 +31,7 @@ class ContentKNN(ContentRecommender):
         shape = (self.n_users, self.n_items)
         self.histories = sp.csr_matrix((np.ones(len(users), np.float32), (users, items)), shape=shape)
         lot = Lot(len(content), config["seed"])
-        self.similarity = self._similarity(content, config["k"], config["shrink"], lot)
+        self.derived = self.similarity = self._similarity(content, config["k"], config["shrink"], lot)
 
     def _similarity(self, content: torch.Tensor, k: int, shrink: float, lot: Lot, block: int = 1024) -> sp.csr_matrix:
         norms = content.norm(dim=1)
@@ -47,11 +47,6 @@ class ContentKNN(ContentRecommender):
             values.append(best.cpu().numpy().ravel())
         entries = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
         return sp.csr_matrix(entries, shape=(self.n_items, self.n_items))
-
-    @property
-    def derived(self) -> sp.csr_matrix:
-        """All that it reads of its features, see Fitted."""
-        return self.similarity
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """Zero: nothing is trained."""

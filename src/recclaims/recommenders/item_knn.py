@@ -112,7 +112,7 @@ class ItemKNN(ContentRecommender):
         # Row 0 is padding: no neighbour and nobody's neighbour.
         similarity = neighbours(self._rows(config)[1:], config["k"], random, **settings).tocoo()
         places = similarity.row + 1, similarity.col + 1
-        self.similarity = sp.csr_matrix((similarity.data, places), shape=(self.n_items, self.n_items))
+        self.derived = self.similarity = sp.csr_matrix((similarity.data, places), shape=(self.n_items, self.n_items))
 
     def _rows(self, config: Any) -> sp.csr_matrix:
         """Z, one row per internal item id."""
@@ -127,11 +127,6 @@ class ItemKNN(ContentRecommender):
         if not np.isin(matrix, (0.0, 1.0)).all():
             raise ValueError("attributes are rows of 0 and 1; these features are not")
         return sp.csr_matrix(matrix)
-
-    @property
-    def derived(self) -> sp.csr_matrix:
-        """All that it reads of its features, see Fitted."""
-        return self.similarity
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """Zero: nothing is trained."""

@@ -59,6 +59,5 @@ def top(values: torch.Tensor, k: int, lot: Lot, first: int) -> tuple[torch.Tenso
         keys.masked_fill_(of_shared > least, 0).masked_fill_(of_shared < least, PRIME)
         chosen = torch.topk(keys, k, dim=1, largest=False).indices
         ordered = torch.sort(of_shared.gather(1, chosen), dim=1, descending=True, stable=True)
-        best, places = best.clone(), places.clone()
         best[shared], places[shared] = ordered.values, chosen.gather(1, ordered.indices)
     return best, places
