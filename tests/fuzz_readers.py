@@ -28,7 +28,7 @@ from recclaims.encoders.vector_files import read_vectors
 from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import registry
 from recclaims.pytest_options import add_options, settings_of
-from recclaims.pytest_plugin import SESSION, ClaimsSession, _cases
+from recclaims.pytest_plugin import SESSION, ClaimsSession, planner_of
 from recclaims.reporting import changes as changed
 from recclaims.reporting.baseline import compare
 from recclaims.reporting.results import read
@@ -374,7 +374,7 @@ def options(random, place):
         raise RecclaimsError("refused by argparse")
     made = settings_of(config)
     assert made.seeds >= 1
-    for _ in _cases(config, NOISE):
+    for _ in planner_of(config).cases(NOISE):
         break
 
 

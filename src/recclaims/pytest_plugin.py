@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from recclaims.claims.case import Case, cases, without_argument
+from recclaims.claims.case import Case
 from recclaims.claims.claim import Claim
-from recclaims.claims.needs import why_no_case
-from recclaims.claims.planted import REFERENCES, Opened, planted_cases
-from recclaims.datasets.reference import open_source
+from recclaims.claims.planner import Planner
 from recclaims.encoders.language import trust
-from recclaims.encoders.offered import carried
-from recclaims.encoders.resolve import facts_of
-from recclaims.errors import DatasetError, RecclaimsError
+from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import Plugin, registry
 from recclaims.pytest_options import add_options, admits, baseline_of, noises, plants, profile_of
 from recclaims.xdist_run import Controller, note_refusal
-
-if TYPE_CHECKING:
-    from recclaims.datasets.dataset import DatasetSource
 
 DEFAULT_DATASETS = ("ml-100k",)
 
@@ -33,9 +26,7 @@ class ClaimsSession:
     """What one pytest session knows of its claims.
 
     Attributes:
-        sources: by reference, the dataset sources: opened once for all claims.
-        names: by a dataset's name, the reference that asked for it.
-        left_out: by dataset, encoders that it cannot feed.
+        planner: what finds the cases, once the first claim has asked for them.
         document: what came out as results.json holds it, once the first case has asked for it.
         trained: how many cells were trained for it.
         baseline: the document that --claims-baseline names.
@@ -45,9 +36,7 @@ class ClaimsSession:
         unwritten: why reports could not be written.
     """
 
-    sources: dict[str, DatasetSource] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    left_out: dict[str, list[str]] = field(default_factory=dict)
+    planner: Planner | None = None
     document: dict[str, Any] | None = None
     trained: int = 0
     baseline: dict[str, Any] | None = None
@@ -125,11 +114,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     parameters = []
     try:
+        planner = planner_of(metafunc.config)
         for claim in _claims(*marker.args):
             metafunc.config.addinivalue_line("markers", f"{claim.id}: {claim.statement}")
             marks = [getattr(pytest.mark, claim.id), pytest.mark.benchmark(group=claim.id, timer=CLOCK)]
-            found = [pytest.param(case, id=case.id, marks=marks) for case in _cases(metafunc.config, claim)]
-            parameters += found or [_no_case(metafunc.config, claim)]
+            found = [pytest.param(case, id=case.id, marks=marks) for case in planner.cases(claim)]
+            parameters += found or [_no_case(planner, claim)]
     except RecclaimsError as error:
         # Raised when collection is over: here pytest would show a traceback for every module.
         session = metafunc.config.stash[SESSION]
@@ -137,9 +127,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("case", parameters)
 
 
-def _no_case(config: pytest.Config, claim: Claim) -> Any:
+def _no_case(planner: Planner, claim: Claim) -> Any:
     """A skipped parameter set that says what the claim needs: it can be selected, and is no failure."""
-    reason = why_no_case(claim, _references(config), config.getoption("claims_encoder") or ())
+    reason = planner.why_none(claim)
     return pytest.param(None, id="no-case", marks=[getattr(pytest.mark, claim.id), pytest.mark.skip(reason=reason)])
 
 
@@ -151,53 +141,20 @@ def _claims(*names: str) -> list[Claim]:
     return [claim for name, claim in found.claims.items() if found.origin["claims", name] != "recclaims"]
 
 
-def _cases(config: pytest.Config, claim: Claim) -> Iterator[Case]:
+def planner_of(config: pytest.Config) -> Planner:
+    """What finds the session's cases, as the options ask."""
     session = config.stash[SESSION]
-    session.broken = registry().broken
-    asked = config.getoption("claims_encoder") or ()
-    references = _references(config)
-    if claim.planted:
-        yield from planted_cases(claim, _plant(session, references), registry(), asked, plants(config))
-        return
-    for reference in references:
-        source = _open(session, reference)
-        found = cases(claim, reference, source, registry(), asked, admits(config), noises(config))
-        if source.name not in session.left_out:
-            session.left_out[source.name] = _left_out(source, asked)
-        yield from found
-
-
-def _references(config: pytest.Config) -> list[str]:
-    return list(dict.fromkeys(config.getoption("claims_data") or DEFAULT_DATASETS))
-
-
-def _open(session: ClaimsSession, reference: str) -> DatasetSource:
-    """Open a dataset once for all claims; two of one name could not be told apart in any table."""
-    if reference not in session.sources:
-        session.sources[reference] = open_source(reference, registry())
-    source = session.sources[reference]
-    other = session.names.setdefault(source.name, reference)
-    if other != reference:
-        raise DatasetError(
-            f"--claims-data: {other} and {reference} are both called '{source.name}'; "
-            "give one of them another name in its dataset.toml"
+    if session.planner is None:
+        session.broken = registry().broken
+        session.planner = Planner(
+            config.getoption("claims_data") or DEFAULT_DATASETS,
+            registry(),
+            config.getoption("claims_encoder") or (),
+            admits(config),
+            plants(config),
+            noises(config),
         )
-    return source
-
-
-def _plant(session: ClaimsSession, asked: Sequence[str]) -> dict[str, Opened]:
-    """The planted datasets; where one was asked for in other words, by those."""
-    names = {_open(session, reference).name: reference for reference in asked}
-    made = {reference: open_source(reference, registry()) for reference in REFERENCES}
-    words = {reference: names.get(source.name, reference) for reference, source in made.items()}
-    return {reference: Opened(word, _open(session, word)) for reference, word in words.items()}
-
-
-def _left_out(source: DatasetSource, asked: Sequence[str]) -> list[str]:
-    """The encoders that a dataset has nothing for."""
-    wanted = asked or without_argument(registry())
-    modalities = carried(source)
-    return [name for name in wanted if not facts_of(name, registry(), "--claims-encoder").requires <= modalities]
+    return session.planner
 
 
 def case_of(item: pytest.Item) -> Case | None:
@@ -235,7 +192,7 @@ def notes(config: pytest.Config) -> list[str]:
     """What a person should know of the selection."""
     session = config.stash[SESSION]
     lines = [f"recclaims: plugin {p.name} ({p.distribution}) is left out: {p.error}" for p in session.broken]
-    for dataset, encoders in session.left_out.items():
+    for dataset, encoders in planner_of(config).left_out.items():
         if encoders:
             lines.append(f"recclaims: {dataset} has nothing to encode for {', '.join(encoders)}")
     profile = profile_of(config)
