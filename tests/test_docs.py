@@ -1,19 +1,23 @@
 """What the documentation shows is what the program does."""
 
 import argparse
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from recclaims import cli
 
 from .test_pytest_face import Session
+from .toy import COLOURS, write_toy
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -46,6 +50,24 @@ def test_the_contract_of_the_documentation_passes(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=_absolute(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert re.search(r"^9 passed", done.stdout, re.MULTILINE)
+
+
+def test_the_notebook_s_lines_judge_arrays(tmp_path):
+    """As they stand on the page, on files of toy data."""
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "notebook.md").read_text(), re.DOTALL)
+    assert len([line for line in code.splitlines() if line]) <= 15
+    toy = write_toy(tmp_path / "toy")
+    (tmp_path / "interactions.csv").write_text((toy / "interactions.csv").read_text())
+    rows = [json.loads(line) for line in (toy / "items.jsonl").read_text().splitlines()]
+    (tmp_path / "items.csv").write_text("item_id,title\n" + "".join(f"{r['item_id']},{r['title']}\n" for r in rows))
+    np.save(tmp_path / "clip.npy", np.eye(len(COLOURS), dtype=np.float32)[np.arange(len(rows)) % len(COLOURS)])
+    (tmp_path / "judge.py").write_text("if __name__ == '__main__':\n" + textwrap.indent(code, "    "))
+    done = subprocess.run(
+        [sys.executable, "judge.py"], cwd=tmp_path, env=_absolute(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "content-knn-features:clip-permuted-my-shop" in done.stdout.splitlines()[-1]
+    assert (tmp_path / "report" / "results.html").exists()
 
 
 def _absolute():

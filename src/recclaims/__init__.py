@@ -3,11 +3,14 @@
 This module is the whole public surface; importing it loads neither torch nor RecBole.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from recclaims.claims.case import Case
 from recclaims.claims.claim import Claim
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.dataset import Dataset, Interactions
 from recclaims.datasets.parameters import Parameter
+from recclaims.datasets.vectors import FeatureArray
 from recclaims.encoders.features import Features
 from recclaims.encoders.protocol import Encoder
 from recclaims.errors import (
@@ -22,6 +25,10 @@ from recclaims.errors import (
 from recclaims.hookspecs import hookimpl
 from recclaims.recommenders.spec import Recommender
 
+if TYPE_CHECKING:
+    from recclaims.evaluating import evaluate
+    from recclaims.results import Results
+
 __all__ = [
     "Case",
     "CellError",
@@ -29,6 +36,7 @@ __all__ = [
     "Dataset",
     "DatasetError",
     "Encoder",
+    "FeatureArray",
     "FeatureError",
     "Features",
     "Interactions",
@@ -37,7 +45,22 @@ __all__ = [
     "Parameter",
     "RecclaimsError",
     "Recommender",
+    "Results",
     "StoreError",
     "UnknownNameError",
+    "evaluate",
     "hookimpl",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what only a program that evaluates needs: every pytest session imports this module."""
+    if name == "evaluate":
+        from recclaims.evaluating import evaluate
+
+        return evaluate
+    if name == "Results":
+        from recclaims.results import Results
+
+        return Results
+    raise AttributeError(f"module 'recclaims' has no attribute '{name}'")

@@ -7,7 +7,7 @@ import importlib
 import os
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Protocol
 
 import pluggy
 
@@ -30,9 +30,17 @@ class Plugin:
     error: str | None = None
 
 
+class Brought(Protocol):
+    """Objects that a program brought by itself, see own_objects."""
+
+    def packed(self) -> bytes:
+        """As bytes for another process of this program."""
+        ...
+
+
 @dataclass
 class Registry:
-    """Every named factory by kind and name, and the plugins they came from."""
+    """Every named factory by kind and name, the plugins they came from, and what a program brought by itself."""
 
     encoders: dict[str, Any] = field(default_factory=dict)
     recommenders: dict[str, Any] = field(default_factory=dict)
@@ -41,6 +49,7 @@ class Registry:
     reporters: dict[str, Any] = field(default_factory=dict)
     plugins: list[Plugin] = field(default_factory=list)
     origin: dict[tuple[str, str], str] = field(default_factory=dict)
+    own: Brought | None = None
 
     def find(self, kind: str, name: str, where: str = "") -> Any:
         """Return the factory of `kind` called `name`; raise UnknownNameError with the nearest name otherwise."""

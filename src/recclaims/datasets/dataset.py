@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from recclaims.datasets.catalogue import READING, Item
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from recclaims.datasets.vectors import FeatureFile
+    from recclaims.datasets.vectors import FeatureArray, FeatureFile
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Dataset:
         listed: ids of the items in the order of the catalogue's own file, which rows of vectors without ids follow;
             empty: the order of `items`.
         features: vectors that came with the data, by name; read by the encoder `features:NAME`, which answers for
-            their content itself.
+            their content itself. In memory (FeatureArray) until `evaluate` has brought them into its store.
     """
 
     name: str
@@ -83,7 +83,40 @@ class Dataset:
     parameters: Mapping[str, object] = field(default_factory=dict)
     category: str | None = None
     listed: Sequence[str] = ()
-    features: Mapping[str, FeatureFile] = field(default_factory=dict)
+    features: Mapping[str, FeatureFile | FeatureArray] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        interactions: Any,
+        items: Any = None,
+        features: Mapping[str, Any] | None = None,
+        *,
+        relevance: float | None = None,
+        split: str = "random",
+        domain: str = "",
+    ) -> Dataset:
+        """Make a dataset of what a program has in memory; equal content gives what a folder of it would give.
+
+        Args:
+            name: what tables and case names call it.
+            interactions: columns `user_id`, `item_id`, where there are any `rating`, `timestamp` (seconds or dates)
+                and `split` (train, valid or test), as a polars or pandas frame, an Arrow table or a mapping.
+            items: the same of the catalogue: `item_id`, where there are any `title`, `description`, `image` (a path)
+                and columns of lists of texts, each an attribute slot; or a sequence of Item; None: ids alone.
+            features: by name, vectors of the items: an array (n_items, d) in the order of `items`, or a FeatureArray,
+                which says whose they are and of what. The encoder `features:NAME` reads them.
+            relevance: the lowest rating that counts as relevant; None: every interaction.
+            split: "random" or "temporal", where there is no column `split`.
+            domain: what kind of thing the items are (`movies`), where a model is to be asked about them.
+
+        Raises:
+            DatasetError: a column is missing or holds something else; names frame, row and column.
+        """
+        from recclaims.datasets.frames import dataset_of
+
+        return dataset_of(name, interactions, items, features, relevance=relevance, split=split, domain=domain)
 
     @cached_property
     def fingerprint(self) -> str:

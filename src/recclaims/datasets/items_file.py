@@ -7,7 +7,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def read_items(path: Path) -> list[Item]:
     fields = _Fields()
     for number, record in _records(path):
         where = f"{path}:{number}"
-        item = _item(record, folder, where)
+        item = item_of(record, folder.file, where)
         fields.check(record, where)
         if item.item_id in lines:
             raise DatasetError(f"{where}: item_id '{item.item_id}' stands in line {lines[item.item_id]} already")
@@ -111,7 +111,17 @@ def _check_letters(value: object, where: str) -> None:
         raise DatasetError(f"{where}: the escape \\u{ord(broken):04x} stands alone and is no character") from None
 
 
-def _item(record: Mapping[str, Any], folder: _Folder, where: str) -> Item:
+def item_of(record: Mapping[str, Any], file: Callable[[str, str], Path], where: str) -> Item:
+    """An item of a record with the fields that `read_items` tells of.
+
+    Args:
+        record: fields by name.
+        file: finds the image of a name; the second argument is `where`.
+        where: for messages.
+
+    Raises:
+        DatasetError: a field is of the wrong type, or misspelt.
+    """
     for key in record:
         near = _nearest(key)
         if near and near not in record:
@@ -126,7 +136,7 @@ def _item(record: Mapping[str, Any], folder: _Folder, where: str) -> Item:
         description=_text(record, "description", where),
         attributes=_slots(record),
         answers=_answers(record, where),
-        image_path=folder.file(image, where) if image else None,
+        image_path=file(image, where) if image else None,
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from recclaims.errors import DatasetError
 
@@ -34,11 +35,28 @@ class FeatureFile:
         modality: visual, textual or multimodal.
         ids: a text file with the id of each row; None: the path has the ids itself, or has a row for each item in
             the order of the catalogue.
+        rows: the id of each row, where a program said so.
     """
 
     path: Path
     modality: str
     ids: Path | None = None
+    rows: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class FeatureArray:
+    """Vectors of a catalogue in memory.
+
+    Attributes:
+        matrix: numbers (n, d), a row an item.
+        modality: visual, textual or multimodal.
+        ids: the item of each row; None: the items of the catalogue, in its order.
+    """
+
+    matrix: Any
+    modality: str = "multimodal"
+    ids: Sequence[str] | None = None
 
 
 def modality_of(name: str) -> str | None:

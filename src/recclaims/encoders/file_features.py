@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,10 @@ class FileFeatures:
         if self._own:
             if self._own not in dataset.features:
                 raise UnknownNameError.of("features", self._own, dataset.features, f"dataset '{dataset.name}'")
-            self._file = dataset.features[self._own]
+            found = dataset.features[self._own]
+            if not isinstance(found, FeatureFile):
+                raise FeatureError(f"{self.name}: the vectors are in memory; recclaims.evaluate brings them to a file")
+            self._file = found
         file = self._found()
         try:
             parts = [digest_of(path) for path in (file.path, file.ids) if path]
@@ -94,7 +98,9 @@ class FileFeatures:
         listed, numbered = list(dataset.listed), [item.item_id for item in dataset.items]
         self._listed = listed or numbered
         self._known_as = ",".join(f"sha256-{part}" for part in parts)
-        if file.ids is None and self._listed != numbered:
+        if file.rows is not None:
+            self._known_as += f",rows-{hashlib.sha256(json.dumps(list(file.rows)).encode()).hexdigest()}"
+        elif file.ids is None and self._listed != numbered:
             # Rows without ids follow the catalogue's own order, of which the catalogue's fingerprint knows nothing.
             self._known_as += f",rows-{hashlib.sha256(json.dumps(listed).encode()).hexdigest()}"
 
@@ -112,6 +118,8 @@ class FileFeatures:
         file = self._found()
         ids = self._listed or [item.item_id for item in items]
         vectors = read_vectors(file.path, file.ids, set(ids))
+        if file.rows is not None:
+            vectors = replace(vectors, ids=list(file.rows))
         self._matrix = vectors.matrix
         if vectors.ids is None:
             if len(vectors.matrix) != len(ids):

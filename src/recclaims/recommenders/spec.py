@@ -32,8 +32,8 @@ class Recommender:
     Attributes:
         name: what tables and case names call it.
         version: part of every cell's key; change it whenever results change.
-        model: `package.module:Class`, a RecBole GeneralRecommender, or the name of one of RecBole's own
-            models ("BPR"). Imported only when a cell is trained.
+        model: `package.module:Class`, a RecBole GeneralRecommender, imported only when a cell is trained; the class
+            itself; or the name of one of RecBole's own models ("BPR").
         content: whether it reads features.
         reads: "any" features, or only "sets": rows of 0 and 1, as attributes and keywords give them.
         training_free: nothing is trained; a content probe of this kind may rank below popularity.
@@ -47,7 +47,7 @@ class Recommender:
 
     name: str
     version: str
-    model: str
+    model: str | type
     content: bool = True
     reads: str = "any"
     training_free: bool = False
@@ -56,6 +56,11 @@ class Recommender:
     sampler: str = "catalogue"
     separates: bool = False
     feature_free: bool = True
+
+    @property
+    def model_path(self) -> str:
+        """The model as `package.module:Class`, or by the name that RecBole resolves itself."""
+        return self.model if isinstance(self.model, str) else f"{self.model.__module__}:{self.model.__qualname__}"
 
     @property
     def twins(self) -> dict[str, dict[str, Any]]:
@@ -76,7 +81,7 @@ class Recommender:
         Raises:
             RecclaimsError: the module or the class cannot be imported; the message names both.
         """
-        if ":" not in self.model:
+        if isinstance(self.model, type) or ":" not in self.model:
             return self.model
         module_name, class_name = self.model.split(":", 1)
         try:

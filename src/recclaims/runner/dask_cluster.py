@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from recclaims.encoders.language import trust
 from recclaims.encoders.resolve import make_encoder
 from recclaims.errors import RecclaimsError, one_line
+from recclaims.own_objects import with_own
 from recclaims.plugin_manager import registry
 from recclaims.runner.cell import CellResult
 from recclaims.runner.executor import Answer, Failure, Performed, Task, perform
@@ -55,6 +56,7 @@ class Common:
         installation: what must be installed on a worker just as it is here.
         token: a file in the store; its text is the name of the run.
         run: the name of the run.
+        own: a file in the store with what this program brought beside what is installed, packed.
     """
 
     settings: Settings
@@ -63,6 +65,7 @@ class Common:
     installation: Mapping[str, str]
     token: Path
     run: str
+    own: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,10 @@ def open_cluster(pipeline: Pipeline) -> Iterator[Cluster]:
     with pipeline.store.scratch() as place, _connected(pipeline.settings.executor) as client:
         run = uuid.uuid4().hex
         (place / "token").write_text(run, encoding="utf-8")
-        common = Common(settings, pipeline.store, Path.cwd(), installation(), place / "token", run)
+        own = place / "own" if pipeline.registry.own else None
+        if own and pipeline.registry.own:
+            own.write_bytes(pipeline.registry.own.packed())
+        common = Common(settings, pipeline.store, Path.cwd(), installation(), place / "token", run, own)
         yield Cluster(client, pipeline, common)
 
 
@@ -328,7 +334,11 @@ def _new_pipeline(common: Common) -> Pipeline:
     while len(_pipelines) > 1:
         del _pipelines[next(iter(_pipelines))]
     trust.remote_code = common.settings.trust_remote_code
-    _pipelines[common.run] = Pipeline(common.settings, registry(), common.store, folder=common.folder)
+    try:
+        known = with_own(registry(), common.own.read_bytes() if common.own else None)
+    except RecclaimsError as error:
+        raise _refusal(str(error)) from error
+    _pipelines[common.run] = Pipeline(common.settings, known, common.store, folder=common.folder)
     return _pipelines[common.run]
 
 

@@ -109,7 +109,7 @@ def _named(tables: object, kind: str, known: Any, where: str) -> Iterator[tuple[
 
 def _check_names(table: Table, known: Table, where: str, recommender: Recommender | None = None) -> None:
     """Refuse a name that nothing reads; RecBole's own models read more than their Recommender declares."""
-    if recommender is not None and ":" not in recommender.model:
+    if recommender is not None and ":" not in recommender.model_path:
         return
     for name in table:
         if name not in known:

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 
 from recclaims.encoders.language import trust
+from recclaims.own_objects import with_own
 from recclaims.plugin_manager import registry
 from recclaims.runner.executor import Answer, Failure, Performed, Task, patiently, perform
 from recclaims.runner.pipeline import Pipeline
@@ -48,6 +49,7 @@ class Pool:
 
     def __init__(self, pipeline: Pipeline, workers: int) -> None:
         self._workers, self._settings, self._store = workers, pipeline.settings, pipeline.store
+        self._own = pipeline.registry.own.packed() if pipeline.registry.own else None
         self._pool = self._started()
         self.machines: list[dict[str, str | None]] = []
 
@@ -99,7 +101,7 @@ class Pool:
             self._workers,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_start_worker,
-            initargs=(self._settings, self._store),
+            initargs=(self._settings, self._store, self._own),
         )
 
     def _renew(self) -> str:
@@ -146,13 +148,13 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 _worker_pipeline: Pipeline | None = None
 
 
-def _start_worker(settings: Settings, store: Store) -> None:
+def _start_worker(settings: Settings, store: Store, own: bytes | None) -> None:
     global _worker_pipeline  # noqa: PLW0603 - one pipeline a process, so that what it has read is read once
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     trust.remote_code = settings.trust_remote_code
-    _worker_pipeline = Pipeline(settings, registry(), store)
+    _worker_pipeline = Pipeline(settings, with_own(registry(), own), store)
 
 
 def _die_with_parent() -> None:

@@ -59,7 +59,7 @@ class Pipeline(DataPipeline):
             "mask": str(self.settings.mask),
             "features": self.features_recipe(cell.dataset, cell.features) if cell.features else None,
             "control": self._control_recipe(cell),
-            "recommender": [recommender.name, recommender.version, recommender.flavour, recommender.model],
+            "recommender": [recommender.name, recommender.version, recommender.flavour, recommender.model_path],
             "from": self.registry.origin["recommenders", recommender.name],
             "parameters": self.parameters(cell),
             "search": search.recipe() if search else None,

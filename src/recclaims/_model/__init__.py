@@ -1,0 +1,1 @@
+"""The words of a run as types, which import nothing of recclaims."""

@@ -1,0 +1,261 @@
+"""`recclaims.evaluate`: plan the cases, compute their cells, judge them, and give the results."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from recclaims.claims.claim import Claim
+from recclaims.claims.planner import Planner
+from recclaims.claims.run import run
+from recclaims.datasets.dataset import Dataset
+from recclaims.datasets.vectors import FeatureArray, FeatureFile
+from recclaims.encoders.noise import CONTROLS
+from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
+from recclaims.own_objects import OwnObjects
+from recclaims.plugin_manager import Registry, registry
+from recclaims.recommenders.spec import Recommender
+from recclaims.reporting import results as documents
+from recclaims.results import Results
+from recclaims.runner.device import device_of
+from recclaims.runner.hyperparameters import read_hyperparameters
+from recclaims.runner.pipeline import Pipeline
+from recclaims.runner.profile import Profile
+from recclaims.runner.run import Progress
+from recclaims.runner.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
+from recclaims.store import Store
+
+if TYPE_CHECKING:
+    from recclaims.claims.case import Case
+
+#: A name or an object, or several of them.
+Given = Any
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def evaluate(
+    data: Given = "ml-100k",
+    *,
+    recommenders: Given = None,
+    encoders: Given = None,
+    claims: Given = None,
+    controls: str | Sequence[str] | None = None,
+    flavour: str | None = None,
+    profile: str = "quick",
+    hyperparameters: str | Path | None = None,
+    replicates: int | None = None,
+    mask: str = "train+valid",
+    store: str | Path = ".recclaims",
+    reuse: str = "missing",
+    device: str = "auto",
+    executor: str = LOCAL,
+    workers: int | None = None,
+    trust_remote_code: bool = False,
+    progress: bool | Callable[[Progress], None] = True,
+) -> Results:
+    """Judge claims: what `pytest suite` does, as a function.
+
+    Args:
+        data: a reference as --claims-data takes it (`"ml-100k"`, the path of a folder), a Dataset, or several.
+        recommenders: names, Recommender objects, or both; None: all that are installed, in the profile's flavours.
+        encoders: names, arguments included (`"sbert:all-mpnet-base-v2"`), objects with `name`, `modality`, `version`
+            and `encode(items)`, or both; None: all that are installed, and the vectors that the data brings.
+        claims: ids, Claim objects, or both; None: all but `controls`, which tries the suite itself.
+        controls: the noise to compare with; None: the profile's.
+        flavour: "mmrec", "elliot" or "all", where equations differ by family; None: the profile's.
+        profile: the budget: "smoke", "quick" or "paper".
+        hyperparameters: a TOML file with your own.
+        replicates: how many; None: the profile's.
+        mask: "train+valid" or "train": which items are no candidates at test time.
+        store: the folder where results are kept; what lies there is not computed again.
+        reuse: "missing", "always" or "never"; see --claims-reuse.
+        device: "auto", "cpu", "cuda" or "cuda:n".
+        executor: "local" or "dask://HOST:PORT".
+        workers: processes that train at once; 0: this one; None: one a core. A script that has more than 0 calls this
+            under `if __name__ == "__main__":`, as every program that starts processes does.
+        trust_remote_code: whether code that comes with a model's checkpoint may run.
+        progress: a bar on the terminal, none, or a function that is told.
+
+    Returns:
+        The verdicts with all that they rest on.
+
+    Raises:
+        RecclaimsError: a name or a value is none of those there are, no case comes of them, or a dataset cannot be
+            read. What goes wrong in an encoder or a cell is the verdict `not_run` or `inadmissible` of its cases.
+    """
+    kept = Store(Path(store).expanduser().absolute())
+    references, datasets = _split(data, "data")
+    brought = [_Brought(_on_disk(dataset, kept)) for dataset in datasets]
+    chosen, own_recommenders = _split(recommenders, "recommenders")
+    encoding, own_encoders = _split(encoders, "encoders")
+    ids, own_claims = _split(claims, "claims")
+    known = registry()
+    if datasets or own_recommenders or own_encoders or own_claims:
+        own = OwnObjects.of(datasets=brought, recommenders=own_recommenders, encoders=own_encoders, claims=own_claims)
+        known = own.beside(known)
+    budget = _profile(profile, hyperparameters, known)
+    admits = _admits(chosen, flavour, budget, known)
+    planner = Planner(
+        references,
+        known,
+        encoding,
+        admits,
+        lambda recommender: admits(recommender) and budget.plants(recommender),
+        _noises(controls, budget),
+    )
+    asked = [known.find("claims", one) for one in ids] if ids else [c for c in known.claims.values() if not c.planted]
+    cases = _cases(planner, asked)
+    settings = Settings(
+        profile=budget,
+        seeds=budget.seeds if replicates is None else _count(replicates, "replicates", 1),
+        mask=_member(Mask, mask, "mask"),
+        reuse=_member(Reuse, reuse, "reuse"),
+        device=(found := device_of(device, here=executor == LOCAL)),
+        workers=default_workers(found) if workers is None else _count(workers, "workers", 0),
+        executor=checked_executor(executor),
+        trust_remote_code=trust_remote_code,
+    )
+    kept.sweep()
+    with _telling(progress) as tell:
+        done = run(cases, Pipeline(settings, known, kept), tell)
+    return Results(documents.build(done), done)
+
+
+def _split(given: Given, what: str) -> tuple[list[str], list[Any]]:
+    """All names of what somebody gives, one or several names or objects, and the objects among them."""
+    if given is None:
+        return [], []
+    one = isinstance(given, str | Path | Dataset | Recommender | Claim) or hasattr(given, "name")
+    entries: list[Any] = [given] if one else list(given)
+    if not entries:
+        raise RecclaimsError(f"{what}: is empty; leave it out to take all")
+    objects = [entry for entry in entries if not isinstance(entry, str | Path)]
+    for entry in objects:
+        if not isinstance(getattr(entry, "name", None), str):
+            raise RecclaimsError(f"{what}: {entry!r} is neither a name nor an object with a `name`")
+    return [str(entry) if isinstance(entry, str | Path) else entry.name for entry in entries], objects
+
+
+class _Brought:
+    """A dataset of the program, as a source."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        if any(mark in dataset.name for mark in ":?"):
+            raise DatasetError(f"dataset '{dataset.name}': the name of a dataset in memory has no : and no ?")
+        self.dataset, self.name = dataset, dataset.name
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        items = self.dataset.items
+        carried = {
+            "visual": any(item.image_path for item in items),
+            "textual": any(item.text for item in items),
+            "attributes": any(item.attributes for item in items),
+            "answers": any(item.answers for item in items),
+        }
+        return frozenset(name for name, there in carried.items() if there)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for item in self.dataset.items for name in item.answers))
+
+    @property
+    def features(self) -> dict[str, FeatureFile]:
+        return {name: one for name, one in self.dataset.features.items() if isinstance(one, FeatureFile)}
+
+    def load(self) -> Dataset:
+        return self.dataset
+
+
+def _on_disk(dataset: Dataset, store: Store) -> Dataset:
+    """The dataset with its arrays in files of the store, where every process finds them."""
+    files: dict[str, FeatureFile | FeatureArray] = {}
+    for name, one in dataset.features.items():
+        files[name] = one
+        if isinstance(one, FeatureArray):
+            matrix = np.ascontiguousarray(one.matrix)
+            digest = hashlib.sha256(f"{matrix.dtype} {matrix.shape}".encode() + matrix.tobytes()).hexdigest()
+            recipe = {"sha256": digest}
+            found = store.find("arrays", recipe) or store.save("arrays", recipe, {"matrix": matrix})
+            files[name] = FeatureFile(found.path / "matrix.npy", one.modality, rows=one.ids)
+    return dataclasses.replace(dataset, features=files)
+
+
+def _profile(name: str, hyperparameters: str | Path | None, known: Registry) -> Profile:
+    profile = Profile.named(name)
+    if hyperparameters is None:
+        return profile
+    own = read_hyperparameters(Path(hyperparameters).expanduser(), known.recommenders)
+    return dataclasses.replace(profile, own=own)
+
+
+def _admits(
+    names: Sequence[str], flavour: str | None, profile: Profile, known: Registry
+) -> Callable[[Recommender], bool]:
+    """Which recommenders take part: those that are named, or else all in a flavour."""
+    for name in names:
+        if not known.find("recommenders", name, "recommenders").content:
+            raise RecclaimsError(f"recommenders: '{name}' reads no content; claims compare with it by themselves")
+    if flavour not in (None, "mmrec", "elliot", "all"):
+        raise UnknownNameError.of("flavour", flavour, ["mmrec", "elliot", "all"], "flavour")
+    if names:
+        return lambda recommender: recommender.name in names
+    if flavour is None:
+        return profile.admits
+    return lambda recommender: flavour == "all" or recommender.flavour in (None, flavour)
+
+
+def _noises(controls: str | Sequence[str] | None, profile: Profile) -> tuple[str, ...]:
+    if controls is None:
+        return profile.controls
+    names = (controls,) if isinstance(controls, str) else tuple(controls)
+    for name in names:
+        if name != "all" and name not in CONTROLS:
+            raise UnknownNameError.of("control", name, [*CONTROLS, "all"], "controls")
+    return () if "all" in names else names
+
+
+def _cases(planner: Planner, claims: Sequence[Claim]) -> list[Case]:
+    """All cases of the claims.
+
+    Raises:
+        RecclaimsError: there are none; says what the first claim needs.
+    """
+    by_claim = {claim.id: planner.cases(claim) for claim in claims}
+    cases = [case for several in by_claim.values() for case in several]
+    if not cases:
+        raise RecclaimsError(f"claim '{claims[0].id}': {planner.why_none(claims[0])}")
+    return cases
+
+
+def _member(kind: type[Choice], value: str, what: str) -> Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        raise UnknownNameError.of(what, value, [str(one) for one in kind], what) from None
+
+
+def _count(value: int, what: str, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise RecclaimsError(f"{what}: {value!r} is not a whole number of {least} or more")
+    return value
+
+
+@contextlib.contextmanager
+def _telling(progress: bool | Callable[[Progress], None]) -> Iterator[Callable[[Progress], None]]:
+    if callable(progress):
+        yield progress
+    elif progress:
+        from recclaims.progress import bars
+
+        with bars() as tell:
+            yield tell
+    else:
+        yield lambda _: None
