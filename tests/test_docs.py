@@ -174,19 +174,40 @@ def test_the_workflow_to_copy_is_a_workflow():
     assert True in workflow  # YAML 1.1 reads the key `on` so
 
 
-def test_the_encoder_of_the_documentation_joins(tmp_path):
-    page = (DOCS / "write-an-encoder.md").read_text()
-    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
-    entry_point = re.search(r"```toml\n\[project\.entry-points\.recclaims\]\n(.*?)```", page, re.DOTALL)[1]
-    site = tmp_path / "site"
-    info = site / "title_words-1.0.dist-info"
+def _installed(page, module, site):
+    """Write the code of a page and its entry point as pip would leave them; give the environment that finds them."""
+    text = (DOCS / page).read_text()
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    entry_point = re.search(r"```toml\n\[project\.entry-points\.recclaims\]\n(.*?)```", text, re.DOTALL)[1]
+    info = site / f"{module}-1.0.dist-info"
     info.mkdir(parents=True)
-    (site / "title_words.py").write_text(code)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: title-words\nVersion: 1.0\n")
+    (site / f"{module}.py").write_text(code)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[recclaims]\n" + entry_point.replace('"', ""))
+    path = os.pathsep.join([str(site), *filter(None, [_absolute()["PYTHONPATH"]])])
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def test_the_control_of_the_documentation_joins_and_passes(tmp_path):
+    environment = _installed("write-a-control.md", "shuffled_control", tmp_path / "site")
     session = Session(tmp_path)
-    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "PYTHONPATH": path}
+    session("-k", "content-knn and attributes", "-m", "noise", env=environment)
+    verdicts = {case["control"]: case["verdict"] for case in session.results["claims"]}
+    assert set(verdicts) == {"permuted", "gaussian", "shuffled"}
+    assert verdicts["shuffled"] in {"supported", "inconclusive", "no_difference", "contradicted"}
+    _, contract = re.findall(r"```python\n(.*?)```", (DOCS / "write-a-control.md").read_text(), re.DOTALL)
+    (tmp_path / "test_shuffled.py").write_text(contract)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    done = subprocess.run(
+        [*command, "test_shuffled.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^6 passed, 1 skipped", done.stdout, re.MULTILINE)
+
+
+def test_the_encoder_of_the_documentation_joins(tmp_path):
+    environment = _installed("write-an-encoder.md", "title_words", tmp_path / "site")
+    session = Session(tmp_path)
     collected = session("--collect-only", "-q", "-k", "title-words", env=environment, code=0)
     assert "freedom-title-words-permuted-toy" in collected
     session("-k", "content-knn-title-words-permuted", env=environment)

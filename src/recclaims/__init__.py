@@ -12,6 +12,7 @@ from recclaims.datasets.dataset import Dataset, Interactions
 from recclaims.datasets.parameters import Parameter
 from recclaims.datasets.vectors import FeatureArray
 from recclaims.encoders.features import Features
+from recclaims.encoders.noise import NoiseControl
 from recclaims.encoders.protocol import Encoder
 from recclaims.errors import (
     CellError,
@@ -41,6 +42,7 @@ __all__ = [
     "Features",
     "Interactions",
     "Item",
+    "NoiseControl",
     "NotAvailableError",
     "Parameter",
     "RecclaimsError",

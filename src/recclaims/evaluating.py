@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from recclaims.claims.claim import Claim
+from recclaims.claims.controls import noises_of
 from recclaims.claims.planner import Planner
 from recclaims.claims.run import run
 from recclaims.datasets.dataset import Dataset
 from recclaims.datasets.vectors import FeatureArray, FeatureFile
-from recclaims.encoders.noise import CONTROLS
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.own_objects import OwnObjects
 from recclaims.plugin_manager import Registry, registry
@@ -108,7 +108,7 @@ def evaluate(
         encoding,
         admits,
         lambda recommender: admits(recommender) and budget.plants(recommender),
-        _noises(controls, budget),
+        noises_of([controls] if isinstance(controls, str) else controls, budget.controls, known, "controls"),
     )
     asked = [known.find("claims", one) for one in ids] if ids else [c for c in known.claims.values() if not c.planted]
     cases = _cases(planner, asked)
@@ -210,16 +210,6 @@ def _admits(
     if flavour is None:
         return profile.admits
     return lambda recommender: flavour == "all" or recommender.flavour in (None, flavour)
-
-
-def _noises(controls: str | Sequence[str] | None, profile: Profile) -> tuple[str, ...]:
-    if controls is None:
-        return profile.controls
-    names = (controls,) if isinstance(controls, str) else tuple(controls)
-    for name in names:
-        if name != "all" and name not in CONTROLS:
-            raise UnknownNameError.of("control", name, [*CONTROLS, "all"], "controls")
-    return () if "all" in names else names
 
 
 def _cases(planner: Planner, claims: Sequence[Claim]) -> list[Case]:

@@ -48,6 +48,19 @@ def recclaims_datasets() -> Sequence[Any]:  # type: ignore[empty-body]
 
 
 @hookspec
+def recclaims_controls() -> Sequence[Any]:  # type: ignore[empty-body]
+    """Noise controls, what takes the place of real features; each joins every claim that compares with noise.
+
+    def shuffled(matrix, seed):
+        return np.random.default_rng(seed).permuted(matrix, axis=0)
+
+    @recclaims.hookimpl
+    def recclaims_controls():
+        return [recclaims.NoiseControl("shuffled", "1", shuffled, preserves="each column's values")]
+    """
+
+
+@hookspec
 def recclaims_claims() -> Sequence[Any]:  # type: ignore[empty-body]
     """Claims: `return [recclaims.Claim(id="mine", version=1, statement="...", ...)]`."""
 

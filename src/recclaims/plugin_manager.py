@@ -18,7 +18,9 @@ from recclaims.errors import UnknownNameError, one_line
 BUILTINS = tuple(
     f"recclaims.{floor}.builtin" for floor in ("datasets", "encoders", "recommenders", "claims", "reporting")
 )
-KINDS = ("encoders", "recommenders", "datasets", "claims", "reporters")
+#: The origin of what they bring, without a version: a release does not change keys.
+BUILTIN = "recclaims"
+KINDS = ("encoders", "recommenders", "datasets", "controls", "claims", "reporters")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Registry:
     encoders: dict[str, Any] = field(default_factory=dict)
     recommenders: dict[str, Any] = field(default_factory=dict)
     datasets: dict[str, Any] = field(default_factory=dict)
+    controls: dict[str, Any] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
     reporters: dict[str, Any] = field(default_factory=dict)
     plugins: list[Plugin] = field(default_factory=list)
@@ -101,7 +104,7 @@ def load(builtins: tuple[str, ...] = BUILTINS, group: str = "recclaims") -> Regi
     registry = Registry()
     for module_name in builtins:
         manager.register(importlib.import_module(module_name), module_name)
-        registry.add(manager, Plugin(module_name, "recclaims"))
+        registry.add(manager, Plugin(module_name, BUILTIN))
         if registry.broken:
             raise RuntimeError(f"built-in {module_name}: {registry.broken[0].error}")
     wanted = os.environ.get("RECCLAIMS_PLUGINS")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from recclaims.claims.controls import noises_of
 from recclaims.encoders.language import trust
-from recclaims.encoders.noise import CONTROLS
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import registry
 from recclaims.runner.device import device_of
@@ -162,13 +162,8 @@ def plants(config: pytest.Config) -> Callable[[Recommender], bool]:
 
 def noises(config: pytest.Config) -> tuple[str, ...]:
     """Which noise controls to compare with; empty: all."""
-    wanted = config.getoption("claims_control")
-    if wanted is None:
-        return profile_of(config).controls
-    for name in wanted:
-        if name != "all" and name not in CONTROLS:
-            raise UnknownNameError.of("control", name, [*CONTROLS, "all"], "--claims-control")
-    return () if "all" in wanted else tuple(wanted)
+    asked = config.getoption("claims_control")
+    return noises_of(asked, profile_of(config).controls, registry(), "--claims-control")
 
 
 def profile_of(config: pytest.Config) -> Profile:

@@ -9,15 +9,23 @@ from hypothesis.extra.numpy import arrays
 
 from recclaims.encoders.draws import TIE_BREAK
 from recclaims.encoders.features import Block
-from recclaims.encoders.noise import CONTROLS, find_control
-from recclaims.errors import NotAvailableError, UnknownNameError
+from recclaims.encoders.noise import NOISE, NoiseControl
+from recclaims.errors import FeatureError, NotAvailableError
 from recclaims.recommenders.graphs import nearest
 from recclaims.recommenders.ties import Lot
+from recclaims.testing import NoiseControlContract
 
 from ..drawing import examples
 
 BLOCKS = (Block("a", "visual", 2), Block("b", "textual", 3), Block("c", "visual", 1))
 ONE_MODALITY = (Block("a", "textual", 2), Block("b", "textual", 4))
+
+
+CONTROLS = {control.name: control for control in NOISE}
+
+
+def find_control(name):
+    return CONTROLS[name]
 
 
 def matrix(n=400, d=6, seed=0):
@@ -273,6 +281,30 @@ def test_controls_that_do_not_apply_say_so():
         within.apply(matrix(), 0, BLOCKS, None)
 
 
-def test_an_unknown_control_shows_the_nearest():
-    with pytest.raises(UnknownNameError, match="unknown control 'permutd'; did you mean 'permuted'"):
-        find_control("permutd")
+@pytest.mark.parametrize("drawn", [np.ones((3, 2), np.float32), np.ones((4, 2)), np.full((4, 2), np.nan, np.float32)])
+def test_what_a_control_must_not_draw_is_refused(drawn):
+    control = NoiseControl("mine", "1", lambda matrix, seed: drawn, "nothing")
+    with pytest.raises(FeatureError, match="control 'mine' drew"):
+        control.apply(np.ones((4, 2), np.float32), 0)
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+class TestContract(NoiseControlContract):
+    """Ours pass what others' must."""
+
+    @pytest.fixture
+    def control(self, name):
+        return CONTROLS[name]
+
+
+class Leaking(NoiseControlContract):
+    def make(self):
+        return NoiseControl("leaking", "1", lambda matrix, seed: matrix + np.float32(0.1), "everything")
+
+
+def test_the_contract_catches_a_control_that_leaves_the_features():
+    contract = Leaking()
+    with pytest.raises(AssertionError):
+        contract.test_it_breaks_the_link_from_items_to_features(contract.make())
+    with pytest.raises(AssertionError):
+        contract.test_the_seed_decides_and_nothing_else(contract.make())

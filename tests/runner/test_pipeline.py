@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recclaims.encoders.noise import CONTROLS
+from recclaims.encoders.noise import NOISE
 from recclaims.encoders.resolve import make_encoder
 from recclaims.errors import NotAvailableError
 from recclaims.evaluation.ranking import METRICS
@@ -112,8 +112,11 @@ def test_controls_get_what_they_need(pipeline):
     if unavailable := make_encoder("efficientnet-lite0", pipeline.registry).unavailable():
         pytest.skip(unavailable)
     data, encoder = "emoji?items=40&users=60&dose=1", "late_fusion:efficientnet-lite0+attributes"
-    made = {control: pipeline.train(Cell(data, "content-knn", encoder, control)) for control in (None, *CONTROLS)}
-    assert len({result.per_user["ndcg@20"].tobytes() for result in made.values()}) == len(CONTROLS) + 1
+    made = {
+        control: pipeline.train(Cell(data, "content-knn", encoder, control))
+        for control in (None, *(one.name for one in NOISE))
+    }
+    assert len({result.per_user["ndcg@20"].tobytes() for result in made.values()}) == len(NOISE) + 1
 
 
 def test_a_control_that_does_not_apply_is_not_run(pipeline, data):

@@ -1,29 +1,19 @@
-"""Arms: what a recommender reads on either side of a comparison, and what a claim's words mean for it."""
+"""Arms: what a recommender reads on either side of a comparison."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from recclaims.claims.claim import REAL
-from recclaims.encoders.fusion import DEFAULT
-from recclaims.encoders.language.kinds import counterpart
-from recclaims.encoders.noise import CONTROLS
-from recclaims.encoders.resolve import EncoderFacts, facts_of, make_encoder
+from recclaims.encoders.resolve import EncoderFacts, facts_of
 from recclaims.runner.cell import Cell
 
 if TYPE_CHECKING:
+    from recclaims.encoders.noise import NoiseControl
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.spec import Recommender
-
-#: A control that is no encoder of its own: the same model's answers to a misaligned prompt.
-MISALIGNED = "misaligned"
-#: Controls that are the same encoder, asked otherwise: what the treatment is then called.
-GREEDY, LONG = "greedy", "long"
-VARIANTS = {GREEDY: "sampled", LONG: "short"}
-#: How a sampled answer is drawn where the encoder does not say.
-SAMPLING = {"temperature": "0.7", "top_p": "0.9", "seed": "1"}
 
 
 @dataclass(frozen=True)
@@ -86,75 +76,46 @@ class Reading:
     parts: Sequence[str]
     registry: Registry
 
-    def comparisons(self, treatments: Sequence[str], controls: Sequence[str]) -> Iterator[Pairing]:
+    def comparisons(self, treatments: Sequence[str], controls: Sequence[Control]) -> Iterator[Pairing]:
         """Yield what a claim's treatments and controls come to here; nothing for one that means nothing."""
         for treatment in treatments:
             noise = None if treatment == REAL else treatment
-            if noise and not self._fits(noise):
+            if noise and not self.fits(noise):
                 continue
             label = f"{self.encoder}/{noise}" if noise else self.encoder
             mine = Arm(self.recommender.name, self.encoder, noise)
             for control in controls:
-                if control in VARIANTS:
-                    yield from self._variants(control)
-                elif getattr(self.registry.encoders.get(control), "fuses", False):
-                    for name, other in self._fused(control):
-                        yield Pairing(label, name, (mine, other), (self.encoder, name))
-                else:
-                    other_arm = self._control(control)
-                    if other_arm is not None:
-                        yield Pairing(label, control, (mine, other_arm))
+                yield from control.pairings(self, label, mine)
 
-    def _control(self, control: str) -> Arm | None:
-        """The arm that a control's name means here; None where it means nothing."""
-        if control in CONTROLS:
-            return Arm(self.recommender.name, self.encoder, noise=control) if self._fits(control) else None
-        if control in self.recommender.twins:
-            return Arm(self.recommender.name, twin=control)
-        if control == MISALIGNED:
-            return self._misaligned()
-        if control in self.registry.encoders:
-            return Arm(self.recommender.name, control) if self._is_fed(control) else None
-        return Arm(control) if control in self.registry.recommenders else None
+    def fits(self, noise: str) -> bool:
+        """Whether a noise control can be made of these features, and read by the recommender."""
+        control: NoiseControl = self.registry.controls[noise]
+        has_categories = "attributes" in self.modalities
+        return control.unfit(self.facts.blocks, has_categories, self.recommender.reads) is None
 
-    def _misaligned(self) -> Arm | None:
-        """The same encoder on what the same model answered to a misaligned prompt."""
-        encoder, _, answer = self.encoder.partition(":")
-        other = counterpart(answer, MISALIGNED, self.answers)
-        return Arm(self.recommender.name, f"{encoder}:{other}") if other else None
-
-    def _fused(self, fusion: str) -> Iterator[tuple[str, Arm]]:
-        """A fusion of given parts; its name says them, and its features are shared with whoever leaves them out."""
-        for parts in self.parts:
-            reference = fusion if parts == DEFAULT else f"{fusion}:{parts}"
-            if self._is_fed(reference):
-                yield f"{fusion}:{parts}", Arm(self.recommender.name, reference)
-
-    def _is_fed(self, encoder: str) -> bool:
+    def is_fed(self, encoder: str) -> bool:
+        """Whether another encoder has its input here, and the recommender reads what it makes."""
         other = facts_of(encoder, self.registry)
         return other.requires <= self.modalities and can_read(self.recommender, other)
 
-    def _variants(self, control: str) -> Iterator[Pairing]:
-        """The same encoder twice: asked as the claim says, and as the control does."""
-        encoder: Any = make_encoder(self.encoder, self.registry)
-        settings: Mapping[str, str] = getattr(encoder, "answering", {})
-        if not settings:
-            return
-        variant: Callable[[Mapping[str, str | None]], str] = encoder.variant
-        if control == GREEDY:
-            drawn = {key: settings[key] for key in SAMPLING} if float(settings["temperature"]) > 0 else SAMPLING
-            treated, other = variant(drawn), variant(dict.fromkeys(SAMPLING))
-        else:
-            treated, other = (
-                variant({"max_new_tokens": str(max(1, int(settings["max_new_tokens"]) // 2))}),
-                self.encoder,
-            )
-        arms = Arm(self.recommender.name, treated), Arm(self.recommender.name, other)
-        yield Pairing(f"{self.encoder}/{VARIANTS[control]}", control, arms, (self.encoder,))
 
-    def _fits(self, noise: str) -> bool:
-        has_categories = "attributes" in self.modalities
-        return CONTROLS[noise].unfit(self.facts.blocks, has_categories, self.recommender.reads) is None
+class Control(Protocol):
+    """What a treatment is compared with; see controls."""
+
+    @property
+    def name(self) -> str:
+        """What tables and case names call it."""
+        ...
+
+    def pairings(self, reading: Reading, label: str, treated: Arm) -> Iterator[Pairing]:
+        """Yield the comparisons that it means for a recommender and its features; none where it means nothing.
+
+        Args:
+            reading: who reads what.
+            label: what people call the treatment.
+            treated: the treatment's arm.
+        """
+        ...
 
 
 def can_read(recommender: Recommender, facts: EncoderFacts) -> bool:

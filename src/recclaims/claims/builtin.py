@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recclaims.claims.claim import Claim
+from recclaims.claims.controls import ALL_NOISE
 from recclaims.hookspecs import hookimpl
 
 NOISE = Claim(
@@ -10,16 +11,7 @@ NOISE = Claim(
     version=1,
     statement="Real features beat noise of the same shape.",
     source="arXiv 2508.04571, RQ1: the gain comes from content, not from capacity",
-    controls=(
-        "permuted",
-        "permuted_per_modality",
-        "permuted_within_category",
-        "gaussian",
-        "gaussian_covariance",
-        "uniform",
-        "isotropic",
-        "constant",
-    ),
+    controls=(ALL_NOISE,),
 )
 CONTENT = Claim(
     id="content",

@@ -17,7 +17,6 @@ import scipy.stats
 from recclaims.claims.arm import can_read
 from recclaims.claims.rules import RULES, Floats, Reading, Rule
 from recclaims.claims.study import FIXED, Study, Tables, conduct
-from recclaims.encoders.noise import find_control
 from recclaims.encoders.resolve import facts_of
 from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import registry
@@ -63,7 +62,8 @@ class Plan:
         facts = facts_of(study.features, registry(), "--features")
         if not (recommender.content and can_read(recommender, facts)):
             raise RecclaimsError(f"--recommender {study.recommender} does not read {study.features}")
-        reason = find_control(study.control).unfit(facts.blocks, has_categories=True, reads=recommender.reads)
+        control = registry().find("controls", study.control, "--control")
+        reason = control.unfit(facts.blocks, has_categories=True, reads=recommender.reads)
         if reason:
             raise RecclaimsError(f"--control {study.control}: {reason}")
         fewer = tuple(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from recclaims.claims.arm import MISALIGNED, VARIANTS, Arm, Reading, can_read
+from recclaims.claims.arm import Arm, Reading, can_read
 from recclaims.claims.claim import REAL, Claim
+from recclaims.claims.controls import controls_of
 from recclaims.encoders.fusion import parts_here
 from recclaims.encoders.language.kinds import of_kind
-from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.offered import carried, offered
 from recclaims.encoders.resolve import facts_of, make_encoder
 from recclaims.errors import UnknownNameError
@@ -115,7 +115,7 @@ def cases(
             with something that does not exist.
     """
     _check(claim, registry)
-    chosen = _chosen(claim.controls, noises)
+    chosen = controls_of(claim.controls, registry, noises, f"claim '{claim.id}'")
     answers: Sequence[str] = getattr(source, "answers", ())
     names = _encoders(claim, answers, registry, encoders, offered(source))
     facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
@@ -194,21 +194,10 @@ def _parts(claim: Claim, asked: Sequence[str], registry: Registry) -> list[str]:
     return list(dict.fromkeys(named)) or [parts_here()]
 
 
-def _chosen(controls: Sequence[str], noises: Collection[str]) -> list[str]:
-    """Leave out noise that was not asked for, unless nothing that the claim names was."""
-    mine = [name for name in controls if name in CONTROLS]
-    asked = [name for name in mine if name in noises] or mine
-    return [name for name in controls if name not in mine or name in asked]
-
-
 def _check(claim: Claim, registry: Registry) -> None:
-    """Notice a claim that compares with nothing there is, which would silently have no case."""
-    collaborative = {name for name, found in registry.recommenders.items() if not found.content}
-    twins = {twin for found in registry.recommenders.values() for twin in found.twins}
-    others = {*CONTROLS, *twins, *collaborative, *registry.encoders, MISALIGNED, *VARIANTS}
+    """Notice a claim about nothing there is, which would silently have no case."""
     for kind, names, known in (
-        ("control", claim.controls, others),
-        ("control", claim.treatments, {REAL, *CONTROLS}),
+        ("control", claim.treatments, {REAL, *registry.controls}),
         ("encoder", claim.encoders, {*registry.encoders}),
         ("recommender", claim.recommenders, {*registry.recommenders}),
     ):

@@ -19,11 +19,11 @@ class Claim:
         version: raised when the comparison changes, so that unequal results are never compared.
         statement: the claim in one sentence.
         source: who makes it.
-        controls: what the treatment is compared with: names of noise controls (the same recommender with its
-            features replaced), of twins (the same without features), of recommenders without content, of
-            encoders (the same recommender on their features; of a fusion, with the parts that are asked for or
-            here), "misaligned": the same model's answers to a misaligned prompt, or "greedy" and "long": the same
-            encoder without sampling, or with twice as many tokens.
+        controls: what the treatment is compared with: "noise" for every noise control there is, or names of single
+            ones (the same recommender with its features replaced), of twins (the same without features), of
+            recommenders without content, of encoders (the same recommender on their features; of a fusion, with the
+            parts that are asked for or here), "misaligned": the same model's answers to a misaligned prompt, or
+            "greedy" and "long": the same encoder without sampling, or with twice as many tokens.
         treatments: what the recommender reads: REAL, or names of noise controls, where the claim is about noise.
         modalities: of the encoders that take part; empty: all.
         encoders: names of those that take part, on every answer of their kind that a dataset carries; empty:

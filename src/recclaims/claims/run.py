@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from recclaims.claims.arm import LONG, VARIANTS
 from recclaims.claims.assess import CaseResult, assess
+from recclaims.claims.controls import LONG, VARIANTS
 from recclaims.claims.verdict import Verdict
 from recclaims.encoders.features import FeatureReport, cosines
 from recclaims.errors import RecclaimsError

@@ -148,14 +148,14 @@ class _Conductor:
     def _train(self, arm: int, seed: int, parameters: Mapping[str, Any]) -> _Tried:
         from recclaims.datasets.categories import categories
         from recclaims.datasets.splits import make_split
-        from recclaims.encoders.noise import find_control
+        from recclaims.plugin_manager import registry
         from recclaims.recommenders.fit import fit
         from recclaims.runner.settings import Mask
         from recclaims.runner.training import score, training_data
 
         matrix = np.array(self.features.matrix)
         if arm == 1:
-            control = find_control(self.study.control)
+            control = registry().find("controls", self.study.control)
             matrix = control.apply(matrix, seed, self.features.blocks, categories(self.dataset))
         if seed not in self.splits:
             self.splits[seed] = make_split(self.dataset, seed)

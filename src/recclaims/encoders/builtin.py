@@ -1,4 +1,4 @@
-"""The encoders that come with recclaims, registered through the hook that everybody uses."""
+"""The encoders and noise controls that come with recclaims, registered through the hook that everybody uses."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from recclaims.encoders.fusion import (
 )
 from recclaims.encoders.language.answers import Answers, Keywords
 from recclaims.encoders.language.vision_language import VisionLanguage
+from recclaims.encoders.noise import NOISE, NoiseControl
 from recclaims.encoders.resnet import ResNet50
 from recclaims.encoders.sentence import SentenceEncoder
 from recclaims.hookspecs import hookimpl
@@ -39,3 +40,9 @@ def recclaims_encoders() -> list[type]:
         SeparateModalities,
         FileFeatures,
     ]
+
+
+@hookimpl
+def recclaims_controls() -> list[NoiseControl]:
+    """See hookspecs."""
+    return [*NOISE]

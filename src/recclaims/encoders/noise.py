@@ -1,7 +1,7 @@
-"""Controls: what replaces real features, so that a claim about content can fail.
+"""Noise controls: what replaces real features, so that a claim about content can fail.
 
-Each is a function of a matrix, a seed and what it declares to need, and says what it preserves. Adding one is a
-function (in permutations or draws) and a line in CONTROLS.
+Each is a function of a matrix, a seed and what it declares to need, and says what it preserves. A plugin adds one by
+the hook `recclaims_controls`; those here are registered by it, too.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from recclaims.encoders.draws import constant, gaussian, gaussian_covariance, isotropic, uniform
 from recclaims.encoders.features import Block
 from recclaims.encoders.permutations import permuted, permuted_per_modality, permuted_within_category
-from recclaims.errors import NotAvailableError, UnknownNameError
+from recclaims.errors import FeatureError, NotAvailableError
 
 Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Control:
-    """A named control.
+class NoiseControl:
+    """A named control that replaces features by noise of the same shape.
 
     Attributes:
         name: what tables and case names call it.
@@ -69,50 +69,43 @@ class Control:
 
         Raises:
             NotAvailableError: this control does not apply; see unfit.
+            FeatureError: what it drew is of another shape or type, or not finite.
         """
         reason = self.unfit([block.modality for block in blocks], categories is not None)
         if reason:
             raise NotAvailableError(reason)
-        if self.needs == "blocks":
-            return self.draw(matrix, seed, blocks)
-        if self.needs == "categories":
-            return self.draw(matrix, seed, categories)
-        return self.draw(matrix, seed)
+        needed: list[object] = {"blocks": [blocks], "categories": [categories]}.get(self.needs or "", [])
+        drawn = np.asarray(self.draw(matrix, seed, *needed))
+        if drawn.shape != matrix.shape or drawn.dtype != np.float32 or not np.isfinite(drawn).all():
+            raise FeatureError(
+                f"control '{self.name}' drew {drawn.dtype} {drawn.shape}; it has to draw finite float32 {matrix.shape}"
+            )
+        return drawn
 
 
-CONTROLS = {
-    control.name: control
-    for control in (
-        Control(
-            "permuted", "1", permuted, "the set of rows: marginals, norms, covariance, graph shape", keeps_sets=True
-        ),
-        Control(
-            "permuted_per_modality",
-            "1",
-            permuted_per_modality,
-            "the set of rows of each modality",
-            keeps_sets=True,
-            needs="blocks",
-        ),
-        Control(
-            "permuted_within_category",
-            "1",
-            permuted_within_category,
-            "the set of rows of each category",
-            keeps_sets=True,
-            needs="categories",
-        ),
-        Control("gaussian", "1", gaussian, "the mean and variance of each dimension"),
-        Control("gaussian_covariance", "1", gaussian_covariance, "the mean and covariance: rank and spectrum"),
-        Control("uniform", "1", uniform, "the mean and variance of each dimension, without tails"),
-        Control("isotropic", "1", isotropic, "the set of norms"),
-        Control("constant", "1", constant, "the mean, with 5 % of noise against ties"),
-    )
-}
-
-
-def find_control(name: str) -> Control:
-    """Return the control called `name`; raise UnknownNameError with the nearest name otherwise."""
-    if name not in CONTROLS:
-        raise UnknownNameError.of("control", name, CONTROLS)
-    return CONTROLS[name]
+NOISE = (
+    NoiseControl(
+        "permuted", "1", permuted, "the set of rows: marginals, norms, covariance, graph shape", keeps_sets=True
+    ),
+    NoiseControl(
+        "permuted_per_modality",
+        "1",
+        permuted_per_modality,
+        "the set of rows of each modality",
+        keeps_sets=True,
+        needs="blocks",
+    ),
+    NoiseControl(
+        "permuted_within_category",
+        "1",
+        permuted_within_category,
+        "the set of rows of each category",
+        keeps_sets=True,
+        needs="categories",
+    ),
+    NoiseControl("gaussian", "1", gaussian, "the mean and variance of each dimension"),
+    NoiseControl("gaussian_covariance", "1", gaussian_covariance, "the mean and covariance: rank and spectrum"),
+    NoiseControl("uniform", "1", uniform, "the mean and variance of each dimension, without tails"),
+    NoiseControl("isotropic", "1", isotropic, "the set of norms"),
+    NoiseControl("constant", "1", constant, "the mean, with 5 % of noise against ties"),
+)

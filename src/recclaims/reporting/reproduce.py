@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from recclaims.encoders.noise import CONTROLS
+from recclaims.encoders.noise import NOISE
 
 #: What pytest's -k takes as part of a name, in ASCII: a name is otherwise cut into the pieces between.
 _NAME = re.compile(r"[A-Za-z0-9_:+\-.\[\]\\/]+")
@@ -32,12 +32,19 @@ def command(document: Mapping[str, Any], case: Mapping[str, Any]) -> str:
         parts += ["--claims-encoder", name]
     if case.get("flavour"):
         parts += ["--claims-flavour", case["flavour"]]
-    for control in (name for name in (noise, case["control"]) if name in CONTROLS):
+    for control in filter(None, (noise, _noise(case))):
         parts += ["--claims-control", control]
     parts += ["--claims-profile", document["profile"], "--claims-seeds", str(document["seeds"])]
     if own := document.get("hyperparameters", {}).get("file"):
         parts += ["--claims-hyperparameters", own]
     return shlex.join([*parts, "--claims-mask", document["mask"]])
+
+
+def _noise(case: Mapping[str, Any]) -> str | None:
+    """The noise that a case compares with; a document of before it was written down says so by the control's name."""
+    control: str = case["control"]
+    said: str | None = case.get("control_noise")
+    return said or (control if control in {one.name for one in NOISE} else None)
 
 
 def selection(case: str) -> str:

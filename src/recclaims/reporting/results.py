@@ -96,6 +96,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "treatment": case.treatment,
         "treatment_noise": case.arms[0].noise,
         "control": case.control,
+        "control_noise": case.arms[1].noise,
         "expects": case.expects and str(case.expects),
         "asked": list(case.asked),
         "metric": case.claim.metric,

@@ -77,7 +77,8 @@ CLAIM: dict[str, Kind] = {
     "version": COUNT, "verdict": TEXT, "reason": TEXT, "ci": ORDERED, "margin": NUMBER,
 }  # fmt: skip
 CLAIM_MAY: dict[str, Kind] = {
-    "flavour": _or_null(TEXT), "treatment_noise": _or_null(TEXT), "relative_effect": _or_null(NUMBER),
+    **dict.fromkeys(("flavour", "treatment_noise", "control_noise"), _or_null(TEXT)),
+    "relative_effect": _or_null(NUMBER),
     "p_value": _or_null(PROBABILITY), "asked": TEXT_LIST, "n_users": COUNT, "n_seeds": COUNT, "seconds": NUMBER,
 }  # fmt: skip
 CARD: dict[str, Kind] = {

@@ -13,10 +13,10 @@ import numpy as np
 from filelock import Timeout
 
 from recclaims.datasets.categories import categories, category_slot
-from recclaims.encoders.noise import CONTROLS
 from recclaims.errors import CellError, StoreError, one_line
 from recclaims.evaluation.ranking import METRICS
 from recclaims.evaluation.ranking import VERSION as RANKING
+from recclaims.plugin_manager import BUILTIN
 from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.data import PROTOCOL, DataPipeline, deterministic, versions
 from recclaims.runner.memory import peak_mb, reset_peak
@@ -24,6 +24,7 @@ from recclaims.runner.settings import Reuse
 from recclaims.runner.tuning import Tuned, tune
 
 if TYPE_CHECKING:
+    from recclaims.encoders.noise import NoiseControl
     from recclaims.recommenders.fit import Fitted
     from recclaims.recommenders.spec import Recommender
     from recclaims.store import Artefact
@@ -76,9 +77,14 @@ class Pipeline(DataPipeline):
     def _control_recipe(self, cell: Cell) -> list[str | None] | None:
         if cell.control is None:
             return None
-        control = CONTROLS[cell.control]
+        control = self._control(cell.control)
         slot = [category_slot(self.dataset(cell.dataset))] if control.needs == "categories" else []
-        return [control.name, control.version, *slot]
+        origin = self.registry.origin["controls", control.name]
+        return [control.name, control.version, *slot, *([] if origin == BUILTIN else [origin])]
+
+    def _control(self, name: str) -> NoiseControl:
+        control: NoiseControl = self.registry.find("controls", name)
+        return control
 
     def find(self, cell: Cell) -> CellResult | None:
         """The stored result of a cell, or None."""
@@ -126,7 +132,7 @@ class Pipeline(DataPipeline):
                 matrix = matrix.copy()
                 matrix[features.filled] = 0  # no attributes, where others are given an average item's
             if cell.control:
-                matrix = CONTROLS[cell.control].apply(matrix, cell.seed, features.blocks, categories(dataset))
+                matrix = self._control(cell.control).apply(matrix, cell.seed, features.blocks, categories(dataset))
             content = features.content(matrix)
         data = training_data(dataset, split, content)
         recommender = self.recommender(cell)
