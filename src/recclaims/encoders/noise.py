@@ -74,7 +74,7 @@ class NoiseControl:
         reason = self.unfit([block.modality for block in blocks], categories is not None)
         if reason:
             raise NotAvailableError(reason)
-        needed: list[object] = {"blocks": [blocks], "categories": [categories]}.get(self.needs or "", [])
+        needed = (blocks,) if self.needs == "blocks" else (categories,) if self.needs == "categories" else ()
         drawn = np.asarray(self.draw(matrix, seed, *needed))
         if drawn.shape != matrix.shape or drawn.dtype != np.float32 or not np.isfinite(drawn).all():
             raise FeatureError(
