@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from recclaims.claims.arm import LONG, VARIANTS
 from recclaims.claims.assess import CaseResult, assess
 from recclaims.claims.verdict import Verdict
@@ -82,6 +84,7 @@ def run(
         outcome.failures,
         features_fault=lambda case: _fault(pipeline, case),
         training_free=lambda case: pipeline.registry.recommenders[case.recommender].training_free,
+        fixed=lambda case: _fixed(pipeline, case, seeds),
     )
     ran = (case for case in cases if judged[case].verdict is not Verdict.NOT_RUN)
     used = dict.fromkeys((case.dataset, encoder) for case in ran for encoder in case.encoders)
@@ -99,11 +102,14 @@ def _wanted(pipeline: Pipeline, case: Case, seeds: int) -> list[Cell]:
     return [cell for cell in cells if cell.features in absent] if absent else cells
 
 
+def _fixed(pipeline: Pipeline, case: Case, seeds: int) -> int:
+    """How many users have a value of the case's metric, in either arm and any replicate, that nothing could change."""
+    datasets = dict.fromkeys(cell.dataset for cell in case.treatment_cells(1) + case.control_cells(1))
+    values = [pipeline.fixed(dataset, seed)[case.claim.metric] for dataset in datasets for seed in range(seeds)]
+    return int(np.any(values, axis=0).sum())
+
+
 def _fault(pipeline: Pipeline, case: Case) -> str | None:
-    metric, _, cutoff = case.claim.metric.partition("@")
-    n_items = len(pipeline.dataset(case.dataset).items)
-    if metric in ("recall", "hit") and cutoff.isdecimal() and n_items <= int(cutoff):
-        return f"the catalogue has {n_items} items: {case.claim.metric} is 1 whatever is recommended"
     for encoder in case.encoders:
         report = _report(pipeline, case.dataset, encoder)
         # What a short limit does to answers is what the claim asks.

@@ -103,6 +103,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "verdict": str(result.verdict),
         "reason": result.reason,
         "n_seeds": result.n_seeds,
+        "n_fixed": result.n_fixed,
         "seconds": result.seconds,
     }
     if comparison is not None:
@@ -222,9 +223,10 @@ def _write_per_user(run: Run, path: Path) -> None:
     for result in run.outcome.results.values():
         cell = result.cell
         values = np.stack([result.per_user[metric] for metric in METRICS])
-        users = np.flatnonzero(np.isfinite(values).all(axis=0))
+        users = np.flatnonzero(np.isfinite(values).any(axis=0))
+        columns = dict(zip(METRICS, values[:, users], strict=True))
         frames.append(
-            pl.DataFrame({"user": users.astype(np.int32), **dict(zip(METRICS, values[:, users], strict=True))}).select(
+            pl.DataFrame({"user": users.astype(np.int32), **columns}, nan_to_null=True).select(
                 pl.lit(result.key).alias("key"),
                 pl.lit(cell.recommender).alias("recommender"),
                 pl.lit(share(cell.arm)).alias("features"),

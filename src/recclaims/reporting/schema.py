@@ -78,7 +78,8 @@ CLAIM: dict[str, Kind] = {
 }  # fmt: skip
 CLAIM_MAY: dict[str, Kind] = {
     "flavour": _or_null(TEXT), "treatment_noise": _or_null(TEXT), "relative_effect": _or_null(NUMBER),
-    "p_value": _or_null(PROBABILITY), "asked": TEXT_LIST, "n_users": COUNT, "n_seeds": COUNT, "seconds": NUMBER,
+    "p_value": _or_null(PROBABILITY), "asked": TEXT_LIST, "seconds": NUMBER,
+    **dict.fromkeys(("n_users", "n_seeds", "n_fixed"), COUNT),
 }  # fmt: skip
 CARD: dict[str, Kind] = {
     "dataset": TEXT, "users": COUNT, "items": COUNT, "interactions": COUNT, "density": NUMBER, "planted": FLAG,

@@ -47,7 +47,8 @@ class CellResult:
     Attributes:
         cell: its coordinates.
         key: its name in the store.
-        per_user: by metric, float64 (n_users,), NaN for users without a relevant test item.
+        per_user: by metric, float64 (n_users,), NaN for users without a relevant test item and for those whose value no
+            recommender could change (see ranking.fixed).
         epochs, best_epoch: trained, and chosen on validation.
         seconds: of building and training the recommender, evaluation not included.
         peak_mb: peak resident memory of the process that trained it.
@@ -76,6 +77,9 @@ class CellResult:
     fresh: bool = False
 
     @property
-    def metrics(self) -> dict[str, float]:
-        """Mean over the users that have a value, by metric."""
-        return {name: float(np.nanmean(values)) for name, values in self.per_user.items()}
+    def metrics(self) -> dict[str, float | None]:
+        """Mean over the users that have a value, by metric; None where nobody has."""
+        return {
+            name: None if np.isnan(values).all() else float(np.nanmean(values))
+            for name, values in self.per_user.items()
+        }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import Timeout
+from numpy.typing import NDArray
 
 from recclaims.datasets.categories import categories, category_slot
 from recclaims.encoders.noise import CONTROLS
@@ -21,6 +22,7 @@ from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.data import PROTOCOL, DataPipeline, deterministic, versions
 from recclaims.runner.memory import peak_mb, reset_peak
 from recclaims.runner.settings import Reuse
+from recclaims.runner.training import content_digest, fixed_values, score, scores_digest, training_data
 from recclaims.runner.tuning import Tuned, tune
 
 if TYPE_CHECKING:
@@ -36,6 +38,17 @@ TRAINING_LIBRARIES = ("numpy", "scipy", "torch", "recbole")
 
 class Pipeline(DataPipeline):
     """Finds or computes cells."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._fixed: dict[tuple[str, int], dict[str, NDArray[np.bool_]]] = {}
+
+    def fixed(self, reference: str, seed: int) -> dict[str, NDArray[np.bool_]]:
+        """By metric, whose value in replicate `seed` no recommender could change: bool (n_users,)."""
+        if (reference, seed) not in self._fixed:
+            values = fixed_values(self.dataset(reference), self.split(reference, seed), self.settings.mask)
+            self._fixed[reference, seed] = values
+        return self._fixed[reference, seed]
 
     def recommender(self, cell: Cell) -> Recommender:
         """The recommender of a cell."""
@@ -83,7 +96,7 @@ class Pipeline(DataPipeline):
     def find(self, cell: Cell) -> CellResult | None:
         """The stored result of a cell, or None."""
         artefact = self.store.find("cells", self.cell_recipe(cell))
-        return _result(cell, artefact) if artefact else None
+        return self._result(cell, artefact) if artefact else None
 
     def train(self, cell: Cell) -> CellResult:
         """Compute a cell and store it; where another process is at it, wait for that one's result.
@@ -108,12 +121,11 @@ class Pipeline(DataPipeline):
         if self.settings.reuse is not Reuse.NEVER:
             found = self.store.find("cells", recipe)
             if found:
-                return _result(cell, found)
-        return _result(cell, self._train(cell, recipe), fresh=True)
+                return self._result(cell, found)
+        return self._result(cell, self._train(cell, recipe), fresh=True)
 
     def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
         from recclaims.recommenders.fit import fit
-        from recclaims.runner.training import content_digest, score, scores_digest, training_data
 
         reset_peak()
         dataset, split = self.dataset(cell.dataset), self.split(cell.dataset, cell.seed)
@@ -188,26 +200,32 @@ class Pipeline(DataPipeline):
 
         return tune(search, objective, cell.seed)
 
+    def _result(self, cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
+        """What an artefact holds, without the values that say nothing of the recommender.
 
-def _result(cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
-    facts = artefact.json("facts")
-    table = np.array(artefact.array("per_user"))
-    try:
-        return CellResult(
-            cell=cell,
-            key=artefact.key,
-            per_user=dict(zip(METRICS, table, strict=True)),
-            epochs=facts["epochs"],
-            best_epoch=facts["best_epoch"],
-            seconds=facts["seconds"],
-            peak_mb=facts["peak_mb"],
-            valid_score=facts["valid_score"],
-            trials=facts["trials"],
-            tuned=facts["tuned"],
-            content=facts["content"],
-            derived=facts["derived"],
-            scores=facts["scores"],
-            fresh=fresh,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{artefact.path}: does not hold what a cell's result holds: {one_line(error)}") from error
+        The store keeps those, too: they are what the metric is, and the same as in other libraries.
+        """
+        facts = artefact.json("facts")
+        table = np.array(artefact.array("per_user"))
+        try:
+            per_user = dict(zip(METRICS, table, strict=True))
+            for metric, fixed in self.fixed(cell.dataset, cell.seed).items():
+                per_user[metric][fixed] = np.nan
+            return CellResult(
+                cell=cell,
+                key=artefact.key,
+                per_user=per_user,
+                epochs=facts["epochs"],
+                best_epoch=facts["best_epoch"],
+                seconds=facts["seconds"],
+                peak_mb=facts["peak_mb"],
+                valid_score=facts["valid_score"],
+                trials=facts["trials"],
+                tuned=facts["tuned"],
+                content=facts["content"],
+                derived=facts["derived"],
+                scores=facts["scores"],
+                fresh=fresh,
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise StoreError(f"{artefact.path}: does not hold what a cell's result holds: {one_line(error)}") from error
