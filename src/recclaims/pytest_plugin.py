@@ -128,13 +128,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         for claim in _claims(*marker.args):
             metafunc.config.addinivalue_line("markers", f"{claim.id}: {claim.statement}")
             marks = [getattr(pytest.mark, claim.id), pytest.mark.benchmark(group=claim.id, timer=CLOCK)]
-            found = [pytest.param(case, id=case.id, marks=marks) for case in _cases(metafunc.config, claim)]
+            mine = list(_cases(metafunc.config, claim))
+            _check_names(mine)
+            found = [pytest.param(case, id=case.id, marks=marks) for case in mine]
             parameters += found or [_no_case(metafunc.config, claim)]
     except RecclaimsError as error:
         # Raised when collection is over: here pytest would show a traceback for every module.
         session = metafunc.config.stash[SESSION]
         session.error = session.error or error
     metafunc.parametrize("case", parameters)
+
+
+def _check_names(cases: Sequence[Case]) -> None:
+    """Refuse cases that would go by one name in reports, which show no folders: one would be taken for the other."""
+    from recclaims.reporting.privacy import share
+
+    found: dict[str, Case] = {}
+    for case in cases:
+        other = found.setdefault(share(case.id), case)
+        if other is not case:
+            raise RecclaimsError(
+                f"claim '{case.claim.id}': {other.id} and {case.id} have one name in reports, {share(case.id)}; "
+                "call one of the files otherwise"
+            )
 
 
 def _no_case(config: pytest.Config, claim: Claim) -> Any:

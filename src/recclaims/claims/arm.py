@@ -92,18 +92,19 @@ class Reading:
             noise = None if treatment == REAL else treatment
             if noise and not self._fits(noise):
                 continue
-            label = f"{self.encoder}/{noise}" if noise else self.encoder
+            shown = self.facts.shown
+            label, asked = f"{shown}/{noise}" if noise else shown, () if shown == self.encoder else (self.encoder,)
             mine = Arm(self.recommender.name, self.encoder, noise)
             for control in controls:
                 if control in VARIANTS:
                     yield from self._variants(control)
                 elif getattr(self.registry.encoders.get(control), "fuses", False):
-                    for name, other in self._fused(control):
-                        yield Pairing(label, name, (mine, other), (self.encoder, name))
+                    for name, reference, other in self._fused(control):
+                        yield Pairing(label, name, (mine, other), (self.encoder, reference))
                 else:
                     other_arm = self._control(control)
                     if other_arm is not None:
-                        yield Pairing(label, control, (mine, other_arm))
+                        yield Pairing(label, control, (mine, other_arm), asked)
 
     def _control(self, control: str) -> Arm | None:
         """The arm that a control's name means here; None where it means nothing."""
@@ -123,12 +124,16 @@ class Reading:
         other = counterpart(answer, MISALIGNED, self.answers)
         return Arm(self.recommender.name, f"{encoder}:{other}") if other else None
 
-    def _fused(self, fusion: str) -> Iterator[tuple[str, Arm]]:
-        """A fusion of given parts; its name says them, and its features are shared with whoever leaves them out."""
+    def _fused(self, fusion: str) -> Iterator[tuple[str, str, Arm]]:
+        """A fusion of given parts: what people call it, its reference, and its arm.
+
+        Both say the parts, and its features are shared with whoever leaves them out.
+        """
         for parts in self.parts:
             reference = fusion if parts == DEFAULT else f"{fusion}:{parts}"
             if self._is_fed(reference):
-                yield f"{fusion}:{parts}", Arm(self.recommender.name, reference)
+                shown = f"{fusion}:{parts}" if parts == DEFAULT else facts_of(reference, self.registry).shown
+                yield shown, f"{fusion}:{parts}", Arm(self.recommender.name, reference)
 
     def _is_fed(self, encoder: str) -> bool:
         other = facts_of(encoder, self.registry)
@@ -150,7 +155,7 @@ class Reading:
                 self.encoder,
             )
         arms = Arm(self.recommender.name, treated), Arm(self.recommender.name, other)
-        yield Pairing(f"{self.encoder}/{VARIANTS[control]}", control, arms, (self.encoder,))
+        yield Pairing(f"{self.facts.shown}/{VARIANTS[control]}", control, arms, (self.encoder,))
 
     def _fits(self, noise: str) -> bool:
         has_categories = "attributes" in self.modalities

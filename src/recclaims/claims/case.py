@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from recclaims.errors import UnknownNameError
 
 if TYPE_CHECKING:
     from recclaims.datasets.dataset import DatasetSource
+    from recclaims.encoders.resolve import EncoderFacts
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.spec import Recommender
     from recclaims.runner.cell import Cell
@@ -121,7 +122,7 @@ def cases(
     facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
     modalities = carried(source)
     parts = _parts(claim, encoders, registry) if names else ()
-    fed = {name: found for name, found in facts.items() if found.requires <= modalities}
+    fed = {name: found for name, found in distinct(facts).items() if found.requires <= modalities}
     for recommender in registry.recommenders.values():
         if not (recommender.content and admits(recommender)) or (claim.trained and recommender.training_free):
             continue
@@ -145,6 +146,14 @@ def cases(
                     recommender.flavour,
                     one.asked,
                 )
+
+
+def distinct(facts: Mapping[str, EncoderFacts]) -> dict[str, EncoderFacts]:
+    """Of encoders that people call the same, as a file that lies in two places, the first."""
+    first: dict[tuple[str, str], str] = {}
+    for name, found in facts.items():
+        first.setdefault((found.shown, found.modality), name)
+    return {name: facts[name] for name in first.values()}
 
 
 def _encoders(

@@ -12,6 +12,7 @@ from recclaims.claims.arm import LONG, VARIANTS
 from recclaims.claims.assess import CaseResult, assess
 from recclaims.claims.verdict import Verdict
 from recclaims.encoders.features import FeatureReport, cosines
+from recclaims.encoders.resolve import facts_of
 from recclaims.errors import RecclaimsError
 from recclaims.runner.pipeline import Pipeline
 from recclaims.runner.run import Outcome, Progress
@@ -35,6 +36,7 @@ class Run:
         names: by reference, what people call the datasets.
         encoders: facts about the features of every encoder on every dataset.
         keywords: what the answers behind keywords hold, one record per encoder, dataset and slot.
+        shown: by reference, what people call the encoders.
     """
 
     settings: Settings
@@ -44,6 +46,11 @@ class Run:
     encoders: list[dict[str, Any]] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     keywords: list[dict[str, Any]] = field(default_factory=list)
+    shown: dict[str, str] = field(default_factory=dict)
+
+    def called(self, cell: Cell) -> Cell:
+        """A cell whose features go by what people call them."""
+        return replace(cell, features=self.shown.get(cell.features, cell.features)) if cell.features else cell
 
     def cells_of(self, case: Case) -> list[CellResult]:
         """The results of both arms of a case, as far as there are any."""
@@ -70,6 +77,9 @@ def run(
         RecclaimsError: a dataset cannot be read, or the executor is lost; every other fault is its case's alone.
     """
     seeds = pipeline.settings.seeds
+    # Before anything is trained: whoever gave a file may move it meanwhile.
+    asked = dict.fromkeys(encoder for case in cases for encoder in case.encoders)
+    shown = {name: facts_of(name, pipeline.registry).shown for name in asked}
     references = dict.fromkeys(cell.dataset for case in cases for cell in case.cells(1))
     cards = [pipeline.dataset(reference).card() for reference in references]
     for reference in references:
@@ -91,8 +101,10 @@ def run(
     encoders = [facts for pair in used if (facts := _facts(pipeline, *pair))]
     names = {reference: pipeline.dataset(reference).name for reference in references}
     keywords = [record for pair in used for record in _keywords(pipeline, *pair)]
+    for record in (*encoders, *keywords):
+        record["encoder"] = shown.get(record["encoder"], record["encoder"])
     told = {case: _with_cosines(pipeline, judged[case]) for case in cases}
-    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords)
+    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords, shown)
 
 
 def _wanted(pipeline: Pipeline, case: Case, seeds: int) -> list[Cell]:

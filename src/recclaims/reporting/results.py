@@ -60,7 +60,7 @@ def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
         "environment": environment(settings.device, run.outcome.machines),
         "datasets": run.cards,
         "claims": [_claim(result) for result in run.judged.values()],
-        "cells": [_cell(result, run.names[result.cell.dataset]) for result in run.outcome.results.values()],
+        "cells": [_cell(result, run) for result in run.outcome.results.values()],
         "encoders": run.encoders,
         "keywords": run.keywords,
         "price_per_hour": price_per_hour,
@@ -125,10 +125,10 @@ def _claim(result: CaseResult) -> dict[str, Any]:
     return document
 
 
-def _cell(result: CellResult, dataset: str) -> dict[str, Any]:
-    cell = result.cell
+def _cell(result: CellResult, run: Run) -> dict[str, Any]:
+    cell = run.called(result.cell)
     return {
-        "dataset": dataset,
+        "dataset": run.names[cell.dataset],
         "features": cell.arm,
         "recommender": cell.recommender,
         "seed": cell.seed,
@@ -221,7 +221,7 @@ def _write_per_user(run: Run, path: Path) -> None:
 
     frames = []
     for result in run.outcome.results.values():
-        cell = result.cell
+        cell = run.called(result.cell)
         values = np.stack([result.per_user[metric] for metric in METRICS])
         users = np.flatnonzero(np.isfinite(values).any(axis=0))
         columns = dict(zip(METRICS, values[:, users], strict=True))
