@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from recclaims.claims.arm import MISALIGNED, VARIANTS, Arm, Reading, can_read
-from recclaims.claims.claim import REAL, Claim
+from recclaims.claims.claim import DIRECTIONS, REAL, Claim
 from recclaims.encoders.fusion import parts_here
 from recclaims.encoders.language.kinds import of_kind
 from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.offered import carried, offered
+from recclaims.encoders.protocol import MODALITIES
 from recclaims.encoders.resolve import facts_of, make_encoder
-from recclaims.errors import UnknownNameError
+from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.evaluation.ranking import METRICS
 
 if TYPE_CHECKING:
     from recclaims.datasets.dataset import DatasetSource
@@ -115,7 +118,7 @@ def cases(
         UnknownNameError, FeatureError: `encoders` names none, or one that cannot be made, or the claim compares
             with something that does not exist.
     """
-    _check(claim, registry)
+    check(claim, registry)
     chosen = _chosen(claim.controls, noises)
     answers: Sequence[str] = getattr(source, "answers", ())
     names = _encoders(claim, answers, registry, encoders, offered(source))
@@ -210,17 +213,30 @@ def _chosen(controls: Sequence[str], noises: Collection[str]) -> list[str]:
     return [name for name in controls if name not in mine or name in asked]
 
 
-def _check(claim: Claim, registry: Registry) -> None:
-    """Notice a claim that compares with nothing there is, which would silently have no case."""
+def check(claim: Claim, registry: Registry) -> None:
+    """Notice a claim that compares with nothing there is, or cannot be judged, before anything is trained for it.
+
+    Raises:
+        UnknownNameError: it names what does not exist.
+        RecclaimsError: its margin is no share.
+    """
+    where = f"claim '{claim.id}'"
+    for kind, name, there in (("metric", claim.metric, METRICS), ("direction", claim.direction, DIRECTIONS)):
+        if name not in there:
+            raise UnknownNameError.of(kind, name, there, where)
+    margin: object = claim.margin
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin < math.inf:
+        raise RecclaimsError(f"{where}: its margin is {margin!r}, not a number of 0 or more, as 0.02 for 2 %")
     collaborative = {name for name, found in registry.recommenders.items() if not found.content}
     twins = {twin for found in registry.recommenders.values() for twin in found.twins}
     others = {*CONTROLS, *twins, *collaborative, *registry.encoders, MISALIGNED, *VARIANTS}
     for kind, names, known in (
         ("control", claim.controls, others),
         ("control", claim.treatments, {REAL, *CONTROLS}),
+        ("modality", claim.modalities, {*MODALITIES}),
         ("encoder", claim.encoders, {*registry.encoders}),
         ("recommender", claim.recommenders, {*registry.recommenders}),
     ):
         for name in names:
             if name not in known:
-                raise UnknownNameError.of(kind, name, sorted(known), f"claim '{claim.id}'")
+                raise UnknownNameError.of(kind, name, sorted(known), where)

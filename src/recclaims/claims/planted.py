@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from recclaims.claims.arm import Arm, can_read
-from recclaims.claims.case import Case, Expectation, distinct, without_argument
+from recclaims.claims.case import Case, Expectation, check, distinct, without_argument
 from recclaims.encoders.resolve import facts_of, is_bound
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def planted_cases(
         encoders: the encoders to test, but those that know the items of one dataset alone; empty: all there are.
         admits: which recommenders take part.
     """
+    check(claim, registry)
     for recommender in registry.recommenders.values():
         reads = recommender.content and can_read(recommender, facts_of(FEATURES, registry))
         if reads and admits(recommender):

@@ -37,6 +37,7 @@ class Run:
         encoders: facts about the features of every encoder on every dataset.
         keywords: what the answers behind keywords hold, one record per encoder, dataset and slot.
         shown: by reference, what people call the encoders.
+        improving: the cells that were best in the last epoch that they were allowed.
     """
 
     settings: Settings
@@ -47,6 +48,7 @@ class Run:
     names: dict[str, str] = field(default_factory=dict)
     keywords: list[dict[str, Any]] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
+    improving: frozenset[Cell] = frozenset()
 
     def called(self, cell: Cell) -> Cell:
         """A cell whose features go by what people call them."""
@@ -104,7 +106,8 @@ def run(
     for record in (*encoders, *keywords):
         record["encoder"] = shown.get(record["encoder"], record["encoder"])
     told = {case: _with_cosines(pipeline, judged[case]) for case in cases}
-    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords, shown)
+    improving = frozenset(cell for cell, result in outcome.results.items() if pipeline.ended_improving(result))
+    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords, shown, improving)
 
 
 def _wanted(pipeline: Pipeline, case: Case, seeds: int) -> list[Cell]:

@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +23,12 @@ from recclaims.runner.machine import hardware, installed_version
 
 if TYPE_CHECKING:
     from recclaims.claims.assess import CaseResult
+    from recclaims.claims.case import Case
     from recclaims.claims.claim import Claim
     from recclaims.claims.run import Run
     from recclaims.runner.cell import CellResult
+    from recclaims.runner.pipeline import Pipeline
+    from recclaims.runner.settings import Settings
 
 #: The largest file that is read.
 MAX_BYTES = 500_000_000
@@ -53,10 +56,7 @@ def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
     document = {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "profile": settings.profile.name,
-        "seeds": settings.seeds,
-        "mask": str(settings.mask),
-        "hyperparameters": {"file": settings.profile.own.file, "tables": settings.profile.own.tables()},
+        **_budget(settings),
         "environment": environment(settings.device, run.outcome.machines),
         "datasets": run.cards,
         "claims": [_claim(result) for result in run.judged.values()],
@@ -67,7 +67,33 @@ def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
         "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
         "references": {name: shareable(reference) for reference, name in run.names.items()},
     }
-    places = (reference.partition("?")[0] for reference in run.names)
+    return _shared(document, run.names)
+
+
+def outline(cases: Sequence[Case], pipeline: Pipeline) -> dict[str, Any]:
+    """What `build` will say of these cases that is known before anything is trained: all that comparisons ask for."""
+    references = dict.fromkeys(cell.dataset for case in cases for cell in case.cells(1))
+    document = {
+        **_budget(pipeline.settings),
+        "datasets": [pipeline.dataset(reference).card() for reference in references],
+        "claims": [
+            {"claim": c.claim.id, "version": c.claim.version, "case": c.id, "metric": c.claim.metric} for c in cases
+        ],
+    }
+    return _shared(document, references)
+
+
+def _budget(settings: Settings) -> dict[str, Any]:
+    return {
+        "profile": settings.profile.name,
+        "seeds": settings.seeds,
+        "mask": str(settings.mask),
+        "hyperparameters": {"file": settings.profile.own.file, "tables": settings.profile.own.tables()},
+    }
+
+
+def _shared(document: Mapping[str, Any], references: Iterable[str]) -> dict[str, Any]:
+    places = (reference.partition("?")[0] for reference in references)
     shared: dict[str, Any] = share(document, (place for place in places if Path(place).is_absolute()))
     return shared
 
@@ -135,6 +161,7 @@ def _cell(result: CellResult, run: Run) -> dict[str, Any]:
         "metrics": result.metrics,
         "epochs": result.epochs,
         "best_epoch": result.best_epoch,
+        "best_is_last": result.cell in run.improving,
         "valid_score": result.valid_score,
         "trials": result.trials,
         "tuned": result.tuned,

@@ -95,6 +95,7 @@ ENCODER: dict[str, Kind] = {
     **dict.fromkeys(("items", "dimension", "imputed", "zero_rows", "duplicate_rows"), COUNT),
 }  # fmt: skip
 ENCODER_MAY: dict[str, Kind] = dict.fromkeys(("peak_mb", "gpu_peak_mb", "generated_tokens"), _or_null(NUMBER))
+CELL_MAY: dict[str, Kind] = {"recommender": TEXT, "epochs": COUNT, "best_is_last": FLAG}
 KEYWORDS: dict[str, Kind] = {
     **dict.fromkeys(("encoder", "dataset", "slot"), TEXT),
     **dict.fromkeys(("answers", "refusals", "missing", "distinct"), COUNT),
@@ -133,7 +134,7 @@ def checked(document: object, where: str) -> dict[str, Any]:
         ("datasets", CARD, CARD_MAY),
         ("encoders", ENCODER, ENCODER_MAY),
         ("keywords", KEYWORDS, {}),
-        ("cells", {"metrics": NUMBERS}, {}),
+        ("cells", {"metrics": NUMBERS}, CELL_MAY),
     ):
         for number, entry in enumerate(clean[key]):
             _fields(entry, must, may, f"{where}: {key}[{number}].")

@@ -18,6 +18,7 @@ from recclaims.encoders.noise import CONTROLS
 from recclaims.errors import CellError, StoreError, one_line
 from recclaims.evaluation.ranking import METRICS
 from recclaims.evaluation.ranking import VERSION as RANKING
+from recclaims.recommenders.spec import TRAINING
 from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.data import PROTOCOL, DataPipeline, deterministic, versions
 from recclaims.runner.memory import peak_mb, reset_peak
@@ -61,6 +62,11 @@ class Pipeline(DataPipeline):
         twin = recommender.twins[cell.twin] if cell.twin else {}
         profile = self.settings.profile.of(recommender, self.dataset(cell.dataset).name)
         return {**recommender.parameters, **profile, **twin}
+
+    def ended_improving(self, result: CellResult) -> bool:
+        """Whether a trained cell was best when it was last looked at: more training might have made another of it."""
+        tuned = {**TRAINING, **self.parameters(result.cell), **result.tuned}
+        return result.epochs > 0 and result.best_epoch > result.epochs - int(tuned["eval_step"])
 
     def cell_recipe(self, cell: Cell) -> dict[str, Any]:
         """Everything a cell's result depends on."""
