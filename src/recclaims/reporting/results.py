@@ -16,6 +16,8 @@ import numpy as np
 
 from recclaims.errors import RecclaimsError
 from recclaims.evaluation.ranking import METRICS
+from recclaims.json_keys import each_key_once
+from recclaims.regular_file import open_text
 from recclaims.reporting.files import draft_of, write_atomically
 from recclaims.reporting.privacy import share, shareable
 from recclaims.reporting.schema import SCHEMA, checked
@@ -273,22 +275,15 @@ def read(path: Path) -> dict[str, Any]:
             missing or of another type.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise RecclaimsError(f"{path}: has more than {MAX_BYTES:,} bytes")
-        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refused, object_pairs_hook=_once)
+        with open_text(path) as file:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                raise RecclaimsError(f"{path}: has more than {MAX_BYTES:,} bytes")
+            document = json.loads(file.read(), parse_constant=_refused, object_pairs_hook=each_key_once)
     except OSError as error:
         raise RecclaimsError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise RecclaimsError(f"{path}: not a results.json: {error}") from error
     return checked(document, str(path))
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
-    return found
 
 
 def _refused(constant: str) -> float:
