@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from recclaims.claims.case import Case
     from recclaims.claims.claim import Claim
     from recclaims.claims.run import Run
-    from recclaims.runner.cell import CellResult
+    from recclaims.runner.cell import Cell, CellResult
     from recclaims.runner.pipeline import Pipeline
     from recclaims.runner.settings import Settings
 
@@ -245,26 +245,39 @@ def write_baseline(document: Mapping[str, Any], path: Path) -> None:
         raise RecclaimsError(f"{path}: cannot write the baseline: {error.strerror or error}") from error
 
 
-def _write_per_user(run: Run, path: Path) -> None:
-    import polars as pl
+#: Rows that are kept before they are written: with all cells at once, a run of many users would need gigabytes.
+ROWS_AT_ONCE = 500_000
 
-    frames = []
-    for result in run.outcome.results.values():
-        cell = run.called(result.cell)
-        values = np.stack([result.per_user[metric] for metric in METRICS])
-        users = np.flatnonzero(np.isfinite(values).any(axis=0))
-        columns = dict(zip(METRICS, values[:, users], strict=True))
-        frames.append(
-            pl.DataFrame({"user": users.astype(np.int32), **columns}, nan_to_null=True).select(
-                pl.lit(result.key).alias("key"),
-                pl.lit(cell.recommender).alias("recommender"),
-                pl.lit(share(cell.arm)).alias("features"),
-                pl.lit(cell.seed).alias("seed"),
-                pl.all(),
-            )
-        )
-    with draft_of(path) as draft:
-        (pl.concat(frames) if frames else pl.DataFrame()).write_parquet(draft)
+
+def _write_per_user(run: Run, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"key": pa.string(), "recommender": pa.string(), "features": pa.string(), "seed": pa.int32()}
+    columns |= {"user": pa.int32(), **dict.fromkeys(METRICS, pa.float64())}
+    schema = pa.schema(list(columns.items()))
+    waiting: list[Any] = []
+    with draft_of(path) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+        for result in run.outcome.results.values():
+            waiting.append(_rows(result, run.called(result.cell), schema))
+            if sum(table.num_rows for table in waiting) >= ROWS_AT_ONCE:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting.clear()
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting))
+
+
+def _rows(result: CellResult, cell: Cell, schema: Any) -> Any:
+    """The users of a cell who have a value of any metric, as a table of Arrow."""
+    import pyarrow as pa
+
+    values = np.stack([result.per_user[metric] for metric in METRICS])
+    users = np.flatnonzero(np.isfinite(values).any(axis=0))
+    same = {"key": result.key, "recommender": cell.recommender, "features": share(cell.arm), "seed": cell.seed}
+    columns = [pa.repeat(pa.scalar(value, schema.field(name).type), len(users)) for name, value in same.items()]
+    columns.append(pa.array(users, pa.int32()))
+    # Null where a user has no value of one metric.
+    return pa.table([*columns, *(pa.array(row[users], from_pandas=True) for row in values)], schema=schema)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +49,7 @@ class CellResult:
         cell: its coordinates.
         key: its name in the store.
         per_user: by metric, float64 (n_users,), NaN for users without a relevant test item and for those whose value no
-            recommender could change (see ranking.fixed).
+            recommender could change (see ranking.fixed); of a cell in the store they are read each time.
         epochs, best_epoch: trained, and chosen on validation.
         seconds: of building and training the recommender, evaluation not included.
         peak_mb: peak resident memory of the process that trained it.
@@ -63,7 +64,7 @@ class CellResult:
 
     cell: Cell
     key: str
-    per_user: dict[str, NDArray[np.float64]]
+    per_user: Mapping[str, NDArray[np.float64]]
     epochs: int
     best_epoch: int
     seconds: float

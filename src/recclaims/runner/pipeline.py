@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recclaims.datasets.categories import categories, category_slot
 from recclaims.encoders.noise import CONTROLS
-from recclaims.errors import CellError, StoreError, one_line
+from recclaims.errors import CellError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.evaluation.ranking import VERSION as RANKING
 from recclaims.recommenders.spec import TRAINING
@@ -23,7 +23,15 @@ from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.data import PROTOCOL, DataPipeline, deterministic, versions
 from recclaims.runner.memory import peak_mb, reset_peak
 from recclaims.runner.settings import Reuse
-from recclaims.runner.training import content_digest, fixed_values, score, scores_digest, training_data
+from recclaims.runner.stored_cell import read_cell
+from recclaims.runner.training import (
+    content_digest,
+    fixed_values,
+    score,
+    scored_users,
+    scores_digest,
+    training_data,
+)
 from recclaims.runner.tuning import Tuned, tune
 
 if TYPE_CHECKING:
@@ -43,6 +51,7 @@ class Pipeline(DataPipeline):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._fixed: dict[tuple[str, int], dict[str, NDArray[np.bool_]]] = {}
+        self._tested: dict[tuple[str, int], NDArray[np.bool_]] = {}
 
     def fixed(self, reference: str, seed: int) -> dict[str, NDArray[np.bool_]]:
         """By metric, whose value in replicate `seed` no recommender could change: bool (n_users,)."""
@@ -211,27 +220,12 @@ class Pipeline(DataPipeline):
 
         The store keeps those, too: they are what the metric is, and the same as in other libraries.
         """
-        facts = artefact.json("facts")
-        table = np.array(artefact.array("per_user"))
-        try:
-            per_user = dict(zip(METRICS, table, strict=True))
-            for metric, fixed in self.fixed(cell.dataset, cell.seed).items():
-                per_user[metric][fixed] = np.nan
-            return CellResult(
-                cell=cell,
-                key=artefact.key,
-                per_user=per_user,
-                epochs=facts["epochs"],
-                best_epoch=facts["best_epoch"],
-                seconds=facts["seconds"],
-                peak_mb=facts["peak_mb"],
-                valid_score=facts["valid_score"],
-                trials=facts["trials"],
-                tuned=facts["tuned"],
-                content=facts["content"],
-                derived=facts["derived"],
-                scores=facts["scores"],
-                fresh=fresh,
-            )
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise StoreError(f"{artefact.path}: does not hold what a cell's result holds: {one_line(error)}") from error
+        return read_cell(
+            cell, artefact, self._scored(cell.dataset, cell.seed), self.fixed(cell.dataset, cell.seed), fresh
+        )
+
+    def _scored(self, reference: str, seed: int) -> NDArray[np.bool_]:
+        """Who has a relevant test item: bool (n_users,)."""
+        if (reference, seed) not in self._tested:
+            self._tested[reference, seed] = scored_users(self.dataset(reference), self.split(reference, seed))
+        return self._tested[reference, seed]

@@ -71,6 +71,13 @@ def fixed_values(dataset: Dataset, split: Split, mask: Mask) -> dict[str, NDArra
     return fixed(wanted, known, len(dataset.items))
 
 
+def scored_users(dataset: Dataset, split: Split) -> NDArray[np.bool_]:
+    """Who has a relevant test item: bool (n_users,)."""
+    found = np.zeros(len(dataset.user_ids), dtype=bool)
+    found[dataset.interactions.users[split.test[relevant(dataset, split.test)]]] = True
+    return found
+
+
 def content_digest(content: Mapping[str, NDArray[np.float32]]) -> str | None:
     """SHA-256 of what a recommender is given to read, by modality; None of a twin, which is given nothing."""
     if not content:
