@@ -33,7 +33,7 @@ from recclaims.reporting import changes as changed
 from recclaims.reporting.baseline import compare
 from recclaims.reporting.results import read
 from recclaims.runner.cell import Cell
-from recclaims.runner.pipeline import _result
+from recclaims.runner.stored_cell import read_cell
 from recclaims.store import Store, _document
 
 from .fuzz_inputs import WORDS, damaged, damaged_bytes, damaged_text, text
@@ -290,6 +290,9 @@ FACTS = {
     "valid_score": 0.5,
     "trials": 0,
     "tuned": {},
+    "content": None,
+    "derived": None,
+    "scores": "",
 }
 
 
@@ -311,7 +314,7 @@ def store(random, place):
         written(path / "manifest.json", _document(manifest))
     found = kept.find("cells", RECIPE)
     if found is not None:
-        _result(Cell("d", "r"), found)
+        read_cell(Cell("d", "r"), found, np.ones(METRICS.shape[1], dtype=bool), {})
 
 
 class Options:

@@ -171,6 +171,10 @@ def test_the_workflow_to_copy_is_a_workflow():
     runs = [step["run"] for step in job["steps"] if "run" in step]
     assert any("--claims-baseline" in run for run in runs)
     assert all(("run" in step) != ("uses" in step) for step in job["steps"])
+    # What was trained is kept where a claim fails, too: of a step that may fail, `actions/cache` would keep nothing.
+    uses = {step["uses"].partition("@")[0]: step for step in job["steps"] if "uses" in step}
+    assert uses["actions/cache/save"]["if"] == "always()"
+    assert uses["actions/cache/save"]["with"]["key"] == uses["actions/cache/restore"]["with"]["key"]
     assert True in workflow  # YAML 1.1 reads the key `on` so
 
 

@@ -8,21 +8,23 @@ import dataclasses
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from recclaims.claims.builtin import CONTENT, NOISE
 from recclaims.claims.case import cases
-from recclaims.claims.run import run
+from recclaims.claims.run import run as judge
 from recclaims.datasets.catalogue import Item
 from recclaims.datasets.dataset import Dataset, Interactions
 from recclaims.datasets.splits import make_split
 from recclaims.encoders.features import LONGEST, SHORTEST, FeatureReport, Features
 from recclaims.errors import DatasetError
+from recclaims.evaluation.ranking import METRICS
 from recclaims.plugin_manager import load
 from recclaims.recommenders.graphs import nearest
 from recclaims.recommenders.ties import Lot
-from recclaims.reporting.results import build
+from recclaims.reporting.results import build, write
 from recclaims.runner import run as runner
 from recclaims.runner.cell import Cell
 from recclaims.runner.pipeline import Pipeline
@@ -112,7 +114,7 @@ class Run:
             )
             if case.treatment == ("faulty-sets" if case.recommender == "attribute-knn" else "faulty")
         ]  # fmt: skip
-        document = build(run(chosen, self.pipeline))
+        document = build(judge(chosen, self.pipeline))
         json.dumps(document, allow_nan=False)
         for name in ("markdown", "latex", "csv"):
             assert self.registry.reporters[name]().render(document)
@@ -312,18 +314,62 @@ def test_data_that_nothing_can_be_learnt_from_is_one_error(tmp_path, data, reaso
         assert reason in found
 
 
-CEILING = "the catalogue has {} items: recall@20 is 1 whatever is recommended"
+def each_has(*counts, n_items):
+    """User u has counts[u] of the items, drawn at random."""
+    random = np.random.default_rng(0)
+    items = np.concatenate([np.sort(random.choice(n_items, count, replace=False)) for count in counts])
+    return dataset(np.repeat(np.arange(len(counts)), counts), items, len(counts), n_items)
+
+
+CEILING = "no recommender could change anybody's recall@20: there are too few candidates"
 SMALL = {
-    "three items": (dataset(np.repeat(np.arange(5), 3), np.tile(np.arange(3), 5), 5, 3), CEILING.format(3)),
-    "twenty items": (dataset(np.repeat(np.arange(9), 20), np.tile(np.arange(20), 9), 9, 20), CEILING.format(20)),
+    "three items": each_has(*[3] * 5, n_items=3),
+    "twenty items": each_has(*[20] * 9, n_items=20),
+    "more items than the list, fewer candidates": each_has(*[10] * USERS, n_items=27),
 }
 
 
-@pytest.mark.parametrize(("data", "reason"), SMALL.values(), ids=SMALL)
-def test_a_catalogue_that_every_list_holds_whole_is_inadmissible(tmp_path, data, reason):
+@pytest.mark.parametrize("data", SMALL.values(), ids=SMALL)
+def test_lists_that_hold_every_candidate_are_inadmissible(tmp_path, data):
     """The arms would be equal, whatever they are: no difference would be certain."""
     for verdict, why in Run(tmp_path, data, np.abs(normal())).judged(recommenders=("vbpr", "content-knn")).values():
-        assert (verdict, why) == ("inadmissible", reason)
+        assert (verdict, why) == ("inadmissible", CEILING)
+
+
+def test_users_whom_every_list_serves_alike_are_left_out_and_counted(tmp_path):
+    """Of 27 items, who has ten has 18 candidates left for a list of 20; who has six has more."""
+    few, many = 15, USERS
+    run = Run(tmp_path, each_has(*[10] * few, *[6] * many, n_items=27), np.abs(normal()), seeds=2)
+    chosen = [one for one in cases(NOISE, "faulty", run.source, run.registry, ["faulty"]) if one.control == "permuted"]
+    done = judge(chosen, run.pipeline)
+    for case in build(done)["claims"]:
+        assert (case["n_fixed"], case["n_users"]) == (few, many)
+        assert case["verdict"] == "inadmissible" or f"{few} users are left out" in case["reason"]
+    (one,) = (one for one in chosen if one.recommender == "content-knn")
+    arms = [
+        np.stack([run.pipeline.store.find("cells", run.pipeline.cell_recipe(cell)).array("per_user") for cell in cells])
+        for cells in (one.treatment_cells(2), one.control_cells(2))
+    ]
+    recall = METRICS.index("recall@20")
+    assert (arms[0][:, recall, :few] == 1).all()  # as other libraries say, too
+    effect = (arms[0] - arms[1])[:, recall, few:].mean(axis=1).mean()
+    assert done.judged[one].comparison.estimate.effect == pytest.approx(effect, abs=1e-12)
+    results = done.outcome.results.values()
+    assert not any(np.isfinite(result.per_user["recall@20"][:few]).any() for result in results)
+    # A shorter list leaves something out, and the order of a long one is worth something.
+    assert all(np.isfinite(result.per_user[metric]).all() for result in results for metric in ("recall@10", "ndcg@20"))
+    write(build(done), done, tmp_path / "report")
+    frame = pl.read_parquet(tmp_path / "report" / "per_user.parquet")
+    assert frame["recall@20"].null_count() == few * len(done.outcome.results)
+    assert frame.null_count()["ndcg@20"].item() == 0
+
+
+def test_nobody_is_left_out_where_all_have_a_choice(tmp_path):
+    run = Run(tmp_path, usual(), np.abs(normal()))
+    ((cell, result),) = runner.run(run.pipeline, [Cell("faulty", "content-knn", "faulty")]).results.items()
+    stored = run.pipeline.store.find("cells", run.pipeline.cell_recipe(cell)).array("per_user")
+    np.testing.assert_array_equal(np.stack(list(result.per_user.values())), stored)
+    assert not any(values.any() for values in run.pipeline.fixed("faulty", 0).values())
 
 
 def partly(label_of):
@@ -335,7 +381,7 @@ def partly(label_of):
 
 
 ODD = {
-    "a single user": dataset([0] * 30, range(30), 1, N),
+    "a single user": dataset([0] * 18, range(18), 1, N),
     "a user who has everything": dataset([0] * N + [1] * 5, [*range(N), *range(5)], 2, N),
     "an item that nobody has": dataset(*(usual().interactions.users, usual().interactions.items), USERS, N + 3),
     "a user without interactions": dataset(usual().interactions.users, usual().interactions.items, USERS + 2, N),

@@ -344,6 +344,40 @@ def test_a_baseline_of_another_profile_is_refused(session, first, tmp_path):
     assert "profile is 'paper' there and 'smoke' here: not comparable" in session(*select, code=4)
 
 
+def test_a_baseline_is_compared_with_before_anything_is_trained(session, first, tmp_path):
+    path, store = tmp_path / "baseline.json", tmp_path / "store"
+    select = ("-k", "content-knn-attributes", "--claims-baseline", str(path))
+    session(*select, "--claims-update-baseline", code=0)
+    document = json.loads(path.read_text())
+    said = document["claims"][0]["version"] + 1
+    for change, message in (
+        ({"seeds": 3}, "seeds is 3 there and 5 here: not comparable"),
+        ({"claims": [{**case, "version": said} for case in document["claims"]]}, f"is version {said} there and"),
+        ({"datasets": [{**document["datasets"][0], "users": 7}]}, "dataset 'toy' is another one: users 7"),
+    ):
+        path.write_text(json.dumps({**document, **change}))
+        assert message in session(*select, "--claims-store", str(store), code=4)
+    assert not (store / "cells").exists()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_a_baseline_of_which_nothing_was_judged_fails(session, first, tmp_path, workers):
+    path = tmp_path / "baseline.json"
+    path.write_text(json.dumps(session.first_results))
+    option, skip = ("--claims-baseline", str(path), *workers), {**os.environ, "PYTEST_ADDOPTS": "--benchmark-skip"}
+    for select, env in (("content-knn-attributes", skip), ("nosuchcase", None)):
+        output = session("-k", select, *option, env=env, code=1)
+        assert output.count("Exit code 1: no case was judged") == 1
+        assert "Exit code 0" not in output
+
+
+def test_what_makes_no_claim_is_no_business_of_a_baseline(session, first, tmp_path):
+    path = tmp_path / "baseline.json"
+    path.write_text(json.dumps(session.first_results))
+    (tmp_path / "test_mine.py").write_text("def test_mine(): pass\n")
+    session("--claims-baseline", str(path), path=str(tmp_path / "test_mine.py"), code=0)
+
+
 def test_collection_is_free_of_torch(session):
     code = (
         "import sys, pytest; "

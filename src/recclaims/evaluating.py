@@ -23,6 +23,7 @@ from recclaims.own_objects import OwnObjects
 from recclaims.plugin_manager import Registry, registry
 from recclaims.recommenders.spec import Recommender
 from recclaims.reporting import results as documents
+from recclaims.reporting.case_names import check_names
 from recclaims.results import Results
 from recclaims.runner.device import device_of
 from recclaims.runner.hyperparameters import read_hyperparameters
@@ -222,6 +223,7 @@ def _cases(planner: Planner, claims: Sequence[Claim]) -> list[Case]:
     cases = [case for several in by_claim.values() for case in several]
     if not cases:
         raise RecclaimsError(f"claim '{claims[0].id}': {planner.why_none(claims[0])}")
+    check_names(cases)
     return cases
 
 

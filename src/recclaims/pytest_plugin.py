@@ -16,7 +16,7 @@ from recclaims.encoders.language import trust
 from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import Plugin, registry
 from recclaims.pytest_options import add_options, admits, baseline_of, noises, plants, profile_of
-from recclaims.xdist_run import Controller, note_refusal
+from recclaims.xdist_run import Controller, note_claims, note_refusal
 
 DEFAULT_DATASETS = ("ml-100k",)
 
@@ -34,6 +34,9 @@ class ClaimsSession:
         broken: plugins that did not load.
         error: why the cases could not be made.
         unwritten: why reports could not be written.
+        claims: whether any test makes a claim, selected or not.
+        judged: how many tests came to their verdict.
+        nothing_judged: whether the session fails because none did.
     """
 
     planner: Planner | None = None
@@ -44,6 +47,9 @@ class ClaimsSession:
     broken: list[Plugin] = field(default_factory=list)
     error: RecclaimsError | None = None
     unwritten: list[str] = field(default_factory=list)
+    claims: bool = False
+    judged: int = 0
+    nothing_judged: bool = False
 
     def told(self) -> dict[str, Any]:
         """What the summary is made of, for another process of xdist."""
@@ -99,10 +105,36 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.import_plugin(f"recclaims.fixtures.{module}")
 
 
+class Judged:
+    """Counts the tests that came to their verdict: a baseline of which nothing was judged guards nothing."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count; of a test's reports the one that is not its set-up's or its end's has the verdict, or an error's."""
+        self._config.stash[SESSION].judged += report.when != "teardown" and _is_finding(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail a session that was to be compared with a baseline and judged no case."""
+        found, option = self._config.stash[SESSION], self._config.getoption
+        controller = self._config.pluginmanager.get_plugin(Controller.__name__)
+        claims = found.claims or (controller is not None and controller.claims)
+        if hasattr(self._config, "workeroutput"):
+            note_claims(self._config, claims)
+        elif claims and option("claims_baseline") and not (option("claims_update_baseline") or option("collectonly")):
+            ended_well = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+            if ended_well and not found.judged:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+                found.nothing_judged = True
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Join xdist before it starts its workers."""
+    """Count what is judged, and join xdist before it starts its workers."""
     plugins = session.config.pluginmanager
+    plugins.register(Judged(session.config), Judged.__name__)
     if plugins.has_plugin("dsession"):
         plugins.register(Controller(session.config), Controller.__name__)
 
@@ -112,13 +144,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("claim")
     if marker is None or "case" not in metafunc.fixturenames:
         return
+    from recclaims.reporting.case_names import check_names
+
+    metafunc.config.stash[SESSION].claims = True
     parameters = []
     try:
         planner = planner_of(metafunc.config)
         for claim in _claims(*marker.args):
             metafunc.config.addinivalue_line("markers", f"{claim.id}: {claim.statement}")
             marks = [getattr(pytest.mark, claim.id), pytest.mark.benchmark(group=claim.id, timer=CLOCK)]
-            found = [pytest.param(case, id=case.id, marks=marks) for case in planner.cases(claim)]
+            mine = planner.cases(claim)
+            check_names(mine)
+            found = [pytest.param(case, id=case.id, marks=marks) for case in mine]
             parameters += found or [_no_case(planner, claim)]
     except RecclaimsError as error:
         # Raised when collection is over: here pytest would show a traceback for every module.
@@ -234,28 +271,34 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     if controller is not None and (left := controller.left()):
         session.hear(left)
         session.baseline = baseline_of(config)
+    if session.document is None and not session.nothing_judged:
+        return
+    from recclaims.reporting.terminal import NOTHING_JUDGED, summary
+
     if session.document is None:
+        terminalreporter.section("recclaims", "=")
+        terminalreporter.write_line(NOTHING_JUDGED, red=True)
         return
     from recclaims.reporting import github
     from recclaims.reporting.baseline import ABSENT, compare
-    from recclaims.reporting.terminal import summary
 
     failed = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
     unjudged = sum(not _is_finding(report) for report in failed)
+    changes = None
+    if session.baseline is not None:
+        # Cases of the baseline that were not selected are not gone.
+        found = compare(session.baseline, session.document, "baseline")
+        changes = [change for change in found if change.after != ABSENT]
     terminalreporter.section("recclaims", "=")
     for line in session.notes:
         terminalreporter.write_line(line)
-    for line in summary(session.document, session.trained, exitstatus, session.baseline is not None, unjudged):
+    judged = not session.nothing_judged
+    for line in summary(session.document, session.trained, exitstatus, changes, unjudged, judged):
         terminalreporter.write_line(line)
     for line in session.unwritten:
         terminalreporter.write_line(line, red=True)
     terminalreporter.write_line(f"Written to {config.getoption('claims_report')}.")
     if github.here():
-        changes = None
-        if session.baseline is not None:
-            # Cases of the baseline that were not selected are not gone.
-            found = compare(session.baseline, session.document, "baseline")
-            changes = [change for change in found if change.after != ABSENT]
         for line in github.annotate(session.document, changes):
             terminalreporter.write_line(line)
         github.write_summary(session.document, changes)

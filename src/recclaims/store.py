@@ -29,6 +29,7 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 from numpy.typing import NDArray
 
 from recclaims.errors import StoreError, one_line
+from recclaims.regular_file import open_content
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -79,7 +80,7 @@ class Artefact:
         """Read the JSON document `name`; raises StoreError where it is none."""
         path = self.path / f"{name}.json"
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            return json.loads(_text(path))
         except (OSError, ValueError, RecursionError) as error:
             raise StoreError(f"{path}: not JSON: {error}") from error
 
@@ -139,7 +140,7 @@ class Store:
     def check(self, kind: str, path: Path) -> tuple[Artefact | None, str | None]:
         """Read what lies at one of `paths`: the artefact, or what is wrong with it; neither where it has gone."""
         try:
-            recipe = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["recipe"]
+            recipe = json.loads(_text(path / MANIFEST))["recipe"]
             if key_of(kind, recipe) != path.name:
                 raise StoreError(f"{path / MANIFEST}: recipe does not match its key")
         except FileNotFoundError:
@@ -162,7 +163,7 @@ class Store:
     def _read(self, path: Path, recipe: Mapping[str, Any]) -> tuple[Artefact | None, str | None]:
         """The artefact that lies there, or why it is none; neither where there is nothing."""
         try:
-            text = (path / MANIFEST).read_text(encoding="utf-8")
+            text = _text(path / MANIFEST)
             manifest = json.loads(text)
             for name, facts in manifest["files"].items():
                 if Path(name).name != name:
@@ -347,8 +348,14 @@ def _flush_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def _text(path: Path) -> str:
+    """A file of text; a pipe in its place, which would be waited for, is no file."""
+    with open_content(path) as file:
+        return file.read().decode()
+
+
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with open_content(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -21,7 +21,7 @@ from filelock import FileLock
 from recclaims.errors import RecclaimsError
 from recclaims.store import Store
 
-_FOLDER, _REFUSAL = "recclaims_folder", "recclaims_refusal"
+_FOLDER, _REFUSAL, _CLAIMS = "recclaims_folder", "recclaims_refusal", "recclaims_claims"
 
 
 def store_of(config: pytest.Config) -> Store:
@@ -82,10 +82,20 @@ def note_refusal(config: pytest.Config, message: str) -> None:
         config.workeroutput[_REFUSAL] = message
 
 
+def note_claims(config: pytest.Config, claims: bool) -> None:
+    """Let the controller, which collects nothing, know whether any test makes a claim."""
+    config.workeroutput[_CLAIMS] = claims  # type: ignore[attr-defined]
+
+
 class Controller:
-    """xdist's hooks in the process that starts the workers and reports."""
+    """xdist's hooks in the process that starts the workers and reports.
+
+    Attributes:
+        claims: whether any test makes a claim, once a worker is done.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
+        self.claims = False
         store = store_of(config)
         # Made by the first worker that needs it: sessions without a claim leave no trace.
         self._folder = store.root / "drafts" / f"{store.draft_prefix()}xdist"
@@ -96,7 +106,9 @@ class Controller:
 
     def pytest_testnodedown(self, node: Any) -> None:
         """End the session where a worker was refused."""
-        refusal = getattr(node, "workeroutput", {}).get(_REFUSAL)
+        output = getattr(node, "workeroutput", {})
+        self.claims |= bool(output.get(_CLAIMS))
+        refusal = output.get(_REFUSAL)
         if refusal:
             pytest.exit(refusal, returncode=pytest.ExitCode.USAGE_ERROR)
 

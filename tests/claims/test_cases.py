@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from recclaims.claims.builtin import BASELINE, CAPACITY, CONTENT, KEYWORDS, NOISE, PROMPT
+from recclaims.claims.builtin import BASELINE, CAPACITY, CONTENT, CONTROLS, KEYWORDS, NOISE, PROMPT
 from recclaims.claims.case import cases, unasked
-from recclaims.errors import UnknownNameError
+from recclaims.claims.planted import planted_cases
+from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import load
 from recclaims.runner.cell import Cell
 from recclaims.runner.profile import Profile
@@ -145,6 +146,25 @@ def test_a_claim_that_compares_with_nothing_is_noticed(registry):
         claim = replace(NOISE, id="mine", **wrong)
         with pytest.raises(UnknownNameError, match=r"claim 'mine'.*'permutd'.*did you mean 'permuted'"):
             of(claim, registry, "textual")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"metric": "nDCG@10"}, r"unknown metric 'nDCG@10'; did you mean 'ndcg@10'\? known: hit@10, hit@20, ndcg@10,"),
+        ({"metric": "mrr@10"}, "unknown metric 'mrr@10'; .*known: hit@10, .*recall@20"),
+        ({"direction": "up"}, "unknown direction 'up'; known: greater, less"),
+        ({"margin": float("nan")}, "its margin is nan, not a number of 0 or more"),
+        ({"margin": -0.1}, "its margin is -0.1"),
+        ({"margin": "2 %"}, "its margin is '2 %'"),
+        ({"modalities": ("visuel",)}, "unknown modality 'visuel'; did you mean 'visual'"),
+    ],
+)
+def test_a_claim_that_nothing_could_judge_is_refused_before_anything_is_trained(registry, wrong, message):
+    with pytest.raises(RecclaimsError, match=f"claim 'mine': {message}"):
+        of(replace(NOISE, id="mine", **wrong), registry, "textual")
+    with pytest.raises(RecclaimsError, match=f"claim 'mine': {message}"):
+        list(planted_cases(replace(CONTROLS, id="mine", **wrong), {}, registry))
 
 
 def test_a_claim_can_be_about_encoders_that_need_no_answer(registry):

@@ -14,6 +14,7 @@ from recclaims.claims.run import run
 from recclaims.claims.verdict import Verdict
 from recclaims.datasets.reference import open_source
 from recclaims.encoders.fusion import DEFAULT, PAPER, LateFusion
+from recclaims.encoders.resolve import facts_of
 from recclaims.plugin_manager import load
 from recclaims.reporting.reproduce import command
 from recclaims.reporting.results import build
@@ -159,10 +160,10 @@ def test_the_stability_claim_says_how_alike_the_embeddings_are(judged):
         assert ("answers cut off" in result.reason) == (control == "long")
 
 
-def test_what_encoders_cost_stands_beside(judged, checkpoint):
+def test_what_encoders_cost_stands_beside(judged, checkpoint, registry):
     _, document = judged
     by_name = {entry["encoder"]: entry for entry in document["encoders"]}
-    lvlm = by_name[f"lvlm:path/to/{checkpoint.name}?max_new_tokens=24"]
+    lvlm = by_name[facts_of(f"lvlm:{checkpoint}?max_new_tokens=24", registry).shown]
     assert lvlm["generated_tokens"] >= lvlm["items"]
     assert lvlm["peak_mb"] > 50
     fused = by_name["late_fusion:attributes+sbert"]
@@ -171,14 +172,15 @@ def test_what_encoders_cost_stands_beside(judged, checkpoint):
     assert document["price_per_hour"] == 3.6
 
 
-def test_a_case_can_be_run_again_by_its_command(judged):
+def test_a_case_can_be_run_again_by_its_command(judged, checkpoint):
     _, document = judged
     case = next(case for case in document["claims"] if case["claim"] == "fusion")
     shown = command(document, case)
-    assert f"--claims-encoder '{case['treatment']}' --claims-encoder {case['control']} " in shown
+    asked = f"lvlm:path/to/{checkpoint.name}?max_new_tokens=24"  # reports show no folders
+    assert f"--claims-encoder '{asked}' --claims-encoder {case['control']} " in shown
     stable = next(case for case in document["claims"] if case["claim"] == "stability")
     assert stable["treatment"] == f"{case['treatment']}/sampled"
-    assert f"--claims-encoder '{case['treatment']}' --claims" in command(document, stable)
+    assert f"--claims-encoder '{asked}' --claims" in command(document, stable)
 
 
 def test_absent_weights_are_named_and_nothing_is_trained_in_vain(shop, registry, tmp_path):

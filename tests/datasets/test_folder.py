@@ -152,6 +152,10 @@ def test_the_reference_changes_the_protocol_and_the_name(folder, registry):
 
 ITEM_FAULTS = {
     "not JSON": ('{"item_id": "a"', "items.jsonl:1: not JSON"),
+    "key twice": (
+        '{"item_id": "a", "title": "x", "title": "y"}',
+        "items.jsonl:1: not JSON: the key 'title' is there twice",
+    ),
     "no object": ("[1]", "items.jsonl:1: not a JSON object, but a list"),
     "no id": ('{"title": "A"}', "items.jsonl:1: key 'item_id' is missing"),
     "id of wrong type": ('{"item_id": 1.5}', "items.jsonl:1: key 'item_id' is 1.5, not a text"),
@@ -237,6 +241,8 @@ MANIFEST_FAULTS = {
     "unknown key": ("nam = 'x'", "dataset.toml: unknown key 'nam'; did you mean 'name'?"),
     "not TOML": ("name = ", "dataset.toml: not TOML"),
     "wrong type": ("name = 3", "dataset.toml: key 'name' is 3, of the wrong type"),
+    "no float": (f"relevance = 1{'0' * 400}", "dataset.toml: key 'relevance' is 1000000"),
+    "not a number": ("relevance = nan", "dataset.toml: key 'relevance' is nan, not a number of a rating"),
     "boolean": ("relevance = true", "dataset.toml: key 'relevance' is True, of the wrong type"),
     "split": ("split = 'randum'", "dataset.toml: unknown split 'randum'; did you mean 'random'?"),
     "modality": (

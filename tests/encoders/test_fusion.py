@@ -151,3 +151,13 @@ def test_cosines_of_rows():
     a = np.array([[1, 0], [1, 1], [0, 0]], np.float32)
     b = np.array([[2, 0], [-3, 3], [1, 0]], np.float32)
     np.testing.assert_allclose(cosines(a, b), [1, 0, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-40, 1e-14, 1e19, 1e38])
+def test_cosines_have_no_scale(scale):
+    a, b = (np.random.default_rng(seed).uniform(-1, 1, (20, 7)).astype(np.float32) for seed in (0, 1))
+    scaled = (a * scale).astype(np.float32)
+    expected = cosines(a, b)
+    atol = 1e-3 if scale < 1e-37 else 1e-6  # the smallest numbers of float32 have few digits
+    np.testing.assert_allclose(cosines(scaled, b), expected, atol=atol)
+    np.testing.assert_allclose(cosines(scaled, scaled), 1, atol=1e-12)

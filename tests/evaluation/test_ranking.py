@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims.errors import CellError
-from recclaims.evaluation.ranking import METRICS, ItemLists, _best, evaluate
+from recclaims.evaluation.ranking import METRICS, ItemLists, _best, evaluate, fixed
 
 from ..drawing import examples
 
@@ -159,3 +161,23 @@ def test_one_bad_score_among_many_is_refused_even_of_an_item_that_is_no_candidat
             relevant=ItemLists(np.array([0, 1]), np.array([7])),
             masked=ItemLists(np.array([0, 1]), np.array([3_210 if seen else 5])),
         )
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_a_value_is_fixed_where_no_order_of_the_items_changes_it(k):
+    """All orders of four items, for every choice of what is masked and what is wanted."""
+    parts = list(itertools.product((0, 1, 2), repeat=4))  # of each item: nothing, relevant, masked
+    relevant, masked = (lists([[i for i in range(4) if part[i] == kind] for part in parts], 81) for kind in (1, 2))
+    values = [
+        evaluate(scorer([order] * len(parts)), relevant, masked, cutoffs=(k,))
+        for order in itertools.permutations((1.0, 2.0, 3.0, 4.0))
+    ]
+    metrics = [f"{name}@{k}" for name in ("recall", "ndcg", "hit")]
+    for metric, found in fixed(relevant, masked, 4, metrics).items():
+        table = np.stack([one[metric] for one in values])
+        np.testing.assert_array_equal(found, np.ptp(table, axis=0) < 1e-12, err_msg=metric)  # NaN: not fixed
+
+
+def test_what_is_masked_twice_is_one_candidate_less():
+    (found,) = fixed(lists([[0]], 1), lists([[1, 1]], 1), 3, ["recall@1"]).values()
+    assert not found[0]

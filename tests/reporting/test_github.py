@@ -66,3 +66,10 @@ def test_a_summary_is_no_longer_than_github_takes(actions):
     github.write_summary(document(*(case(case="x" * 500, reason="ü" * 500) for _ in range(2_000))), None)
     assert 900_000 < len(actions.read_bytes()) < 1_048_576
     assert actions.read_text().endswith("The rest is left out.\n")
+
+
+def test_what_the_step_said_before_counts(actions):
+    actions.write_text("x" * 900_000)
+    github.write_summary(document(*(case(case="x" * 500) for _ in range(1_000))), None)
+    assert 900_000 < len(actions.read_bytes()) < 1_048_576
+    assert actions.read_text().endswith("The rest is left out.\n")

@@ -80,6 +80,21 @@ def test_more_controls_than_a_page_has_room_for_are_another_table():
     assert heads == [" & ".join(part) for part in parts]
 
 
+def test_no_float_is_longer_than_a_page():
+    """A table of 70 rows was cut off at the foot of the page."""
+    few = [case(recommender=f"r{r}", treatment=f"encoder-{e}") for r in range(7) for e in range(10)]
+    long = [case(recommender="r", treatment="a-very-long-name-of-an-encoder/" * 3 + str(e)) for e in range(12)]
+    for cases in (few, long):
+        floats = re.findall(r"\\begin\{table\}.*?\\end\{table\}", render(*cases), re.DOTALL)
+        assert len(floats) > 1
+        rows = [re.findall(r"^.*0\.3300.*$", one, re.MULTILINE) for one in floats]
+        assert sum(map(len, rows)) == len(cases)
+        assert all(len(some) <= 30 for some in rows)
+        # Who is looked at stands at the head of every table.
+        assert all(re.match(r"r\d? & ", some[0]) for some in rows)
+    assert max(map(len, rows)) < 12
+
+
 def test_metrics_are_not_mixed_in_one_table():
     text = render(case(), case(metric="ndcg@20", claim="content", control="twin"))
     assert text.count(r"\begin{tabular}") == 2

@@ -10,7 +10,7 @@ from recclaims.reporting.markdown import Markdown
 from recclaims.reporting.page import Page
 from recclaims.reporting.terminal import summary
 
-from .documents import card, case, document, encoder
+from .documents import card, case, cell, document, encoder
 
 
 def test_effects_are_relative_to_the_control():
@@ -244,7 +244,7 @@ def test_costs_are_on_both_pages_always_and_in_the_terminal_for_several_encoders
     for shown in (one, several):
         assert "## Cost and gain of encoders" in Markdown().render(shown)
         assert "s/1,000 items" in Page().render(shown)
-    told = ["\n".join(summary({**shown, "claims": []}, 0, 0, False)) for shown in (one, several)]
+    told = ["\n".join(summary({**shown, "claims": []}, 0, 0)) for shown in (one, several)]
     assert ["Cost and gain" in text for text in told] == [False, True]
 
 
@@ -260,3 +260,44 @@ def test_keywords_are_on_both_pages():
         assert text in page
     assert 'id="keywords"' in Page().render(full)
     assert "## Keywords" not in Markdown().render(document(case()))
+
+
+def test_what_was_inadmissible_and_still_is_is_counted_and_named():
+    """Nothing fails, and without a word it would pass for a claim that held."""
+    bad = {"verdict": "inadmissible", "reason": "loss is nan"}
+    old = document(case(), case(case="a", **bad), case(case="b", **bad), case(case="c", **bad))
+    new = document(case(), case(case="a", **bad), case(case="b", **bad), case(case="c"), case(case="new"))
+    changes = compare(old, new, "old")
+    told = "2 cases were inadmissible in the baseline and are now, which says nothing of the claim: a, b."
+    assert told in markdown(changes)
+    assert told in plain(changes)
+    lines = list(summary({**new, "statements": {"noise": {"statement": "x"}}}, 0, 0, changes))
+    assert told in lines
+    assert "4 cases compared, 1 changed, 0 worse; 1 new, which nothing is compared with." in lines
+    assert "inadmissible in the baseline" not in plain(compare(new, document(case(), case(case="c")), "old"))
+
+
+def test_many_of_them_are_counted_and_some_named():
+    cases = [case(case=f"case-{n}", verdict="inadmissible", reason="loss is nan") for n in range(30)]
+    told = plain(compare(document(*cases), document(*cases), "old"))
+    assert "30 cases were inadmissible" in told
+    assert "case-19 and 10 more." in told
+
+
+def test_cells_that_were_best_when_their_training_ended_are_counted_and_named():
+    cells = [
+        *(cell(seed=seed, best_epoch=10, best_is_last=True) for seed in range(3)),
+        cell(recommender="lattice", best_is_last=True),
+        cell(recommender="bm3", best_is_last=False),
+        cell(recommender="content-knn", epochs=0, best_epoch=0, best_is_last=False),
+    ]
+    told = (
+        "The best epoch was the last one allowed in 4 of 5 trained cells (vbpr 3, lattice 1): "
+        "more training might change the answer."
+    )
+    full = document(case(), cells=cells, statements={"noise": {"statement": "x"}})
+    assert told in Markdown().render(full)
+    assert told in Page().render(full)
+    assert told in list(summary(full, 0, 0))
+    settled = document(case(), cells=[cell(best_is_last=False), cell()])  # an earlier version said nothing of it
+    assert "last one allowed" not in Markdown().render(settled) + Page().render(settled)

@@ -247,3 +247,20 @@ def test_a_killed_run_goes_on_where_it_stopped(pipeline, data, tmp_path):
     undisturbed = Pipeline(SETTINGS, pipeline.registry, Store(tmp_path / "other"))
     for cell, result in runner.run(undisturbed, wanted).results.items():
         np.testing.assert_array_equal(result.per_user["recall@20"], outcome.results[cell].per_user["recall@20"])
+
+
+@pytest.mark.parametrize(
+    ("training", "improving"),
+    [
+        ({"epochs": 1, "eval_step": 1}, True),
+        # Looked at after epochs 3 and 6; the seventh changes nothing.
+        ({"epochs": 7, "eval_step": 3, "learning_rate": 0.01}, True),
+        # It stops because nothing got better.
+        ({"epochs": 200, "eval_step": 1, "stopping_step": 2, "learning_rate": 0.05}, False),
+    ],
+)
+def test_a_cell_that_was_still_improving_is_noticed(pipeline, data, training, improving):
+    mine = with_settings(pipeline, profile=Profile("tiny", 1, training={**TINY, **training}))
+    result = mine.train(Cell(data, "bpr"))
+    assert mine.ended_improving(result) is improving
+    assert not mine.ended_improving(mine.train(Cell(data, "mostpop")))

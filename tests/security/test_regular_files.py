@@ -15,6 +15,8 @@ from recclaims.encoders.extraction import extract
 from recclaims.encoders.resolve import bind, make_encoder
 from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import registry
+from recclaims.reporting import results
+from recclaims.store import Store
 from recclaims.toml_file import read_toml
 
 from .. import foreign
@@ -168,3 +170,26 @@ def test_a_byte_order_mark_is_no_part_of_an_id_of_vectors(tmp_path):
     encoder = make_encoder(f"features:{tmp_path}/x.npy", registry())
     encoder.prepare(ITEMS)
     assert all(encoder.covers(item) for item in ITEMS)
+
+
+def test_results_are_read_from_no_pipe(tmp_path):
+    os.mkfifo(tmp_path / "results.json")
+    with pytest.raises(RecclaimsError, match=r"results\.json: is a pipe, not a regular file"):
+        results.read(tmp_path / "results.json")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "facts.json", "table.npy"])
+def test_an_artefact_with_a_pipe_in_it_is_damaged(tmp_path, name):
+    store, recipe = Store(tmp_path / "store"), {"a": 1}
+    made = store.save("cells", recipe, {"facts": {}, "table": np.zeros(0)})
+    path = made.path / name
+    size = path.stat().st_size
+    path.unlink()
+    os.mkfifo(path)
+    if name != "manifest.json":  # a pipe has no bytes, and somebody may write a manifest that says so
+        manifest = made.path / "manifest.json"
+        manifest.write_text(manifest.read_text().replace(f'"bytes": {size}', '"bytes": 0'))
+    ((kind, there),) = store.paths()
+    assert "is a pipe" in store.check(kind, there)[1]
+    assert store.find("cells", recipe) is None
+    assert not made.path.exists()

@@ -82,10 +82,15 @@ class Reading:
             noise = None if treatment == REAL else treatment
             if noise and not self.fits(noise):
                 continue
-            label = f"{self.encoder}/{noise}" if noise else self.encoder
+            label = f"{self.facts.shown}/{noise}" if noise else self.facts.shown
             mine = Arm(self.recommender.name, self.encoder, noise)
             for control in controls:
                 yield from control.pairings(self, label, mine)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What has to be asked for to have the encoder, where its shown name does not say it."""
+        return () if self.facts.shown == self.encoder else (self.encoder,)
 
     def fits(self, noise: str) -> bool:
         """Whether a noise control can be made of these features, and read by the recommender."""

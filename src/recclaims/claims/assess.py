@@ -21,7 +21,12 @@ from recclaims.runner.executor import Failure
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What came of a case; `comparison` is None where it could not be compared."""
+    """What came of a case.
+
+    Attributes:
+        comparison: None where it could not be compared.
+        n_fixed: users who are left out of it in one replicate or more, as nothing could change their value.
+    """
 
     case: Case
     verdict: Verdict
@@ -30,6 +35,7 @@ class CaseResult:
     p_adjusted: float = float("nan")
     seconds: float = 0.0
     n_seeds: int = 0
+    n_fixed: int = 0
 
 
 def assess(
@@ -39,6 +45,7 @@ def assess(
     failures: Mapping[Cell, Failure],
     features_fault: Callable[[Case], str | None],
     training_free: Callable[[Case], bool],
+    fixed: Callable[[Case], int] = lambda _: 0,
 ) -> dict[Case, CaseResult]:
     """Judge all cases. Holm's family is every admissible case of one claim on one dataset in this run.
 
@@ -50,10 +57,12 @@ def assess(
         results, failures: what the runner brought.
         features_fault: why a case's real features are inadmissible, or None.
         training_free: whether the case's recommender is a probe that may rank below popularity.
+        fixed: how many users' values are left out of a case's cells, as no recommender could change them.
     """
     judged: dict[Case, CaseResult] = {}
     families: dict[tuple[str, str], dict[Case, Comparison]] = defaultdict(dict)
     flags: dict[Case, str] = {}
+    left_out: dict[Case, int] = {}
     for case in cases:
         failed = [failures[cell] for cell in case.cells(seeds) if cell in failures]
         if failed:
@@ -65,24 +74,28 @@ def assess(
         arms = [[results[cell] for cell in cells] for cells in (case.treatment_cells(seeds), case.control_cells(seeds))]
         comparison = compare(arms[0], arms[1], case.claim.metric, case.dealt)
         below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(seeds)])
+        n_fixed = fixed(case)
         if not np.isfinite(comparison.estimate.effect):
-            fault = "no user has a relevant test item in both arms"
+            fault = f"no recommender could change anybody's {case.claim.metric}: there are too few candidates"
+            fault = fault if n_fixed else "no user has a relevant test item in both arms"
         unread, shared = why_alike(case, *arms)
         fault = fault or unread or _finds_nothing(case, comparison, training_free(case))
         if below and not training_free(case):
             fault = fault or below
         if fault:
-            judged[case] = CaseResult(case, Verdict.INADMISSIBLE, fault, comparison, n_seeds=seeds)
+            judged[case] = CaseResult(case, Verdict.INADMISSIBLE, fault, comparison, n_seeds=seeds, n_fixed=n_fixed)
         else:
             families[case.claim.id, case.dataset][case] = comparison
-            flags[case] = "".join(f"; {flag}" for flag in (shared, below) if flag)
+            flags[case] = "".join(f"; {flag}" for flag in (shared, below, _left_out(case, n_fixed)) if flag)
+            left_out[case] = n_fixed
     for family in families.values():
         adjusted = holm([comparison.estimate.p_value for comparison in family.values()])
         for (case, comparison), p in zip(family.items(), adjusted, strict=True):
             judgement = _judge(case, comparison, float(p))
             seconds = sum(results[cell].seconds for cell in case.treatment_cells(seeds) + case.control_cells(seeds))
+            reason = judgement.reason + flags[case]
             judged[case] = CaseResult(
-                case, judgement.verdict, judgement.reason + flags[case], comparison, float(p), seconds, seeds
+                case, judgement.verdict, reason, comparison, float(p), seconds, seeds, left_out[case]
             )
     return withdraw(judged)
 
@@ -98,6 +111,12 @@ def _judge(case: Case, comparison: Comparison, p_adjusted: float) -> Judgement:
         equivalence=claim.equivalence,
     )
     return silent(judgement) if case.expects is Expectation.SILENT else judgement
+
+
+def _left_out(case: Case, n_fixed: int) -> str | None:
+    """What to say where users have so few candidates that their value stands before anything is recommended."""
+    users = "1 user is" if n_fixed == 1 else f"{n_fixed:,} users are"
+    return f"{users} left out, whose {case.claim.metric} no recommender could change" if n_fixed else None
 
 
 def _finds_nothing(case: Case, comparison: Comparison, training_free: bool) -> str | None:

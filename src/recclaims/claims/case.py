@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from recclaims.claims.arm import Arm, Reading, can_read
-from recclaims.claims.claim import REAL, Claim
-from recclaims.claims.controls import controls_of
+from recclaims.claims.claim import DIRECTIONS, REAL, Claim
+from recclaims.claims.controls import ALL_NOISE, controls_of, known_controls
 from recclaims.encoders.fusion import parts_here
 from recclaims.encoders.language.kinds import of_kind
 from recclaims.encoders.offered import carried, offered
+from recclaims.encoders.protocol import MODALITIES
 from recclaims.encoders.resolve import facts_of, make_encoder
-from recclaims.errors import UnknownNameError
+from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.evaluation.ranking import METRICS
 
 if TYPE_CHECKING:
     from recclaims.datasets.dataset import DatasetSource
+    from recclaims.encoders.resolve import EncoderFacts
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.spec import Recommender
     from recclaims.runner.cell import Cell
@@ -114,14 +118,14 @@ def cases(
         UnknownNameError, FeatureError: `encoders` names none, or one that cannot be made, or the claim compares
             with something that does not exist.
     """
-    _check(claim, registry)
+    check(claim, registry)
     chosen = controls_of(claim.controls, registry, noises, f"claim '{claim.id}'")
     answers: Sequence[str] = getattr(source, "answers", ())
     names = _encoders(claim, answers, registry, encoders, offered(source))
     facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
     modalities = carried(source)
     parts = _parts(claim, encoders, registry) if names else ()
-    fed = {name: found for name, found in facts.items() if found.requires <= modalities}
+    fed = {name: found for name, found in distinct(facts).items() if found.requires <= modalities}
     for recommender in registry.recommenders.values():
         if not (recommender.content and admits(recommender)) or (claim.trained and recommender.training_free):
             continue
@@ -145,6 +149,14 @@ def cases(
                     recommender.flavour,
                     one.asked,
                 )
+
+
+def distinct(facts: Mapping[str, EncoderFacts]) -> dict[str, EncoderFacts]:
+    """Of encoders that people call the same, as a file that lies in two places, the first."""
+    first: dict[tuple[str, str], str] = {}
+    for name, found in facts.items():
+        first.setdefault((found.shown, found.modality), name)
+    return {name: facts[name] for name in first.values()}
 
 
 def _encoders(
@@ -194,13 +206,27 @@ def _parts(claim: Claim, asked: Sequence[str], registry: Registry) -> list[str]:
     return list(dict.fromkeys(named)) or [parts_here()]
 
 
-def _check(claim: Claim, registry: Registry) -> None:
-    """Notice a claim about nothing there is, which would silently have no case."""
+def check(claim: Claim, registry: Registry) -> None:
+    """Notice a claim about nothing there is, or that cannot be judged, before anything is trained for it.
+
+    Raises:
+        UnknownNameError: it names what does not exist.
+        RecclaimsError: its margin is no share.
+    """
+    where = f"claim '{claim.id}'"
+    for kind, name, there in (("metric", claim.metric, METRICS), ("direction", claim.direction, DIRECTIONS)):
+        if name not in there:
+            raise UnknownNameError.of(kind, name, there, where)
+    margin: object = claim.margin
+    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin < math.inf:
+        raise RecclaimsError(f"{where}: its margin is {margin!r}, not a number of 0 or more, as 0.02 for 2 %")
     for kind, names, known in (
+        ("control", claim.controls, {ALL_NOISE, *known_controls(registry)}),
         ("control", claim.treatments, {REAL, *registry.controls}),
+        ("modality", claim.modalities, {*MODALITIES}),
         ("encoder", claim.encoders, {*registry.encoders}),
         ("recommender", claim.recommenders, {*registry.recommenders}),
     ):
         for name in names:
             if name not in known:
-                raise UnknownNameError.of(kind, name, sorted(known), f"claim '{claim.id}'")
+                raise UnknownNameError.of(kind, name, sorted(known), where)

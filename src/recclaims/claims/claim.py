@@ -9,6 +9,9 @@ from recclaims.evaluation.ranking import PRIMARY
 #: The treatment of most claims: the encoder's features as they are.
 REAL = "real"
 
+#: The sides of zero that a claim can be on.
+DIRECTIONS = ("greater", "less")
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -36,7 +39,7 @@ class Claim:
         direction: "greater" where the treatment is claimed to be better.
         equivalence: True where the claim is that the arms do not differ.
         margin: the smallest effect of interest, relative to the control mean; set before any run.
-        metric: what is compared.
+        metric: what is compared: one of evaluation.ranking.METRICS.
     """
 
     id: str

@@ -19,23 +19,13 @@ class Comparison:
     """Treatment against control.
 
     Attributes:
-        treatment, control: float64 (n_users, n_replicates), NaN where a user has no relevant test item.
+        treatment_mean, control_mean: mean over replicates of the mean over users.
         estimate: of the mean difference, with its interval.
     """
 
-    treatment: NDArray[np.float64]
-    control: NDArray[np.float64]
+    treatment_mean: float
+    control_mean: float
     estimate: Estimate
-
-    @property
-    def treatment_mean(self) -> float:
-        """Mean over replicates of the mean over users."""
-        return mean_of(self.treatment)
-
-    @property
-    def control_mean(self) -> float:
-        """As treatment_mean, of the control."""
-        return mean_of(self.control)
 
 
 def mean_of(values: NDArray[np.float64]) -> float:
@@ -62,11 +52,11 @@ def compare(
             luck in the real ones, see dealing; the interval is that of the effect on these items in either case.
     """
     arms = per_user(treatment, metric), per_user(control, metric)
-    return Comparison(*arms, estimate=judged_by(*arms, dealt))
+    return Comparison(mean_of(arms[0]), mean_of(arms[1]), judged_by(*arms, dealt))
 
 
 def judged_by(treatment: NDArray[np.float64], control: NDArray[np.float64], dealt: bool) -> Estimate:
-    """The estimate by which cases are judged; arms as in Comparison, `dealt` as in compare."""
+    """The estimate by which cases are judged: arms float64 (n_users, n_replicates), `dealt` as in compare."""
     estimate = INTERVALS[DEFAULT_INTERVAL](treatment - control)
     if not dealt or np.isnan(estimate.p_value):
         return estimate

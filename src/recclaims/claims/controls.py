@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from recclaims.claims.arm import Arm, Control, Pairing, Reading
 from recclaims.encoders.fusion import DEFAULT
 from recclaims.encoders.language.kinds import counterpart
-from recclaims.encoders.resolve import make_encoder
+from recclaims.encoders.resolve import facts_of, make_encoder
 from recclaims.errors import UnknownNameError
 from recclaims.plugin_manager import BUILTIN
 
@@ -36,7 +36,8 @@ class Noise:
     def pairings(self, reading: Reading, label: str, treated: Arm) -> Iterator[Pairing]:
         """See Control."""
         if reading.fits(self.name):
-            yield Pairing(label, self.name, (treated, Arm(treated.recommender, reading.encoder, noise=self.name)))
+            replaced = Arm(treated.recommender, reading.encoder, noise=self.name)
+            yield Pairing(label, self.name, (treated, replaced), reading.asked)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Twin:
     def pairings(self, reading: Reading, label: str, treated: Arm) -> Iterator[Pairing]:
         """See Control."""
         if self.name in reading.recommender.twins:
-            yield Pairing(label, self.name, (treated, Arm(treated.recommender, twin=self.name)))
+            yield Pairing(label, self.name, (treated, Arm(treated.recommender, twin=self.name)), reading.asked)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class OtherRecommender:
 
     def pairings(self, reading: Reading, label: str, treated: Arm) -> Iterator[Pairing]:
         """See Control."""
-        yield Pairing(label, self.name, (treated, Arm(self.name)))
+        yield Pairing(label, self.name, (treated, Arm(self.name)), reading.asked)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class OtherEncoder:
     def pairings(self, reading: Reading, label: str, treated: Arm) -> Iterator[Pairing]:
         """See Control."""
         if reading.is_fed(self.name):
-            yield Pairing(label, self.name, (treated, Arm(treated.recommender, self.name)))
+            yield Pairing(label, self.name, (treated, Arm(treated.recommender, self.name)), reading.asked)
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,11 @@ class Fused:
     def pairings(self, reading: Reading, label: str, treated: Arm) -> Iterator[Pairing]:
         """See Control. Features are shared with whoever leaves the parts out."""
         for parts in reading.parts:
-            reference = self.name if parts == DEFAULT else f"{self.name}:{parts}"
+            named = f"{self.name}:{parts}"
+            reference = self.name if parts == DEFAULT else named
             if reading.is_fed(reference):
-                name = f"{self.name}:{parts}"
-                yield Pairing(label, name, (treated, Arm(treated.recommender, reference)), (reading.encoder, name))
+                shown = named if parts == DEFAULT else facts_of(reference, reading.registry).shown
+                yield Pairing(label, shown, (treated, Arm(treated.recommender, reference)), (reading.encoder, named))
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Misaligned:
         encoder, _, answer = reading.encoder.partition(":")
         other = counterpart(answer, self.name, reading.answers)
         if other:
-            yield Pairing(label, self.name, (treated, Arm(treated.recommender, f"{encoder}:{other}")))
+            yield Pairing(label, self.name, (treated, Arm(treated.recommender, f"{encoder}:{other}")), reading.asked)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Variant:
             short = str(max(1, int(settings["max_new_tokens"]) // 2))
             mine, other = variant({"max_new_tokens": short}), reading.encoder
         arms = Arm(treated.recommender, mine), Arm(treated.recommender, other)
-        yield Pairing(f"{reading.encoder}/{VARIANTS[self.name]}", self.name, arms, (reading.encoder,))
+        yield Pairing(f"{reading.facts.shown}/{VARIANTS[self.name]}", self.name, arms, (reading.encoder,))
 
 
 def known_controls(registry: Registry) -> dict[str, Control]:

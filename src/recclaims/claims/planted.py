@@ -10,10 +10,11 @@ read it, silent for the others. And what such a probe finds rises with the dose.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from recclaims.claims.arm import Arm, can_read
-from recclaims.claims.case import Case, Expectation, without_argument
+from recclaims.claims.case import Case, Expectation, check, distinct, without_argument
 from recclaims.encoders.resolve import facts_of, is_bound
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def planted_cases(
         encoders: the encoders to test, but those that know the items of one dataset alone; empty: all there are.
         admits: which recommenders take part.
     """
+    check(claim, registry)
     for recommender in registry.recommenders.values():
         reads = recommender.content and can_read(recommender, facts_of(FEATURES, registry))
         if reads and admits(recommender):
@@ -64,15 +66,15 @@ def planted_cases(
     probe = registry.recommenders[PROBE]
     for more, less in ((SOME, NOTHING), (STRONG, SOME)):
         yield _rising(claim, opened[more], opened[less], less, probe)
-    for encoder in encoders or without_argument(registry):
-        if is_bound(encoder, registry):
-            continue
-        facts = facts_of(encoder, registry, "--claims-encoder")
+    free = [encoder for encoder in encoders or without_argument(registry) if not is_bound(encoder, registry)]
+    for encoder, facts in distinct({name: facts_of(name, registry, "--claims-encoder") for name in free}).items():
         for channel, reference in CHANNELS.items():
             if facts.requires <= opened[reference].source.modalities and can_read(probe, facts):
                 sees = channel in facts.requires
                 expects = Expectation.FOUND if sees else Expectation.SILENT
-                yield _case(claim, opened[reference], probe, encoder, expects, tests=encoder)
+                case = _case(claim, opened[reference], probe, encoder, expects, tests=encoder)
+                asked = () if facts.shown == encoder else (encoder,)
+                yield replace(case, treatment=facts.shown, asked=asked)
 
 
 def _case(

@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from recclaims.claims.assess import CaseResult, assess
 from recclaims.claims.controls import LONG, VARIANTS
 from recclaims.claims.verdict import Verdict
 from recclaims.encoders.features import FeatureReport, cosines
+from recclaims.encoders.resolve import facts_of
 from recclaims.errors import RecclaimsError
 from recclaims.runner.pipeline import Pipeline
 from recclaims.runner.run import Outcome, Progress
@@ -33,6 +36,8 @@ class Run:
         names: by reference, what people call the datasets.
         encoders: facts about the features of every encoder on every dataset.
         keywords: what the answers behind keywords hold, one record per encoder, dataset and slot.
+        shown: by reference, what people call the encoders.
+        improving: the cells that were best in the last epoch that they were allowed.
     """
 
     settings: Settings
@@ -42,6 +47,12 @@ class Run:
     encoders: list[dict[str, Any]] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     keywords: list[dict[str, Any]] = field(default_factory=list)
+    shown: dict[str, str] = field(default_factory=dict)
+    improving: frozenset[Cell] = frozenset()
+
+    def called(self, cell: Cell) -> Cell:
+        """A cell whose features go by what people call them."""
+        return replace(cell, features=self.shown.get(cell.features, cell.features)) if cell.features else cell
 
     def cells_of(self, case: Case) -> list[CellResult]:
         """The results of both arms of a case, as far as there are any."""
@@ -68,6 +79,9 @@ def run(
         RecclaimsError: a dataset cannot be read, or the executor is lost; every other fault is its case's alone.
     """
     seeds = pipeline.settings.seeds
+    # Before anything is trained: whoever gave a file may move it meanwhile.
+    asked = dict.fromkeys(encoder for case in cases for encoder in case.encoders)
+    shown = {name: facts_of(name, pipeline.registry).shown for name in asked}
     references = dict.fromkeys(cell.dataset for case in cases for cell in case.cells(1))
     cards = [pipeline.dataset(reference).card() for reference in references]
     for reference in references:
@@ -82,14 +96,18 @@ def run(
         outcome.failures,
         features_fault=lambda case: _fault(pipeline, case),
         training_free=lambda case: pipeline.registry.recommenders[case.recommender].training_free,
+        fixed=lambda case: _fixed(pipeline, case, seeds),
     )
     ran = (case for case in cases if judged[case].verdict is not Verdict.NOT_RUN)
     used = dict.fromkeys((case.dataset, encoder) for case in ran for encoder in case.encoders)
     encoders = [facts for pair in used if (facts := _facts(pipeline, *pair))]
     names = {reference: pipeline.dataset(reference).name for reference in references}
     keywords = [record for pair in used for record in _keywords(pipeline, *pair)]
+    for record in (*encoders, *keywords):
+        record["encoder"] = shown.get(record["encoder"], record["encoder"])
     told = {case: _with_cosines(pipeline, judged[case]) for case in cases}
-    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords)
+    improving = frozenset(cell for cell, result in outcome.results.items() if pipeline.ended_improving(result))
+    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords, shown, improving)
 
 
 def _wanted(pipeline: Pipeline, case: Case, seeds: int) -> list[Cell]:
@@ -99,11 +117,14 @@ def _wanted(pipeline: Pipeline, case: Case, seeds: int) -> list[Cell]:
     return [cell for cell in cells if cell.features in absent] if absent else cells
 
 
+def _fixed(pipeline: Pipeline, case: Case, seeds: int) -> int:
+    """How many users have a value of the case's metric, in either arm and any replicate, that nothing could change."""
+    datasets = dict.fromkeys(cell.dataset for cell in case.treatment_cells(1) + case.control_cells(1))
+    values = [pipeline.fixed(dataset, seed)[case.claim.metric] for dataset in datasets for seed in range(seeds)]
+    return int(np.any(values, axis=0).sum())
+
+
 def _fault(pipeline: Pipeline, case: Case) -> str | None:
-    metric, _, cutoff = case.claim.metric.partition("@")
-    n_items = len(pipeline.dataset(case.dataset).items)
-    if metric in ("recall", "hit") and cutoff.isdecimal() and n_items <= int(cutoff):
-        return f"the catalogue has {n_items} items: {case.claim.metric} is 1 whatever is recommended"
     for encoder in case.encoders:
         report = _report(pipeline, case.dataset, encoder)
         # What a short limit does to answers is what the claim asks.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import reprlib
+import sys
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -221,12 +222,15 @@ def _check(manifest: dict[str, Any], path: Path) -> None:
         if key not in KEYS:
             raise UnknownNameError.of("key", key, KEYS, str(path))
         if not isinstance(value, KEYS[key]) or isinstance(value, bool):
-            raise DatasetError(f"{path}: key '{key}' is {value!r}, of the wrong type")
+            raise DatasetError(f"{path}: key '{key}' is {reprlib.repr(value)}, of the wrong type")
     name = manifest.get("name", "-")
     if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
         raise DatasetError(f"{path}: key 'name' is {name[:MAX_NAME]!r}, not a line of 1 to {MAX_NAME} letters")
-    if not math.isfinite(manifest.get("relevance", 0)):
-        raise DatasetError(f"{path}: key 'relevance' is {manifest['relevance']}, not a number")
+    # NaN is in no order, and a whole number in TOML may be larger than any float.
+    if not abs(manifest.get("relevance", 0)) <= sys.float_info.max:
+        raise DatasetError(
+            f"{path}: key 'relevance' is {reprlib.repr(manifest['relevance'])}, not a number of a rating"
+        )
     if manifest.get("split", STRATEGIES[0]) not in STRATEGIES:
         raise UnknownNameError.of("split", manifest["split"], STRATEGIES, str(path))
     for modality in manifest.get("modalities", ()):

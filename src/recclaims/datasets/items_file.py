@@ -14,6 +14,7 @@ from typing import Any
 
 from recclaims.datasets.catalogue import Item
 from recclaims.errors import DatasetError
+from recclaims.json_keys import each_key_once
 from recclaims.regular_file import open_text
 
 KEYS = ("item_id", "title", "description", "image", "attributes", "lvlm")
@@ -90,7 +91,7 @@ def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if not line.strip():
                     continue
                 try:
-                    record = json.loads(line)
+                    record = json.loads(line, object_pairs_hook=each_key_once)
                 except (ValueError, RecursionError) as error:
                     raise DatasetError(f"{path}:{number}: not JSON: {error}") from None
                 if _SURROGATE.search(line):

@@ -49,7 +49,7 @@ class FileFeatures:
     on_request = True
 
     def __init__(self, argument: str = "") -> None:
-        self.argument, self._known_as = argument, ""
+        self.argument, self._known_as, self.place = argument, "", ""
         self._file: FeatureFile | None = None
         self._matrix: NDArray[Any] | None = None
         self._rows: dict[str, int] = {}
@@ -59,6 +59,7 @@ class FileFeatures:
         self.name = f"{NAME}:{argument}"
         place, settings = split_argument(argument, ("modality",), NAME)
         self._own = "" if is_path(place) else place
+        self.place = place if is_path(place) else ""
         said = settings.get("modality")
         if said is not None and said not in MODALITIES:
             raise UnknownNameError.of("modality", said, MODALITIES, self.name)
@@ -70,6 +71,11 @@ class FileFeatures:
                 raise FeatureError(f"{self.name}: {place} does not exist")
             beside = sidecar(path)
             self._file = FeatureFile(path, self.modality, beside if beside.is_file() else None)
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """The file that says whose the rows of a given file are, if there is one; see shown_name."""
+        return (self._file.ids,) if self.place and self._file and self._file.ids else ()
 
     @property
     def version(self) -> str:

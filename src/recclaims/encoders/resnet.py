@@ -34,6 +34,7 @@ class ResNet50:
 
     def __init__(self, weights: str = "") -> None:
         self.path = Path(weights) if weights else _cache() / CHECKPOINT
+        self.place = weights
         if weights:
             import hashlib
 

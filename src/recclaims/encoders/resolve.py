@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recclaims.encoders.protocol import MODALITIES, Encoder
+from recclaims.encoders.shown import shown_name
 from recclaims.errors import FeatureError, RecclaimsError, one_line
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class EncoderFacts:
         blocks: modalities of the blocks of columns that its features are made of: its own, but for a fusion
             that puts its parts side by side.
         separate: whether recommenders get the blocks as modalities of their own.
+        shown: what people call the encoder, see shown_name.
     """
 
     requires: frozenset[str]
@@ -103,6 +105,7 @@ class EncoderFacts:
     representation: str
     blocks: tuple[str, ...]
     separate: bool = False
+    shown: str = ""
 
 
 def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
@@ -121,4 +124,5 @@ def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
         parts: tuple[Encoder, ...] = make_encoder(name, registry).parts  # type: ignore[attr-defined]
         blocks = tuple(part.modality for part in parts)
     representation, separate = getattr(encoder, "representation", "dense"), getattr(factory, "separate", False)
-    return EncoderFacts(requirements(encoder), modality, representation, blocks, separate)
+    shown = shown_name(encoder) if colon else name
+    return EncoderFacts(requirements(encoder), modality, representation, blocks, separate, shown)

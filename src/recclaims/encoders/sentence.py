@@ -41,6 +41,7 @@ class SentenceEncoder:
 
     def __init__(self, model: str = "") -> None:
         self.model = model or DEFAULT
+        self.place = model if is_folder(model) else ""
         if model:
             self.name = f"sbert:{model}"
             if not is_folder(model) and "/" not in model:

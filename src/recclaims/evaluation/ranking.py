@@ -2,7 +2,8 @@
 
 Definitions (equal to RecBole's): with R the user's relevant items and T the k best-scored candidates,
 recall@k = |R & T| / |R|; hit@k = 1 where R & T is not empty; ndcg@k has binary gains, log2 discounts and an
-ideal list cut at min(|R|, k). A user without a relevant item has no value (NaN), not a zero.
+ideal list cut at min(|R|, k). A user without a relevant item has no value (NaN), not a zero. `fixed` says whose value
+no ranking could change.
 """
 
 from __future__ import annotations
@@ -124,6 +125,38 @@ def evaluate(
             result[f"hit@{k}"][batch] = found > 0
             result[f"ndcg@{k}"][batch] = (hits[:, :k] @ discount[:k]) / ideal[np.minimum(n_relevant, k)]
     return result
+
+
+def fixed(
+    relevant: ItemLists, masked: ItemLists, n_items: int, metrics: Sequence[str] = METRICS
+) -> dict[str, NDArray[np.bool_]]:
+    """Whose values are the same whatever is recommended, as where a list is as long as all there is to choose from.
+
+    With C candidates (items that are not masked), R of them relevant: a list of k holds at least k - (C - R) relevant
+    items and at most min(k, R). Where that is one number, recall@k is fixed; where it holds one for certain, so is
+    hit@k; ndcg@k asks for the order, too, which is fixed only where every candidate is relevant.
+
+    Args:
+        relevant, masked: as in evaluate.
+        n_items: how many items there are.
+        metrics: which metrics.
+
+    Returns:
+        By metric bool (n_users,), False for users without a relevant item, who have no value.
+    """
+    n_users = len(relevant.lengths)
+    rows, items = masked.cells(np.arange(n_users))
+    # A pair may be masked for two reasons.
+    seen = np.bincount(np.unique(rows * n_items + items) // n_items, minlength=n_users)
+    candidates, wanted = n_items - seen, relevant.lengths
+    others = candidates - wanted
+    found = {}
+    for metric in metrics:
+        name, _, cutoff = metric.partition("@")
+        k = int(cutoff)
+        same = {"recall": np.minimum(k, wanted) == np.maximum(np.minimum(k, candidates) - others, 0), "hit": others < k}
+        found[metric] = (wanted > 0) & same.get(name, others == 0)
+    return found
 
 
 def _refuse_not_finite(scores: torch.Tensor) -> None:

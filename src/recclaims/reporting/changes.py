@@ -6,21 +6,25 @@ from collections.abc import Sequence
 
 from recclaims.reporting import tables
 from recclaims.reporting.baseline import ABSENT, Change
-from recclaims.reporting.markdown import table
+from recclaims.reporting.markdown import escape, table
 
+INADMISSIBLE = "inadmissible"
+#: How many cases a sentence names.
+_NAMED = 20
 _HEADERS = ["claim", "case", "before", "after", "effect before", "effect after", "worse"]
 
 
 def plain(changes: Sequence[Change]) -> str:
     """The changed cases as a table for a terminal, then the sentence."""
     rows = _rows(changes)
-    return "\n".join([tables.plain(_HEADERS, rows), sentence(changes)] if rows else [sentence(changes)])
+    return "\n".join([*([tables.plain(_HEADERS, rows)] if rows else []), *_said(changes)])
 
 
 def markdown(changes: Sequence[Change]) -> str:
     """The changed cases as a section of a Markdown page."""
     rows = _rows(changes)
-    return "\n\n".join(["# Against the baseline", sentence(changes), *([table(_HEADERS, rows)] if rows else [])]) + "\n"
+    laid_out = [table(_HEADERS, rows)] if rows else []
+    return "\n\n".join(["# Against the baseline", *map(escape, _said(changes)), *laid_out]) + "\n"
 
 
 def sentence(changes: Sequence[Change]) -> str:
@@ -31,6 +35,22 @@ def sentence(changes: Sequence[Change]) -> str:
     fresh = len(changes) - len(compared)
     new = f"; {fresh} new, which nothing is compared with" if fresh else ""
     return f"{len(compared)} cases compared, {changed} changed, {worse} worse{new}."
+
+
+def silent(changes: Sequence[Change]) -> str:
+    """Which cases were inadmissible and still are: nothing failed, and nothing was said of them; empty if none."""
+    names = [change.case for change in changes if (change.before, change.after) == (INADMISSIBLE, INADMISSIBLE)]
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    count = "1 case was" if len(names) == 1 else f"{len(names):,} cases were"
+    still = "is" if len(names) == 1 else "are"
+    shown = ", ".join(" ".join(name.split()) for name in names[:_NAMED])
+    return f"{count} inadmissible in the baseline and {still} now, which says nothing of the claim: {shown}{more}."
+
+
+def _said(changes: Sequence[Change]) -> list[str]:
+    return [line for line in (sentence(changes), silent(changes)) if line]
 
 
 def _rows(changes: Sequence[Change]) -> list[list[str]]:

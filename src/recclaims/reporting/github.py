@@ -60,7 +60,9 @@ def write_summary(document: Mapping[str, Any], changes: Sequence[Change] | None)
     if not path:
         return
     text = (changed.markdown(changes) + "\n" if changes is not None else "") + Markdown().render(document)
-    if len(text.encode()) > _LONGEST:
-        text = text.encode()[:_LONGEST].decode(errors="ignore").rpartition("\n")[0] + "\n\nThe rest is left out.\n"
     with Path(path).open("a", encoding="utf-8") as file:
+        # What the step has said before counts, too: a summary that is too long is not shown at all.
+        room = max(_LONGEST - file.tell(), 0)
+        if len(text.encode()) > room:
+            text = text.encode()[:room].decode(errors="ignore").rpartition("\n")[0] + "\n\nThe rest is left out.\n"
         file.write(text)

@@ -29,6 +29,8 @@ _SPECIAL = {
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 #: Controls side by side in one table: with `real` and two columns of names, about the width of a page.
 _WIDEST = 6
+#: Lines of rows in one table, below its caption and heads: a float that is longer than a page is cut off at its foot.
+_LONGEST = 30
 #: Letters of a name on one line: of a recommender, of features, over a column of numbers.
 _LINE, _LONG_LINE, _HEAD_LINE = 14, 24, 12
 #: The same where effects are listed, with the columns they are of.
@@ -50,7 +52,8 @@ class Latex:
             mine = tables.of_real_features(document, dataset["dataset"])
             for metric in dict.fromkeys(case["metric"] for case in mine):
                 cases = [c for c in mine if c["metric"] == metric]
-                parts += [_means(document, dataset, metric, part) for part in _side_by_side(cases)]
+                tables_of = [(part, rows) for part in _side_by_side(cases) for rows in _pages(part)]
+                parts += [_means(document, dataset, metric, part, rows) for part, rows in tables_of]
         for claim in dict.fromkeys(case["claim"] for case in document["claims"]):
             for dataset in document["datasets"]:
                 mine = [c for c in document["claims"] if (c["claim"], c["dataset"]) == (claim, dataset["dataset"])]
@@ -101,7 +104,35 @@ def _side_by_side(cases: Sequence[Case]) -> Iterator[list[Case]]:
         yield [c for c in cases if (c["claim"], c["control"]) in part]
 
 
-def _means(document: Mapping[str, Any], dataset: Mapping[str, Any], metric: str, cases: Sequence[Case]) -> str:
+def _pages(cases: Sequence[Case]) -> Iterator[list[tuple[str, str]]]:
+    """The rows of a table, recommender and treatment, as many at a time as a page has room for: no float is longer."""
+    page: list[tuple[str, str]] = []
+    room = float(_LONGEST)
+    for recommender, treatment in dict.fromkeys((c["recommender"], c["treatment"]) for c in cases):
+        # A name on more than one line; between two recommenders there is a little space.
+        new = not page or page[-1][0] != recommender
+        height = max(_height(recommender, _LINE) if new else 1, _height(treatment, _LONG_LINE)) + (0.5 if new else 0)
+        if page and height > room:
+            yield page
+            page, room = [], float(_LONGEST)
+        page.append((recommender, treatment))
+        room -= height
+    if page:
+        yield page
+
+
+def _height(name: str, line: int) -> int:
+    """On how many lines a name stands, at the most."""
+    return 1 if len(name) <= line else 1 + 2 * len(name) // line
+
+
+def _means(
+    document: Mapping[str, Any],
+    dataset: Mapping[str, Any],
+    metric: str,
+    cases: Sequence[Case],
+    rows: Sequence[tuple[str, str]],
+) -> str:
     """Rows of recommender and features; the real arm, then every control with its mark."""
     columns = list(dict.fromkeys((case["claim"], case["control"]) for case in cases))
     columns.sort(key=lambda column: column[0])  # stable: a claim's controls stand together, under its name
@@ -126,7 +157,7 @@ def _means(document: Mapping[str, Any], dataset: Mapping[str, Any], metric: str,
     statements = document.get("statements", {})
     equal = {claim for claim, said in statements.items() if said.get("equivalence")}
     previous = None
-    for recommender, treatment in dict.fromkeys((c["recommender"], c["treatment"]) for c in cases):
+    for recommender, treatment in rows:
         if previous not in {None, recommender}:
             lines.append(r"\addlinespace")
         arms = [found.get((recommender, treatment, *column)) for column in columns]

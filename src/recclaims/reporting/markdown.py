@@ -17,15 +17,17 @@ class Markdown:
     def render(self, document: Mapping[str, Any]) -> str:
         """Return the page for a results.json document."""
         claims = dict.fromkeys(case["claim"] for case in document["claims"])
-        budget = f"Profile {_escape(tables.profile(document))}, {document['seeds']} replicates, mask {document['mask']}"
+        budget = f"Profile {escape(tables.profile(document))}, {document['seeds']} replicates, mask {document['mask']}"
         parts = ["# Verdicts", f"{budget}; {tables.counts(document) or 'no case was run'}."]
+        if more := tables.improving(document):
+            parts.append(escape(more))
         for dataset in document["datasets"]:
-            parts += [f"## {_escape(dataset['dataset'])}", _escape(tables.card(dataset))]
+            parts += [f"## {escape(dataset['dataset'])}", escape(tables.card(dataset))]
             headers, rows = tables.board_rows(document, dataset["dataset"])
             if rows:
                 parts.append(table(headers, rows))
         for claim in claims:
-            parts += [f"## Claim: {_escape(claim)}", table(*tables.case_rows(document, claim))]
+            parts += [f"## Claim: {escape(claim)}", table(*tables.case_rows(document, claim))]
         if document["encoders"]:
             parts += ["## Encoders", table(*tables.encoder_rows(document))]
             parts += ["## Cost and gain of encoders", table(*tables.cost_rows(document))]
@@ -36,10 +38,10 @@ class Markdown:
 
 def table(headers: list[str], rows: list[list[str]]) -> str:
     """A table of GitHub's kind; what the entries say stays text."""
-    return tables.plain(headers, [[_escape(entry) for entry in row] for row in rows], "github")
+    return tables.plain(headers, [[escape(entry) for entry in row] for row in rows], "github")
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
     """Keep what a dataset or a plugin calls itself from being read as markup."""
     for mark in "\\`*_{}[]<>|#":
         text = text.replace(mark, f"\\{mark}") if mark in "\\`*<>|" else text

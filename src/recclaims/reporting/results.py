@@ -7,7 +7,7 @@ import math
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ import numpy as np
 
 from recclaims.errors import RecclaimsError
 from recclaims.evaluation.ranking import METRICS
+from recclaims.json_keys import each_key_once
+from recclaims.regular_file import open_text
 from recclaims.reporting.files import draft_of, write_atomically
 from recclaims.reporting.privacy import share, shareable
 from recclaims.reporting.schema import SCHEMA, checked
@@ -23,9 +25,12 @@ from recclaims.runner.machine import hardware, installed_version
 
 if TYPE_CHECKING:
     from recclaims.claims.assess import CaseResult
+    from recclaims.claims.case import Case
     from recclaims.claims.claim import Claim
     from recclaims.claims.run import Run
-    from recclaims.runner.cell import CellResult
+    from recclaims.runner.cell import Cell, CellResult
+    from recclaims.runner.pipeline import Pipeline
+    from recclaims.runner.settings import Settings
 
 #: The largest file that is read.
 MAX_BYTES = 500_000_000
@@ -53,21 +58,44 @@ def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
     document = {
         "schema": SCHEMA,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "profile": settings.profile.name,
-        "seeds": settings.seeds,
-        "mask": str(settings.mask),
-        "hyperparameters": {"file": settings.profile.own.file, "tables": settings.profile.own.tables()},
+        **_budget(settings),
         "environment": environment(settings.device, run.outcome.machines),
         "datasets": run.cards,
         "claims": [_claim(result) for result in run.judged.values()],
-        "cells": [_cell(result, run.names[result.cell.dataset]) for result in run.outcome.results.values()],
+        "cells": [_cell(result, run) for result in run.outcome.results.values()],
         "encoders": run.encoders,
         "keywords": run.keywords,
         "price_per_hour": price_per_hour,
         "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
         "references": {name: shareable(reference) for reference, name in run.names.items()},
     }
-    places = (reference.partition("?")[0] for reference in run.names)
+    return _shared(document, run.names)
+
+
+def outline(cases: Sequence[Case], pipeline: Pipeline) -> dict[str, Any]:
+    """What `build` will say of these cases that is known before anything is trained: all that comparisons ask for."""
+    references = dict.fromkeys(cell.dataset for case in cases for cell in case.cells(1))
+    document = {
+        **_budget(pipeline.settings),
+        "datasets": [pipeline.dataset(reference).card() for reference in references],
+        "claims": [
+            {"claim": c.claim.id, "version": c.claim.version, "case": c.id, "metric": c.claim.metric} for c in cases
+        ],
+    }
+    return _shared(document, references)
+
+
+def _budget(settings: Settings) -> dict[str, Any]:
+    return {
+        "profile": settings.profile.name,
+        "seeds": settings.seeds,
+        "mask": str(settings.mask),
+        "hyperparameters": {"file": settings.profile.own.file, "tables": settings.profile.own.tables()},
+    }
+
+
+def _shared(document: Mapping[str, Any], references: Iterable[str]) -> dict[str, Any]:
+    places = (reference.partition("?")[0] for reference in references)
     shared: dict[str, Any] = share(document, (place for place in places if Path(place).is_absolute()))
     return shared
 
@@ -104,6 +132,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "verdict": str(result.verdict),
         "reason": result.reason,
         "n_seeds": result.n_seeds,
+        "n_fixed": result.n_fixed,
         "seconds": result.seconds,
     }
     if comparison is not None:
@@ -125,16 +154,17 @@ def _claim(result: CaseResult) -> dict[str, Any]:
     return document
 
 
-def _cell(result: CellResult, dataset: str) -> dict[str, Any]:
-    cell = result.cell
+def _cell(result: CellResult, run: Run) -> dict[str, Any]:
+    cell = run.called(result.cell)
     return {
-        "dataset": dataset,
+        "dataset": run.names[cell.dataset],
         "features": cell.arm,
         "recommender": cell.recommender,
         "seed": cell.seed,
         "metrics": result.metrics,
         "epochs": result.epochs,
         "best_epoch": result.best_epoch,
+        "best_is_last": result.cell in run.improving,
         "valid_score": result.valid_score,
         "trials": result.trials,
         "tuned": result.tuned,
@@ -216,25 +246,39 @@ def write_baseline(document: Mapping[str, Any], path: Path) -> None:
         raise RecclaimsError(f"{path}: cannot write the baseline: {error.strerror or error}") from error
 
 
-def _write_per_user(run: Run, path: Path) -> None:
-    import polars as pl
+#: Rows that are kept before they are written: with all cells at once, a run of many users would need gigabytes.
+ROWS_AT_ONCE = 500_000
 
-    frames = []
-    for result in run.outcome.results.values():
-        cell = result.cell
-        values = np.stack([result.per_user[metric] for metric in METRICS])
-        users = np.flatnonzero(np.isfinite(values).all(axis=0))
-        frames.append(
-            pl.DataFrame({"user": users.astype(np.int32), **dict(zip(METRICS, values[:, users], strict=True))}).select(
-                pl.lit(result.key).alias("key"),
-                pl.lit(cell.recommender).alias("recommender"),
-                pl.lit(share(cell.arm)).alias("features"),
-                pl.lit(cell.seed).alias("seed"),
-                pl.all(),
-            )
-        )
-    with draft_of(path) as draft:
-        (pl.concat(frames) if frames else pl.DataFrame()).write_parquet(draft)
+
+def _write_per_user(run: Run, path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"key": pa.string(), "recommender": pa.string(), "features": pa.string(), "seed": pa.int32()}
+    columns |= {"user": pa.int32(), **dict.fromkeys(METRICS, pa.float64())}
+    schema = pa.schema(list(columns.items()))
+    waiting: list[Any] = []
+    with draft_of(path) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+        for result in run.outcome.results.values():
+            waiting.append(_rows(result, run.called(result.cell), schema))
+            if sum(table.num_rows for table in waiting) >= ROWS_AT_ONCE:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting.clear()
+        if waiting:
+            writer.write_table(pa.concat_tables(waiting))
+
+
+def _rows(result: CellResult, cell: Cell, schema: Any) -> Any:
+    """The users of a cell who have a value of any metric, as a table of Arrow."""
+    import pyarrow as pa
+
+    values = np.stack([result.per_user[metric] for metric in METRICS])
+    users = np.flatnonzero(np.isfinite(values).any(axis=0))
+    same = {"key": result.key, "recommender": cell.recommender, "features": share(cell.arm), "seed": cell.seed}
+    columns = [pa.repeat(pa.scalar(value, schema.field(name).type), len(users)) for name, value in same.items()]
+    columns.append(pa.array(users, pa.int32()))
+    # Null where a user has no value of one metric.
+    return pa.table([*columns, *(pa.array(row[users], from_pandas=True) for row in values)], schema=schema)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -245,22 +289,15 @@ def read(path: Path) -> dict[str, Any]:
             missing or of another type.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise RecclaimsError(f"{path}: has more than {MAX_BYTES:,} bytes")
-        document = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refused, object_pairs_hook=_once)
+        with open_text(path) as file:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                raise RecclaimsError(f"{path}: has more than {MAX_BYTES:,} bytes")
+            document = json.loads(file.read(), parse_constant=_refused, object_pairs_hook=each_key_once)
     except OSError as error:
         raise RecclaimsError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise RecclaimsError(f"{path}: not a results.json: {error}") from error
     return checked(document, str(path))
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
-    return found
 
 
 def _refused(constant: str) -> float:

@@ -79,7 +79,8 @@ CLAIM: dict[str, Kind] = {
 CLAIM_MAY: dict[str, Kind] = {
     **dict.fromkeys(("flavour", "treatment_noise", "control_noise"), _or_null(TEXT)),
     "relative_effect": _or_null(NUMBER),
-    "p_value": _or_null(PROBABILITY), "asked": TEXT_LIST, "n_users": COUNT, "n_seeds": COUNT, "seconds": NUMBER,
+    "p_value": _or_null(PROBABILITY), "asked": TEXT_LIST, "seconds": NUMBER,
+    **dict.fromkeys(("n_users", "n_seeds", "n_fixed"), COUNT),
 }  # fmt: skip
 CARD: dict[str, Kind] = {
     "dataset": TEXT, "users": COUNT, "items": COUNT, "interactions": COUNT, "density": NUMBER, "planted": FLAG,
@@ -95,6 +96,7 @@ ENCODER: dict[str, Kind] = {
     **dict.fromkeys(("items", "dimension", "imputed", "zero_rows", "duplicate_rows"), COUNT),
 }  # fmt: skip
 ENCODER_MAY: dict[str, Kind] = dict.fromkeys(("peak_mb", "gpu_peak_mb", "generated_tokens"), _or_null(NUMBER))
+CELL_MAY: dict[str, Kind] = {"recommender": TEXT, "epochs": COUNT, "best_is_last": FLAG}
 KEYWORDS: dict[str, Kind] = {
     **dict.fromkeys(("encoder", "dataset", "slot"), TEXT),
     **dict.fromkeys(("answers", "refusals", "missing", "distinct"), COUNT),
@@ -133,7 +135,7 @@ def checked(document: object, where: str) -> dict[str, Any]:
         ("datasets", CARD, CARD_MAY),
         ("encoders", ENCODER, ENCODER_MAY),
         ("keywords", KEYWORDS, {}),
-        ("cells", {"metrics": NUMBERS}, {}),
+        ("cells", {"metrics": NUMBERS}, CELL_MAY),
     ):
         for number, entry in enumerate(clean[key]):
             _fields(entry, must, may, f"{where}: {key}[{number}].")

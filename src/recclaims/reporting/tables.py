@@ -227,6 +227,20 @@ def counts(document: Mapping[str, Any]) -> str:
     return ", ".join(f"{verdicts.count(v)} {SHORT[v].lower()}" for v in SHORT if v in verdicts)
 
 
+def improving(document: Mapping[str, Any]) -> str:
+    """How many trained cells were best in the last epoch that they were allowed, and whose; empty where none was."""
+    trained = [cell for cell in document["cells"] if cell.get("epochs")]
+    names = [cell.get("recommender", "") for cell in trained if cell.get("best_is_last")]
+    if not names:
+        return ""
+    whose = ", ".join(f"{name} {names.count(name)}" for name in dict.fromkeys(names))
+    cells = "1 trained cell" if len(trained) == 1 else f"{len(trained):,} trained cells"
+    return (
+        f"The best epoch was the last one allowed in {len(names):,} of {cells} ({whose}): "
+        "more training might change the answer."
+    )
+
+
 _NUMERIC = {"treatment", "control", "real", "items", "dimension", "items/s", "imputed", "zero rows", "duplicate rows"}
 _NUMERIC |= {"s/1,000 items", "peak MB", "GPU MB", "tokens/item", "cost/1,000 items"}
 _NUMERIC |= {"answers", "as asked", "refused", "missing", "distinct", "bits", "Other"}

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from recclaims.reporting import changes as changed
 from recclaims.reporting import tables
+from recclaims.reporting.baseline import Change
+
+#: What a run says that judged no case, though it was to be compared with a baseline.
+NOTHING_JUDGED = (
+    "Exit code 1: no case was judged (none was selected, or --benchmark-skip left them out), so that nothing was "
+    "compared with the baseline."
+)
 
 
 def summary(
-    document: Mapping[str, Any], trained: int, exit_code: int, against_baseline: bool, unjudged: int = 0
+    document: Mapping[str, Any],
+    trained: int,
+    exit_code: int,
+    changes: Sequence[Change] | None = None,
+    unjudged: int = 0,
+    judged: bool = True,
 ) -> Iterator[str]:
     """Yield the lines of the summary: datasets, a table per claim, both families side by side, the exit code.
 
@@ -17,8 +30,9 @@ def summary(
         document: the run, as results.json holds it.
         trained: how many of its cells were trained for it.
         exit_code: pytest's.
-        against_baseline: whether cases were judged against a baseline.
+        changes: against the baseline, where there is one.
         unjudged: how many tests failed without a verdict.
+        judged: whether any came to its verdict.
     """
     for dataset in document["datasets"]:
         yield tables.card(dataset)
@@ -45,16 +59,24 @@ def summary(
     n_cells = len(document["cells"])
     yield f"{len(document['claims'])} cases: {tables.counts(document)}."
     yield f"{n_cells} cells: {trained} trained, {n_cells - trained} from the store."
-    yield _meaning(exit_code, against_baseline, unjudged)
+    if more := tables.improving(document):
+        yield more
+    if changes is not None:
+        yield changed.sentence(changes)
+        if silent := changed.silent(changes):
+            yield silent
+    yield _meaning(exit_code, changes is not None, unjudged, judged)
 
 
-def _meaning(exit_code: int, against_baseline: bool, unjudged: int) -> str:
+def _meaning(exit_code: int, against_baseline: bool, unjudged: int, judged: bool) -> str:
     """What the exit code says, in words."""
     if unjudged:
         return (
             f"Exit code {exit_code}: {unjudged} tests failed for another reason than their verdict, which pytest shows "
             "above. That is no finding; what was trained is in the store."
         )
+    if against_baseline and not judged:
+        return NOTHING_JUDGED
     if against_baseline:
         if exit_code:
             return "Exit code 1: a case got worse than in the baseline, or one that is new there did not hold."

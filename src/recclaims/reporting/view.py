@@ -34,6 +34,7 @@ def view(document: Document) -> dict[str, Any]:
         "document": document,
         "profile": tables.profile(document),
         "counts": tables.counts(document),
+        "improving": tables.improving(document),
         "verdicts": {verdict: (SYMBOLS[verdict], tables.SHORT[verdict].lower()) for verdict in tables.SHORT},
         "claims": [_claim(document, claim, n) for n, claim in enumerate(_distinct(document["claims"], "claim"))],
         "boards": _boards(document),

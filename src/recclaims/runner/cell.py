@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +48,8 @@ class CellResult:
     Attributes:
         cell: its coordinates.
         key: its name in the store.
-        per_user: by metric, float64 (n_users,), NaN for users without a relevant test item.
+        per_user: by metric, float64 (n_users,), NaN for users without a relevant test item and for those whose value no
+            recommender could change (see ranking.fixed); of a cell in the store they are read each time.
         epochs, best_epoch: trained, and chosen on validation.
         seconds: of building and training the recommender, evaluation not included.
         peak_mb: peak resident memory of the process that trained it.
@@ -62,7 +64,7 @@ class CellResult:
 
     cell: Cell
     key: str
-    per_user: dict[str, NDArray[np.float64]]
+    per_user: Mapping[str, NDArray[np.float64]]
     epochs: int
     best_epoch: int
     seconds: float
@@ -76,6 +78,9 @@ class CellResult:
     fresh: bool = False
 
     @property
-    def metrics(self) -> dict[str, float]:
-        """Mean over the users that have a value, by metric."""
-        return {name: float(np.nanmean(values)) for name, values in self.per_user.items()}
+    def metrics(self) -> dict[str, float | None]:
+        """Mean over the users that have a value, by metric; None where nobody has."""
+        return {
+            name: None if np.isnan(values).all() else float(np.nanmean(values))
+            for name, values in self.per_user.items()
+        }

@@ -11,16 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import Timeout
+from numpy.typing import NDArray
 
 from recclaims.datasets.categories import categories, category_slot
-from recclaims.errors import CellError, StoreError, one_line
+from recclaims.errors import CellError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.evaluation.ranking import VERSION as RANKING
 from recclaims.plugin_manager import BUILTIN
+from recclaims.recommenders.spec import TRAINING
 from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.data import PROTOCOL, DataPipeline, deterministic, versions
 from recclaims.runner.memory import peak_mb, reset_peak
 from recclaims.runner.settings import Reuse
+from recclaims.runner.stored_cell import read_cell
+from recclaims.runner.training import (
+    content_digest,
+    fixed_values,
+    score,
+    scored_users,
+    scores_digest,
+    training_data,
+)
 from recclaims.runner.tuning import Tuned, tune
 
 if TYPE_CHECKING:
@@ -38,6 +49,18 @@ TRAINING_LIBRARIES = ("numpy", "scipy", "torch", "recbole")
 class Pipeline(DataPipeline):
     """Finds or computes cells."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._fixed: dict[tuple[str, int], dict[str, NDArray[np.bool_]]] = {}
+        self._tested: dict[tuple[str, int], NDArray[np.bool_]] = {}
+
+    def fixed(self, reference: str, seed: int) -> dict[str, NDArray[np.bool_]]:
+        """By metric, whose value in replicate `seed` no recommender could change: bool (n_users,)."""
+        if (reference, seed) not in self._fixed:
+            values = fixed_values(self.dataset(reference), self.split(reference, seed), self.settings.mask)
+            self._fixed[reference, seed] = values
+        return self._fixed[reference, seed]
+
     def recommender(self, cell: Cell) -> Recommender:
         """The recommender of a cell."""
         recommender: Recommender = self.registry.find("recommenders", cell.recommender)
@@ -49,6 +72,11 @@ class Pipeline(DataPipeline):
         twin = recommender.twins[cell.twin] if cell.twin else {}
         profile = self.settings.profile.of(recommender, self.dataset(cell.dataset).name)
         return {**recommender.parameters, **profile, **twin}
+
+    def ended_improving(self, result: CellResult) -> bool:
+        """Whether a trained cell was best when it was last looked at: more training might have made another of it."""
+        tuned = {**TRAINING, **self.parameters(result.cell), **result.tuned}
+        return result.epochs > 0 and result.best_epoch > result.epochs - int(tuned["eval_step"])
 
     def cell_recipe(self, cell: Cell) -> dict[str, Any]:
         """Everything a cell's result depends on."""
@@ -89,7 +117,7 @@ class Pipeline(DataPipeline):
     def find(self, cell: Cell) -> CellResult | None:
         """The stored result of a cell, or None."""
         artefact = self.store.find("cells", self.cell_recipe(cell))
-        return _result(cell, artefact) if artefact else None
+        return self._result(cell, artefact) if artefact else None
 
     def train(self, cell: Cell) -> CellResult:
         """Compute a cell and store it; where another process is at it, wait for that one's result.
@@ -114,12 +142,11 @@ class Pipeline(DataPipeline):
         if self.settings.reuse is not Reuse.NEVER:
             found = self.store.find("cells", recipe)
             if found:
-                return _result(cell, found)
-        return _result(cell, self._train(cell, recipe), fresh=True)
+                return self._result(cell, found)
+        return self._result(cell, self._train(cell, recipe), fresh=True)
 
     def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
         from recclaims.recommenders.fit import fit
-        from recclaims.runner.training import content_digest, score, scores_digest, training_data
 
         reset_peak()
         dataset, split = self.dataset(cell.dataset), self.split(cell.dataset, cell.seed)
@@ -194,26 +221,17 @@ class Pipeline(DataPipeline):
 
         return tune(search, objective, cell.seed)
 
+    def _result(self, cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
+        """What an artefact holds, without the values that say nothing of the recommender.
 
-def _result(cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
-    facts = artefact.json("facts")
-    table = np.array(artefact.array("per_user"))
-    try:
-        return CellResult(
-            cell=cell,
-            key=artefact.key,
-            per_user=dict(zip(METRICS, table, strict=True)),
-            epochs=facts["epochs"],
-            best_epoch=facts["best_epoch"],
-            seconds=facts["seconds"],
-            peak_mb=facts["peak_mb"],
-            valid_score=facts["valid_score"],
-            trials=facts["trials"],
-            tuned=facts["tuned"],
-            content=facts["content"],
-            derived=facts["derived"],
-            scores=facts["scores"],
-            fresh=fresh,
+        The store keeps those, too: they are what the metric is, and the same as in other libraries.
+        """
+        return read_cell(
+            cell, artefact, self._scored(cell.dataset, cell.seed), self.fixed(cell.dataset, cell.seed), fresh
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{artefact.path}: does not hold what a cell's result holds: {one_line(error)}") from error
+
+    def _scored(self, reference: str, seed: int) -> NDArray[np.bool_]:
+        """Who has a relevant test item: bool (n_users,)."""
+        if (reference, seed) not in self._tested:
+            self._tested[reference, seed] = scored_users(self.dataset(reference), self.split(reference, seed))
+        return self._tested[reference, seed]

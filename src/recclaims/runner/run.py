@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from recclaims.errors import RecclaimsError
@@ -12,6 +13,9 @@ from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.executor import Executor, Failure, InProcess
 from recclaims.runner.pipeline import Pipeline
 from recclaims.runner.settings import LOCAL, Reuse
+
+#: How long what another machine wrote may take to be seen in a shared folder: NFS looks anew after a minute at most.
+SECONDS_UNTIL_SHARED = 70.0
 
 
 @dataclass(frozen=True)
@@ -101,15 +105,31 @@ def run(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], No
         if missing:
             tell(Progress("cells", len(missing), advance=0))
         for (_, cell), answer in executor.perform([("train", cell) for cell in missing]):
-            if isinstance(answer, CellResult):
-                outcome.results[cell] = answer
-                outcome.computed += answer.fresh
+            stored = _stored(pipeline, answer) if isinstance(answer, CellResult) else answer
+            if isinstance(stored, CellResult):
+                outcome.results[cell] = stored
+                outcome.computed += stored.fresh
             else:
-                outcome.failures[cell] = answer or Failure("no result")
+                outcome.failures[cell] = stored or Failure("no result")
             tell(Progress("cells", len(missing), str(cell)))
     # In the order they were asked for, whichever was done first.
     outcome.results = {cell: outcome.results[cell] for cell in wanted if cell in outcome.results}
     return outcome
+
+
+def _stored(pipeline: Pipeline, answer: CellResult) -> CellResult | Failure:
+    """What the store holds of a cell that was computed, whatever else the answer says: verdicts follow from it."""
+    patience = time.monotonic() + (0 if pipeline.settings.executor == LOCAL else SECONDS_UNTIL_SHARED)
+    while True:
+        try:
+            found = pipeline.find(answer.cell)
+        except RecclaimsError as error:
+            return Failure.of(error)
+        if found is not None:
+            return replace(found, fresh=answer.fresh)
+        if time.monotonic() >= patience:
+            return Failure("it was computed, but the store does not hold it")
+        time.sleep(0.2)
 
 
 def _encode(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.datasets.splits import relevant
-from recclaims.evaluation.ranking import ItemLists, evaluate
+from recclaims.evaluation.ranking import ItemLists, evaluate, fixed
 from recclaims.runner.settings import Mask
 
 if TYPE_CHECKING:
@@ -53,11 +53,29 @@ def score(fitted: Fitted, dataset: Dataset, split: Split, mask: Mask, seed: int)
     Raises:
         CellError: a score is NaN or inf.
     """
+    wanted, known = _scored(dataset, split, mask)
+    return evaluate(fitted.score, wanted, known, seed=seed)
+
+
+def _scored(dataset: Dataset, split: Split, mask: Mask) -> tuple[ItemLists, ItemLists]:
+    """The items to be found and those that are no candidates, per user."""
     known = split.train
     if mask is Mask.TRAIN_VALID:
         known = np.concatenate([split.train, split.valid])
-    wanted = _lists(dataset, split.test[relevant(dataset, split.test)])
-    return evaluate(fitted.score, wanted, _lists(dataset, known), seed=seed)
+    return _lists(dataset, split.test[relevant(dataset, split.test)]), _lists(dataset, known)
+
+
+def fixed_values(dataset: Dataset, split: Split, mask: Mask) -> dict[str, NDArray[np.bool_]]:
+    """By metric, whose value on the test part no recommender could change: bool (n_users,), see ranking.fixed."""
+    wanted, known = _scored(dataset, split, mask)
+    return fixed(wanted, known, len(dataset.items))
+
+
+def scored_users(dataset: Dataset, split: Split) -> NDArray[np.bool_]:
+    """Who has a relevant test item: bool (n_users,)."""
+    found = np.zeros(len(dataset.user_ids), dtype=bool)
+    found[dataset.interactions.users[split.test[relevant(dataset, split.test)]]] = True
+    return found
 
 
 def content_digest(content: Mapping[str, NDArray[np.float32]]) -> str | None:

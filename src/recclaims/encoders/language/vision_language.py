@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recclaims.datasets.reference import is_folder
 from recclaims.encoders.features import Encoded
 from recclaims.encoders.hub import downloads_allowed, quiet
 from recclaims.encoders.language import trust
@@ -63,6 +64,7 @@ class VisionLanguage:
             self.name = f"lvlm:{argument}"
         self._argument = model, settings
         self.checkpoint = Checkpoint.of(model or DEFAULT)
+        self.place = model if is_folder(model) else ""
         self.prompt, self.domain = settings.get("prompt", "keyword"), settings.get("domain", "")
         self.settings = Settings(
             pooling=_one_of("pooling", settings.get("pooling", POOLINGS[0]), POOLINGS),
