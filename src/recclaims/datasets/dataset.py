@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.datasets.catalogue import READING, Item
+from recclaims.datasets.markup import has_markup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,6 +149,7 @@ class Dataset:
         given = self.given_split is not None
         strange_users, strange_items = self.strangers
         n_users, n_items, n = len(self.user_ids), len(self.items), len(self.interactions)
+        marked = sum(has_markup(item.title) or has_markup(item.description) for item in self.items)
         return {
             "dataset": self.name,
             "users": n_users,
@@ -159,6 +161,7 @@ class Dataset:
             "items_with_both": sum(item.has("multimodal") for item in self.items),
             "items_with_attributes": sum(bool(item.attributes) for item in self.items),
             "items_with_answers": sum(bool(item.answers) for item in self.items),
+            **({"items_with_markup": marked} if marked else {}),
             "split": "given" if given else self.strategy,
             **({"users_of_one_time": self.users_of_one_time()[0]} if not given and self.strategy == "temporal" else {}),
             **({"users_not_in_train": len(strange_users), "items_not_in_train": len(strange_items)} if given else {}),

@@ -88,6 +88,7 @@ CARD: dict[str, Kind] = {
 CARD_MAY: dict[str, Kind] = {
     "parameters": OBJECT,
     **dict.fromkeys(("duplicates_dropped", "users_not_in_train", "items_not_in_train", "users_of_one_time"), COUNT),
+    "items_with_markup": COUNT,
 }
 ENCODER: dict[str, Kind] = {
     "encoder": TEXT, "dataset": TEXT, "items_per_second": _or_null(NUMBER),

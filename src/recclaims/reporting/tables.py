@@ -123,11 +123,13 @@ def card(dataset: Mapping[str, Any]) -> str:
     planted = ", planted interactions" if dataset["planted"] else ""
     if dataset.get("parameters"):
         planted += f" ({', '.join(f'{key} {value}' for key, value in dataset['parameters'].items())})"
+    marked = dataset.get("items_with_markup", 0)
+    markup = f" ({marked:,} with HTML tags or entities in it)" if marked else ""
     threshold = "every interaction" if dataset["relevance"] is None else f"ratings from {dataset['relevance']:g}"
     return (
         f"{dataset['dataset']}: {dataset['users']:,} users, {dataset['items']:,} items, "
         f"{dataset['interactions']:,} interactions (density {100 * dataset['density']:.2f} %){planted}; "
-        f"items with image {dataset['items_with_image']:,}, text {dataset['items_with_text']:,}, "
+        f"items with image {dataset['items_with_image']:,}, text {dataset['items_with_text']:,}{markup}, "
         f"both {dataset['items_with_both']:,}, attributes {dataset['items_with_attributes']:,}; "
         f"split {dataset['split']}, relevant: {threshold}"
     )
