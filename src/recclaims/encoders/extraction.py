@@ -52,6 +52,7 @@ def extract(
             row per item sent; one line that names the encoder.
         UnknownNameError: no such imputation.
     """
+    items = tuple(items)  # what a plugin does to a list would be done to the catalogue
     chosen = imputation
     imputation = chosen or getattr(encoder, "imputation", "mean")
     if imputation not in IMPUTATIONS:
