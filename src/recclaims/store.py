@@ -66,6 +66,10 @@ class Artefact:
         """The artefact's name: SHA-256 of its kind and recipe."""
         return str(self.manifest["key"])
 
+    def has(self, filename: str) -> bool:
+        """Whether a file of this name belongs to it."""
+        return filename in self.manifest["files"]
+
     def array(self, name: str) -> NDArray[Any]:
         """Map the array `name` into memory, read-only; raises StoreError where it is none."""
         path = self.path / f"{name}.npy"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recclaims.encoders.images import encode_images
+from recclaims.encoders.weights import verified
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +31,7 @@ class ResNet50:
             ImageNet weights from its cache, downloaded only where RECCLAIMS_ALLOW_DOWNLOADS is set.
     """
 
-    name, modality, version = "resnet50", "visual", "IMAGENET1K_V2"
+    name, modality, version = "resnet50", "visual", "IMAGENET1K_V2;sha256-11ad3fa6"
 
     def __init__(self, weights: str = "") -> None:
         self.path = Path(weights) if weights else _cache() / CHECKPOINT
@@ -74,6 +75,9 @@ class ResNet50:
             from safetensors.torch import load_file
 
             state = load_file(self.path)
+        elif self.name == "resnet50" and self.path.is_file():
+            # torch.hub checks what it downloads, and takes whatever lies there by that name.
+            state = torch.load(verified(self.path, self.name), map_location="cpu", weights_only=True)
         elif self.path.is_file():
             state = torch.load(self.path, map_location="cpu", weights_only=True)
         else:

@@ -94,7 +94,10 @@ ENCODER: dict[str, Kind] = {
     "encoder": TEXT, "dataset": TEXT, "items_per_second": _or_null(NUMBER),
     **dict.fromkeys(("items", "dimension", "imputed", "zero_rows", "duplicate_rows"), COUNT),
 }  # fmt: skip
-ENCODER_MAY: dict[str, Kind] = dict.fromkeys(("peak_mb", "gpu_peak_mb", "generated_tokens"), _or_null(NUMBER))
+ENCODER_MAY: dict[str, Kind] = {
+    **dict.fromkeys(("peak_mb", "gpu_peak_mb", "generated_tokens"), _or_null(NUMBER)), "made": OBJECTS,
+}  # fmt: skip
+MADE: dict[str, Kind] = {"device": TEXT, "batch": COUNT, "items": COUNT}
 KEYWORDS: dict[str, Kind] = {
     **dict.fromkeys(("encoder", "dataset", "slot"), TEXT),
     **dict.fromkeys(("answers", "refusals", "missing", "distinct"), COUNT),
@@ -103,6 +106,12 @@ KEYWORDS: dict[str, Kind] = {
 STATEMENT_MAY: dict[str, Kind] = {
     "statement": TEXT, "source": TEXT, "direction": TEXT, "equivalence": FLAG, "planted": FLAG,
 }  # fmt: skip
+
+
+def _made(encoders: list[dict[str, Any]], where: str) -> None:
+    for number, encoder in enumerate(encoders):
+        for place, entry in enumerate(encoder.get("made", ())):
+            _fields(entry, MADE, {}, f"{where}: encoders[{number}].made[{place}].")
 
 
 def checked(document: object, where: str) -> dict[str, Any]:
@@ -137,6 +146,7 @@ def checked(document: object, where: str) -> dict[str, Any]:
     ):
         for number, entry in enumerate(clean[key]):
             _fields(entry, must, may, f"{where}: {key}[{number}].")
+    _made(clean["encoders"], where)
     seen = set()
     for number, entry in enumerate(clean["claims"]):
         name = entry["claim"], entry["case"]

@@ -8,6 +8,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from recclaims.encoders.features import shown_made
+
 #: How a verdict reads in a narrow column.
 SHORT = {
     "supported": "supported",
@@ -153,6 +155,10 @@ def encoder_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]
         sizes = [f"{e[name]:,}" for name in ("items", "dimension")]
         counts = [f"{e[name]:,}" for name in ("imputed", "zero_rows", "duplicate_rows")]
         rows.append([e["encoder"], e["dataset"], *sizes, speed, *counts])
+    if any(e.get("made") for e in document["encoders"]):  # both show in the last digits, and are not in the key
+        headers.append("made on")
+        for e, row in zip(document["encoders"], rows, strict=True):
+            row.append(shown_made(e.get("made", ())))
     return headers, rows
 
 

@@ -21,7 +21,7 @@ from recclaims.datasets.splits import Split, check_relevant, make_split
 from recclaims.encoders.chunks import Chunks, Tell
 from recclaims.encoders.digests import forget
 from recclaims.encoders.extraction import extract
-from recclaims.encoders.features import Block, FeatureReport, Features
+from recclaims.encoders.features import Block, FeatureReport, Features, made_on
 from recclaims.encoders.resolve import bind, make_encoder
 from recclaims.errors import ChangedError, NotAvailableError
 from recclaims.runner.memory import Memory, reset_peak
@@ -221,6 +221,7 @@ class DataPipeline:
             "generated_tokens": sum(tokens) if tokens else None,
             "blocks": [asdict(block) for block in features.blocks],
             "separate": features.separate,
+            "made": made_on(features.records),
             **asdict(FeatureReport.of(features)),
         }
         files: dict[str, Content] = {"matrix": features.matrix, "filled": features.filled, "facts": document}
@@ -241,6 +242,7 @@ class DataPipeline:
             seconds=facts["seconds"],
             blocks=tuple(Block(**block) for block in facts.get("blocks", ())),
             separate=facts.get("separate", False),
+            records=artefact.json("records") if artefact.has("records.json") else (),
         )
 
 

@@ -148,6 +148,7 @@ class VisionLanguage:
             if isinstance(reply, Reply):
                 rows[place] = reply.embedding
                 records[place] = {"text": reply.text, "tokens": reply.tokens, "truncated": reply.truncated}
+                records[place] |= {"batch": reply.batch, "device": reply.device}
             else:
                 records[place]["error"] = reply
         if len(questions) > 1 and not rows:  # not the images' fault, and not to be kept as if it were
