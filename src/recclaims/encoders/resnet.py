@@ -39,7 +39,10 @@ class ResNet50:
             import hashlib
 
             self.name = f"resnet50:{weights}"
-            digest = hashlib.sha256(self.path.read_bytes()).hexdigest() if self.path.is_file() else "absent"
+            digest = "absent"
+            if self.path.is_file():
+                with self.path.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
             self.version = f"sha256-{digest[:16]}"
 
     def unavailable(self) -> str | None:
