@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recclaims.errors import CellError, FeatureError
+from recclaims.errors import CellError, ChangedError
 from recclaims.plugin_manager import registry
 from recclaims.runner.cell import Cell
 from recclaims.runner.pipeline import Pipeline
@@ -121,7 +121,7 @@ def test_vectors_that_change_while_they_are_read_are_not_kept(session, tmp_path)
     reference, encoder = str(session.data), f"features:{path}?modality=visual"
     mine.features_recipe(reference, encoder)
     np.save(path, vectors(5)[::-1])
-    with pytest.raises(FeatureError, match="its files changed while they were read; run it again"):
+    with pytest.raises(ChangedError, match="its files changed while they were read; run it again"):
         mine.encode(reference, encoder)
     np.save(path, vectors(5))
     np.testing.assert_array_equal(mine.features(reference, encoder).matrix, vectors(5))

@@ -153,6 +153,8 @@ def _pipeline(options: argparse.Namespace) -> Pipeline:
 
 
 def _encode(options: argparse.Namespace) -> int:
+    from recclaims.encoders.features import shown_made
+
     pipeline = _pipeline(options)
     facts = pipeline.encode(options.data, options.encoder).json("facts")
     print(
@@ -160,6 +162,8 @@ def _encode(options: argparse.Namespace) -> int:
         f"{facts['zero_rows']:,} zero and {facts['duplicate_rows']:,} duplicate rows, "
         f"{facts.get('failed', 0):,} failed, {facts.get('truncated', 0):,} cut off, {facts['seconds']:.1f} s"
     )
+    if facts.get("made"):
+        print(f"made on {shown_made(facts['made'])}")
     return 0
 
 

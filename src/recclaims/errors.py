@@ -72,6 +72,10 @@ class DatasetError(RecclaimsError):
     """A dataset that cannot be read as it stands: names the file, the line and the key."""
 
 
+class ChangedError(RecclaimsError):
+    """A file that is not what it was when its digest became part of a key: what is made of it must not be kept."""
+
+
 class FeatureError(RecclaimsError):
     """Features that an encoder should not have returned: wrong shape, wrong row count, NaN or inf."""
 

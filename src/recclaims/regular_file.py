@@ -11,6 +11,8 @@ import stat
 from pathlib import Path
 from typing import TextIO
 
+#: Bytes of the largest text that is read whole; a sparse file of a terabyte takes no room on a disk.
+LARGEST_TEXT = 16_000_000_000
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -37,19 +39,27 @@ def open_content(path: Path) -> io.BufferedReader:
     return open(descriptor, "rb")  # noqa: PTH123 - it has no path, but is open already
 
 
-def open_regular(path: Path) -> io.BufferedReader:
+def open_regular(path: Path, most: int | None = None) -> io.BufferedReader:
     """Open a file whose content is meant, for reading bytes.
 
+    Args:
+        path: the file.
+        most: the largest size, in bytes, where it is read whole.
+
     Raises:
-        OSError: as open_content does; or the file is a pointer of Git LFS.
+        OSError: as open_content does; or the file is larger, or a pointer of Git LFS.
     """
     file = open_content(path)
+    size = os.fstat(file.fileno()).st_size
+    if most is not None and size > most:
+        file.close()
+        raise OSError(f"has {size:,} bytes; at most {most:,} are read")
     if file.peek(len(_POINTER)).startswith(_POINTER):
         file.close()
         raise OSError("is a pointer of Git LFS; get the file itself: git lfs pull")
     return file
 
 
-def open_text(path: Path) -> TextIO:
+def open_text(path: Path, most: int | None = LARGEST_TEXT) -> TextIO:
     """Open a file of text, which is UTF-8 and may begin with a byte order mark; raises OSError as open_regular does."""
-    return io.TextIOWrapper(open_regular(path), encoding="utf-8-sig")
+    return io.TextIOWrapper(open_regular(path, most), encoding="utf-8-sig")

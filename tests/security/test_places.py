@@ -10,6 +10,7 @@ from recclaims.datasets.reference import open_source
 from recclaims.errors import RecclaimsError, StoreError
 from recclaims.plugin_manager import Registry
 from recclaims.store import Store
+from recclaims.store_check import check, prune
 
 
 @pytest.fixture
@@ -89,3 +90,72 @@ def test_an_array_of_the_store_is_never_unpickled(tmp_path):
     np.save(kept.path / "x.npy", np.array([{"run": "me"}], dtype=object), allow_pickle=True)
     with pytest.raises(StoreError, match=r"x\.npy: not an array: ValueError"):
         kept.array("x")
+
+
+FOREIGN = {
+    "file": "x.npy: is a link, not a file that the store wrote",
+    "manifest": "manifest.json: is a link, not a file that the store wrote",
+    "pipe": "x.npy: is no regular file, not a file that the store wrote",
+    "manifest pipe": "manifest.json: is no regular file, not a file that the store wrote",
+    "dangling file": "x.npy: is a link, not a file that the store wrote",
+    "folder": "is a link, not a folder of the store",
+    "dangling folder": "is a link, not a folder of the store",
+    "omitted": "y.npy: the artefact's manifest does not name it",
+}
+
+
+def replace_part(path, what, elsewhere):
+    """Put something that the store never writes in the place of an artefact's file or folder; equal bytes behind it."""
+    if what == "omitted":
+        np.save(path / "y.npy", np.ones(2))
+        return
+    place = path if "folder" in what else path / ("manifest.json" if "manifest" in what else "x.npy")
+    place.rename(elsewhere)
+    if "pipe" in what:
+        os.mkfifo(place)
+    else:
+        place.symlink_to(elsewhere if "dangling" not in what else elsewhere.with_name("nowhere"))
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_an_artefact_is_made_of_what_the_store_wrote(tmp_path, what, caplog):
+    """What lies outside of a store may change after it was checked; a pipe would hold the run up for ever."""
+    store = Store(tmp_path / "store")
+    path = store.save("cells", {"a": 1}, {"x": np.zeros(2), "facts": {}}).path
+    replace_part(path, what, tmp_path / "elsewhere")
+    findings = check(store)
+    assert list(findings.damaged) == [path]
+    assert FOREIGN[what] in findings.damaged[path]
+    assert store.find("cells", {"a": 1}) is None
+    assert FOREIGN[what] in caplog.text
+    again = store.save("cells", {"a": 1}, {"x": np.zeros(2), "facts": {}})
+    assert store.find("cells", {"a": 1}).array("x").tolist() == [0, 0]
+    assert not again.path.is_symlink()
+    assert what in ("omitted", "pipe", "manifest pipe") or (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_pruning_removes_the_link_and_not_what_it_leads_to(tmp_path, what):
+    store = Store(tmp_path / "store")
+    path = store.save("cells", {"a": 1}, {"x": np.zeros(2), "facts": {}}).path
+    replace_part(path, what, tmp_path / "elsewhere")
+    assert prune(store, check(store)) == 1
+    assert not os.path.lexists(path)
+    assert what == "omitted" or (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_that_the_manifest_omits_is_not_read(tmp_path):
+    store = Store(tmp_path / "store")
+    artefact = store.save("cells", {"a": 1}, {"x": np.zeros(2)})
+    np.save(artefact.path / "y.npy", np.ones(2))
+    (artefact.path / "z.json").write_text("{}")
+    for read in (lambda: artefact.array("y"), lambda: artefact.json("z")):
+        with pytest.raises(StoreError, match="does not belong to the artefact: its manifest does not name it"):
+            read()
+
+
+def test_what_a_file_system_leaves_beside_is_borne(tmp_path):
+    store = Store(tmp_path / "store")
+    path = store.save("cells", {"a": 1}, {"x": np.zeros(2)}).path
+    (path / ".nfs000000001").write_text("")
+    assert store.find("cells", {"a": 1}) is not None

@@ -3,18 +3,25 @@
 import gzip
 import json
 import re
+import subprocess
+import sys
 import zlib
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from recclaims.datasets import interactions_file, items_file
+from recclaims.datasets import interactions_file, items_file, parquet
 from recclaims.datasets.amazon import lines
 from recclaims.datasets.amazon.faults import Faults
+from recclaims.datasets.catalogue import Item
+from recclaims.datasets.dataset import Dataset, Interactions
 from recclaims.datasets.interactions_file import read_table
 from recclaims.datasets.items_file import read_items
 from recclaims.encoders import vector_files
+from recclaims.encoders.file_features import FileFeatures
 from recclaims.encoders.vector_files import read_vectors
 from recclaims.errors import DatasetError, FeatureError, RecclaimsError
 from recclaims.reporting import results
@@ -62,6 +69,122 @@ def test_a_compressed_table_is_not_unpacked(tmp_path, pack):
     path.write_bytes(pack(b"user_id,item_id\na,b\n"))
     assert pl.read_csv(path).shape == (1, 2)
     with pytest.raises(DatasetError, match=r"interactions\.csv: is compressed; unpack it"):
+        read_table(path)
+
+
+def write_parquet(path, ids, **options):
+    """A small file in which one long value stands in many rows."""
+    pq.write_table(pa.table({"user_id": ids, "item_id": ids}), path, compression="zstd", **options)
+    assert path.stat().st_size < 100_000
+
+
+def long_ids(kind=None, length=1_000_000, rows=6_000):
+    values = pa.array([b"x" * length if kind and "binary" in str(kind) else "x" * length], type=kind)
+    return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), values)
+
+
+BOMBS = {
+    "dictionary": (long_ids, {}, "row 1: user_id is longer than 1,000 characters"),
+    "binary": (lambda: long_ids(pa.binary()), {}, "row 1: user_id is longer than 1,000 characters"),
+    "large": (lambda: long_ids(pa.large_string()), {}, "row 1: user_id is longer than 1,000 characters"),
+    "plain": (
+        lambda: long_ids(rows=60).cast(pa.string()), {"use_dictionary": False},
+        "column 'user_id' unpacks to [0-9,]+ bytes for 60 values; a text has at most 1,000 characters",
+    ),
+    "blocks": (
+        lambda: long_ids(pa.binary(1_000_000), rows=600).cast(pa.binary(1_000_000)), {},
+        r"column 'user_id' is of type (dictionary<)?.*fixed_size_binary\[1000000\].*, not of texts or numbers",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_an_id_is_bounded_before_it_is_unpacked(tmp_path, name):
+    """782 bytes of Parquet took 7.7 GB before the id was found too long."""
+    make, options, reason = BOMBS[name]
+    path = tmp_path / "interactions.parquet"
+    write_parquet(path, make(), **options)
+    code = (
+        "import resource, sys; from pathlib import Path; import polars, pyarrow.parquet, pyarrow.compute\n"
+        "from recclaims.datasets.interactions_file import read_table\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try: read_table(Path(sys.argv[1]))\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    refusal, grown = done.stdout.splitlines()
+    assert re.fullmatch(f"DatasetError {re.escape(str(path))}: {reason}", refusal)
+    assert int(grown) < 200_000, f"{int(grown) / 1e3:.0f} MB"
+
+
+def test_the_row_of_a_long_id_is_its_own_and_short_ones_are_read(tmp_path):
+    path = tmp_path / "interactions.parquet"
+    ids = [f"u{number}" for number in range(70_000)]
+    for kind in (pa.string(), pa.large_string(), pa.string_view(), pa.int64(), pa.dictionary(pa.int32(), pa.string())):
+        mine = pa.array(range(70_000) if kind == pa.int64() else ids, type=kind)
+        pq.write_table(pa.table({"user_id": mine, "item_id": mine, "rating": [1.0] * 70_000}), path)
+        table = read_table(path)
+        assert table["item_id"].to_list() == [str(one) for one in mine.to_pylist()]
+        assert table.dtypes == [pl.String, pl.String, pl.Float64]
+    ids[66_000] = "x" * 4_001
+    pq.write_table(pa.table({"user_id": ids, "item_id": ids}), path)
+    with pytest.raises(DatasetError, match="row 66001: user_id is longer than 1,000 characters"):
+        read_table(path)
+
+
+def test_all_texts_together_are_bounded(tmp_path, monkeypatch):
+    path = tmp_path / "interactions.parquet"
+    write_parquet(path, long_ids(length=1_000, rows=200_000))
+    monkeypatch.setattr(parquet, "MAX_TEXTS", 100_000_000)
+    with pytest.raises(DatasetError, match="column 'user_id' unpacks to more than 100,000,000 bytes"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"item_id": long_ids(), "x": pa.array([1.0] * 6_000)}, "row 1: item_id is longer than 1,000 characters"),
+        ({"item_id": pa.array(["a"] * 6_000), "x": long_ids()}, "row 1: x is longer than 1,000 characters"),
+        (
+            {"item_id": pa.array(["a"]), "x": pa.array([["y" * 1_000_000]])},
+            "column 'x' is of type list<.*string>, not of numbers or lists of them",
+        ),
+    ],
+)
+def test_texts_beside_vectors_are_bounded_before_they_are_unpacked(tmp_path, columns, reason):
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table(columns), path, compression="zstd")
+    with pytest.raises(FeatureError, match=reason):
+        read_vectors(path, None, ["a"])
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv", "x.npy", "x.safetensors", "x.npz", "folder", "x.ids.txt"])
+def test_a_sparse_terabyte_of_vectors_is_not_read_for_its_digest(tmp_path, name):
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+        path /= "a.npy"
+    elif name == "x.ids.txt":
+        np.save(tmp_path / "x.npy", np.ones((1, 2), dtype=np.float32))
+    if name == "x.npy":
+        np.save(path, np.ones((1, 2), dtype=np.float32))
+    with path.open("ab") as file:
+        file.truncate(1 << 40)
+    place = tmp_path / ("folder" if name == "folder" else "x.npy" if name == "x.ids.txt" else name)
+    encoder = FileFeatures(str(place))
+    column = np.zeros(1, np.int32)
+    with pytest.raises(FeatureError, match=r"has 1,099,511,627,776 bytes; at most [0-9,]+ are read"):
+        encoder.bind(Dataset("d", [Item("a")], ["u"], Interactions(column, column)))
+
+
+@pytest.mark.parametrize("name", ["interactions.csv", "interactions.tsv"])
+def test_a_sparse_terabyte_of_interactions_is_not_read(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("user_id,item_id\n".replace(",", "," if path.suffix == ".csv" else "\t"))
+    with path.open("ab") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(DatasetError, match="cannot be read: has 1,099,511,627,776 bytes; at most 16,000,000,000 are"):
         read_table(path)
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
 import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
-from recclaims.errors import DatasetError
+from recclaims.datasets.read_only import ReadOnlyDict
+from recclaims.errors import ChangedError, DatasetError, RecclaimsError
 from recclaims.regular_file import open_regular
 
 if TYPE_CHECKING:
@@ -30,15 +34,22 @@ _ORIENTATION = 0x0112
 _ONE_HEADER = threading.Lock()
 
 
+class Seen(NamedTuple):
+    """What an item's files held when the catalogue's fingerprint was taken: see contents.content_of."""
+
+    image: str | None
+    backdrop: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of a catalogue, as an encoder sees it.
+    """One item of a catalogue, as an encoder sees it; read-only, as all encoders of a process see the same one.
 
     `attributes` maps a slot to its values, as in `{"genres": ("Comedy", "Romance")}`; `answers` maps a
     model and prompt to the raw text that a vision-language model once gave for this item. `backdrop` is the
     image that shows where the item's own is transparent, scaled to its size; without one it lies on white.
     `domain` says what kind of thing it is (`movies`), which decides what a model is asked about it; it may be a
-    file of prompts.
+    file of prompts. `seen` is what its files must still hold when they are read.
     """
 
     item_id: str
@@ -49,12 +60,22 @@ class Item:
     image_path: Path | None = None
     backdrop: Path | None = None
     domain: str = ""
+    seen: Seen | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        attributes = self.attributes
+        if not isinstance(attributes, ReadOnlyDict):
+            attributes = ReadOnlyDict((slot, tuple(values)) for slot, values in attributes.items())
+            object.__setattr__(self, "attributes", attributes)
+        if not isinstance(self.answers, ReadOnlyDict):
+            object.__setattr__(self, "answers", ReadOnlyDict(self.answers))
 
     def image(self) -> Image | None:
         """Open the image as RGB, upright as its EXIF orientation says, or return None where the item has none.
 
         Raises:
             DatasetError: the file is missing, too large or not an image of FORMATS; the message names it.
+            ChangedError: it is not the file that was `seen`.
         """
         if self.image_path is None:
             return None
@@ -62,13 +83,16 @@ class Item:
         from PIL import UnidentifiedImageError
 
         try:
-            size = self.image_path.stat().st_size
-            if size > MAX_IMAGE_BYTES:
-                raise DatasetError(f"{where} has {size:,} bytes; at most {MAX_IMAGE_BYTES:,} are read")
-            return _decoded(self.image_path, self.backdrop, where)
+            image, backdrop = self.seen or (None, None)
+            picture = _decoded(self.image_path, self.backdrop, where, image, backdrop)
+            if self.seen and image is None:
+                raise ChangedError(f"{where} could not be read before, and now it can; run it again")
+            return picture
         except FileNotFoundError:
+            if self.seen and self.seen.image is not None:
+                raise ChangedError(f"{where} has gone since the run began; run it again") from None
             raise DatasetError(f"{where} does not exist") from None
-        except DatasetError:
+        except RecclaimsError:
             raise
         except UnidentifiedImageError:  # whose own words hold an address or a descriptor, another one in every run
             raise DatasetError(f"{where} cannot be read: cannot identify its format") from None
@@ -90,13 +114,22 @@ class Item:
         return self.image_path is not None and bool(self.text)
 
 
-def _decoded(path: Path, backdrop: Path | None, where: str) -> Image:
-    with open_regular(path) as file, _header(file) as picture:
+def _decoded(
+    path: Path, backdrop: Path | None, where: str, seen: str | None = None, backdrop_seen: str | None = None
+) -> Image:
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(MAX_IMAGE_BYTES + 1) if size <= MAX_IMAGE_BYTES else b""
+    if max(size, len(content)) > MAX_IMAGE_BYTES:
+        raise DatasetError(f"{where} has {max(size, len(content)):,} bytes; at most {MAX_IMAGE_BYTES:,} are read")
+    if seen is not None and hashlib.sha256(content).hexdigest() != seen:
+        raise ChangedError(f"{where} has changed since the run began; run it again")
+    with _header(io.BytesIO(content)) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise DatasetError(
                 f"{where} has {picture.width} x {picture.height} pixels; at most {MAX_PIXELS:,} are decoded"
             )
-        return _opaque(_upright(_eight_bits(picture)), backdrop, where)
+        return _opaque(_upright(_eight_bits(picture)), backdrop, where, backdrop_seen)
 
 
 def _header(file: IO[bytes]) -> ImageFile:
@@ -147,7 +180,7 @@ def _upright(picture: Image) -> Image:
     return ImageOps.exif_transpose(picture) if orientation in range(2, 9) else picture
 
 
-def _opaque(picture: Image, backdrop: Path | None, where: str) -> Image:
+def _opaque(picture: Image, backdrop: Path | None, where: str, seen: str | None) -> Image:
     """The picture as RGB; what a transparent pixel's own colour is depends on the program that wrote it."""
     if not picture.has_transparency_data:
         return picture.convert("RGB")
@@ -155,6 +188,7 @@ def _opaque(picture: Image, backdrop: Path | None, where: str) -> Image:
 
     below = Image.new("RGBA", picture.size, "white")
     if backdrop is not None:
-        below = _decoded(backdrop, None, f"{backdrop}: backdrop of {where}").resize(picture.size).convert("RGBA")
+        shown = _decoded(backdrop, None, f"{backdrop}: backdrop of {where}", seen)
+        below = shown.resize(picture.size).convert("RGBA")
     below.alpha_composite(picture.convert("RGBA"))
     return below.convert("RGB")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.datasets.catalogue import READING, Item
+from recclaims.datasets.catalogue import MAX_IMAGE_BYTES, READING, Item, Seen
+from recclaims.datasets.contents import content_of
+from recclaims.datasets.markup import has_markup
+from recclaims.toml_file import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,11 +137,32 @@ class Dataset:
     @cached_property
     def catalogue_fingerprint(self) -> str:
         """SHA-256 of the items' ids, texts, attributes, answers, prompts and image bytes: what features depend on."""
+        return self._catalogue_fingerprint(self._contents)
+
+    @cached_property
+    def seen_items(self) -> Sequence[Item]:
+        """The catalogue for encoders: an image that is no longer what the fingerprint says of it is refused."""
+        return [replace(item, seen=seen) for item, seen in zip(self.items, self._contents, strict=True)]
+
+    def has_changed(self) -> bool:
+        """Whether a file of the catalogue no longer holds what the fingerprint says; reads all of them again."""
+        return self._catalogue_fingerprint(self._read_contents()) != self.catalogue_fingerprint
+
+    @cached_property
+    def _contents(self) -> Sequence[Seen]:
+        return self._read_contents()
+
+    def _read_contents(self) -> Sequence[Seen]:
+        backdrops = {item.backdrop for item in self.items}
+        below = {path: content_of(path, MAX_IMAGE_BYTES) for path in backdrops}
+        return [Seen(content_of(item.image_path, MAX_IMAGE_BYTES), below[item.backdrop]) for item in self.items]
+
+    def _catalogue_fingerprint(self, contents: Sequence[Seen]) -> str:
         digest = hashlib.sha256(_line({"reading": READING}))
         prompts = sorted({Path(item.domain) for item in self.items if item.domain.endswith(".toml")})
         # What it asks counts, not where it lies.
-        digest.update(_line([_content(path) for path in prompts]))
-        for item in self.items:
+        digest.update(_line([content_of(path, LARGEST) for path in prompts]))
+        for item, seen in zip(self.items, contents, strict=True):
             document = {
                 "id": item.item_id,
                 "title": item.title,
@@ -146,8 +170,8 @@ class Dataset:
                 "attributes": {slot: list(values) for slot, values in item.attributes.items()},
                 "answers": dict(item.answers),
                 "domain": "" if item.domain.endswith(".toml") else item.domain,
-                "image": _content(item.image_path),
-                "backdrop": _content(item.backdrop),
+                "image": seen.image,
+                "backdrop": seen.backdrop,
             }
             digest.update(_line(document))
         return digest.hexdigest()
@@ -181,6 +205,7 @@ class Dataset:
         given = self.given_split is not None
         strange_users, strange_items = self.strangers
         n_users, n_items, n = len(self.user_ids), len(self.items), len(self.interactions)
+        marked = sum(has_markup(item.title) or has_markup(item.description) for item in self.items)
         return {
             "dataset": self.name,
             "users": n_users,
@@ -192,6 +217,7 @@ class Dataset:
             "items_with_both": sum(item.has("multimodal") for item in self.items),
             "items_with_attributes": sum(bool(item.attributes) for item in self.items),
             "items_with_answers": sum(bool(item.answers) for item in self.items),
+            **({"items_with_markup": marked} if marked else {}),
             "split": "given" if given else self.strategy,
             **({"users_of_one_time": self.users_of_one_time()[0]} if not given and self.strategy == "temporal" else {}),
             **({"users_not_in_train": len(strange_users), "items_not_in_train": len(strange_items)} if given else {}),
@@ -205,11 +231,6 @@ class Dataset:
 def _line(document: object) -> bytes:
     """A line of canonical JSON: no two documents share one, as texts that are joined might."""
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-
-
-def _content(path: Path | None) -> str | None:
-    """SHA-256 of a file's bytes; None where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path is not None and path.is_file() else None
 
 
 class DatasetSource(Protocol):

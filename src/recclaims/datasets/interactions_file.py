@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from recclaims.datasets.ids import are_floats
 from recclaims.datasets.packed import PACKED, is_packed
-from recclaims.datasets.parquet import read_columns
+from recclaims.datasets.parquet import TooLargeError, is_plain, open_parquet, read_columns
 from recclaims.errors import DatasetError, one_line
-from recclaims.regular_file import open_regular
+from recclaims.regular_file import LARGEST_TEXT, open_regular
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,7 +61,7 @@ def read_cells(path: Path, separator: str, columns: Sequence[str] = ()) -> pl.Da
 
     quote = '"' if separator == "," else None
     # Opened here: polars takes a path for a pattern.
-    with _readable(path), open_regular(path) as file:
+    with _readable(path), open_regular(path, LARGEST_TEXT) as file:
         if is_packed(file):
             raise DatasetError(f"{path}: {PACKED}")
         try:
@@ -118,10 +118,9 @@ def _parquet(path: Path) -> pl.DataFrame:
     """Its columns that are needed, and no others; of none of which there are more rows than can be meant."""
     import polars as pl
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        with open_regular(path) as source, pq.ParquetFile(source) as file:
+        with open_regular(path) as source, open_parquet(source) as file:
             columns = [str(name) for name in file.schema_arrow.names]
             rows = file.metadata.num_rows
             if rows > MAX_ROWS:
@@ -134,9 +133,13 @@ def _parquet(path: Path) -> pl.DataFrame:
                 kind = file.schema_arrow.field(column).type
                 if pa.types.is_nested(kind):
                     raise DatasetError(f"{path}: column '{column}' holds lists or objects, not one value a row")
+                if not is_plain(kind):
+                    raise DatasetError(f"{path}: column '{column}' is of type {kind}, not of texts or numbers")
                 if column in NEEDED and (pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
                     raise DatasetError(f"{path}: column '{column}' is of type {kind}, {FLOAT_IDS}")
             table = read_columns(file, known)
+    except TooLargeError as error:
+        raise DatasetError(f"{path}: {error}") from None
     except (pa.ArrowException, MemoryError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read: {one_line(error)}") from None
     return table.with_columns(pl.col(NEEDED).cast(pl.String))

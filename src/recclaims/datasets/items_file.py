@@ -84,7 +84,7 @@ def peek_answers(path: Path) -> tuple[str, ...]:
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        with open_text(path) as file:
+        with open_text(path, None) as file:  # by lines, each of them bounded
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), ""), 1):
                 if len(line) > MAX_LINE:
                     raise DatasetError(f"{path}:{number}: the line is longer than {MAX_LINE:,} characters")

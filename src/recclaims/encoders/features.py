@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +40,37 @@ class Encoded:
         records: n of them, one per item: what else is known, as JSON can hold it. `error`, one line, says why an
             item could not be encoded: it is then imputed like one that lacks the modality. `truncated` is true
             where an answer was cut off, `cut` where the item's text is longer than the encoder reads. `text` and
-            `tokens` are the answer.
+            `tokens` are the answer. `device` and `batch` say what computed the row, and how many with it: both show in
+            the last digits.
     """
 
     matrix: NDArray[np.float32]
     records: Sequence[Mapping[str, Any]]
+
+
+def merged(parts: Sequence[Sequence[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
+    """What the parts' records say of each item of a fusion: what befell it in any of them; none where none has any."""
+    told = [part for part in parts if part]
+    return [
+        {key: one[key] for one in reversed(of_one) for key in ("error", "truncated", "cut") if one.get(key)}
+        for of_one in zip(*told, strict=True)
+    ]
+
+
+def made_on(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """By device and batch, how many items it computed; those of most items first."""
+    counts = Counter((record["device"], record["batch"]) for record in records if {"device", "batch"} <= record.keys())
+    return [{"device": device, "batch": batch, "items": n} for (device, batch), n in counts.most_common()]
+
+
+def shown_made(made: Sequence[Mapping[str, Any]]) -> str:
+    """`cuda (NVIDIA H100): batches of 8 (1,200 items), 4 (64)`; empty where nothing is known."""
+    devices = dict.fromkeys(str(one["device"]) for one in made)
+    batches = {
+        device: ", ".join(f"{one['batch']} ({one['items']:,})" for one in made if one["device"] == device)
+        for device in devices
+    }
+    return "; ".join(f"{device}: batches of {of}" for device, of in batches.items())
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from recclaims.datasets.vectors import FeatureFile, modality_of, sidecar
 from recclaims.encoders.digests import digest_of
 from recclaims.encoders.language.arguments import split_argument
 from recclaims.encoders.protocol import MODALITIES
-from recclaims.encoders.vector_files import READERS, read_vectors, shown
+from recclaims.encoders.vector_files import READERS, check_size, read_vectors, shown
 from recclaims.errors import FeatureError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ class FileFeatures:
             self._file = found
         file = self._found()
         try:
+            for path in (file.path, file.ids):
+                check_size(path)
             parts = [digest_of(path) for path in (file.path, file.ids) if path]
         except OSError as error:
             raise FeatureError(f"{file.path}: cannot be read: {error.strerror or error}") from None

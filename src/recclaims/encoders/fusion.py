@@ -64,7 +64,7 @@ class Fusion:
     on_request = True
     #: A claim that compares with a fusion chooses its parts.
     fuses = True
-    own_version = "1"
+    own_version = "2"
 
     def __init__(self, parts: str = "") -> None:
         self._names = _split(parts or DEFAULT)
@@ -102,7 +102,7 @@ class LateFusion(Fusion):
     name = "late_fusion"
     on_request = False
     side_by_side = True
-    own_version = "2"
+    own_version = "3"
 
     def fuse(self, matrices: Sequence[Matrix]) -> Matrix:
         """Scale rows to length 1 and concatenate: float32 (n, d1), (n, d2), ... -> (n, d1 + d2 + ...).
@@ -136,7 +136,7 @@ class PrincipalComponents(LateFusion):
     name = "late_fusion-pca"
     on_request = True
     side_by_side = False
-    own_version = f"1;scikit-learn-{library_version('scikit-learn')}"
+    own_version = f"2;scikit-learn-{library_version('scikit-learn')}"
 
     def fuse(self, matrices: Sequence[Matrix]) -> Matrix:
         """Rotate the centred concatenation: float32 (n, d1), ... -> (n, at most COMPONENTS).

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recclaims.encoders.images import encode_images
+from recclaims.encoders.weights import verified
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +31,7 @@ class ResNet50:
             ImageNet weights from its cache, downloaded only where RECCLAIMS_ALLOW_DOWNLOADS is set.
     """
 
-    name, modality, version = "resnet50", "visual", "IMAGENET1K_V2"
+    name, modality, version = "resnet50", "visual", "IMAGENET1K_V2;sha256-11ad3fa6"
 
     def __init__(self, weights: str = "") -> None:
         self.path = Path(weights) if weights else _cache() / CHECKPOINT
@@ -39,7 +40,10 @@ class ResNet50:
             import hashlib
 
             self.name = f"resnet50:{weights}"
-            digest = hashlib.sha256(self.path.read_bytes()).hexdigest() if self.path.is_file() else "absent"
+            digest = "absent"
+            if self.path.is_file():
+                with self.path.open("rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
             self.version = f"sha256-{digest[:16]}"
 
     def unavailable(self) -> str | None:
@@ -75,6 +79,9 @@ class ResNet50:
             from safetensors.torch import load_file
 
             state = load_file(self.path)
+        elif self.name == "resnet50" and self.path.is_file():
+            # torch.hub checks what it downloads, and takes whatever lies there by that name.
+            state = torch.load(verified(self.path, self.name), map_location="cpu", weights_only=True)
         elif self.path.is_file():
             state = torch.load(self.path, map_location="cpu", weights_only=True)
         else:

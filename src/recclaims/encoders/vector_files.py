@@ -6,28 +6,33 @@ Nothing is unpickled. A `.npy` is mapped into memory; of the others a matrix is 
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.datasets.packed import PACKED, is_packed
-from recclaims.datasets.parquet import read_columns
+from recclaims.datasets.parquet import TooLargeError, is_plain, open_parquet, read_columns
 from recclaims.encoders.index_columns import is_unnamed, without_index
 from recclaims.errors import FeatureError, one_line
-from recclaims.regular_file import open_regular, open_text
+from recclaims.regular_file import LARGEST_TEXT, open_content, open_regular, open_text
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
 #: Columns that can hold the ids; a table has one of them.
 ID_COLUMNS = ("item_id", "itemID", "itemId", "iid", "asin", "id", "item")
 ID_ARRAYS = ("ids", "item_ids", "item_id")
 #: The most bytes that are unpacked from a ZIP archive, and the most values from Parquet: both can be small on disk.
 MAX_UNPACKED, MAX_VALUES = 16_000_000_000, 4_000_000_000
+#: The largest file of one item's vector: 25 million dimensions.
+MAX_VECTOR = 100_000_000
 MAPPED = "a .npy file is mapped, whatever its size"
 PICKLED = "holds Python objects, which are never unpickled; write it anew: np.save(path, matrix.astype(np.float32))"
 
@@ -83,6 +88,35 @@ def read_vectors(path: Path, ids: Path | None, wanted: Collection[str]) -> Vecto
     return Vectors(matrix, named)
 
 
+def check_size(path: Path | None) -> None:
+    """Refuse a file that is too large to be read, or than it says itself, before all of it is read for its digest.
+
+    Raises:
+        FeatureError: it is; one line.
+        OSError: it cannot be opened.
+    """
+    if path is None:
+        return
+    for one in sorted(path.glob("*.npy")) if path.is_dir() else [path]:
+        with open_content(one) as file:
+            size = os.fstat(file.fileno()).st_size
+            most = MAX_VECTOR if path.is_dir() else _said(file) if one.suffix == ".npy" else MAX_UNPACKED
+        if size > most:
+            raise FeatureError(f"{one}: has {size:,} bytes; at most {most:,} are read")
+
+
+def _said(file: BinaryIO) -> int:
+    """The bytes that a .npy file has by its header; of what has none, as many as are read of other files."""
+    from numpy.lib import format as npy
+
+    try:
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(file)]
+        shape, _, kind = read(file)
+        return file.tell() + math.prod(shape) * kind.itemsize
+    except Exception:  # what numpy makes of a header that was tampered with can be anything; reading it says so
+        return MAX_UNPACKED
+
+
 def shown(names: Collection[str], most: int = 3) -> str:
     """The first of some names, for messages."""
     return ", ".join(f"'{name}'" for name, _ in zip(names, range(most), strict=False))
@@ -114,7 +148,7 @@ def _npy(path: Path) -> Vectors:
 
 def _loaded(path: Path, mapped: bool) -> NDArray[Any]:
     try:
-        with open_regular(path) as file:  # numpy maps what it opens itself
+        with open_regular(path, None if mapped else MAX_VECTOR) as file:  # numpy maps what it opens itself
             if file.peek(4).startswith(b"PK\x03\x04"):
                 raise FeatureError(f"{path}: is an .npz archive; call it {path.stem}.npz")
             array: NDArray[Any] = np.load(
@@ -144,7 +178,7 @@ def _npz(path: Path) -> Vectors:
 def _safetensors(path: Path) -> Vectors:
     from safetensors import safe_open
 
-    with open_regular(path), safe_open(path, framework="numpy") as file:  # which opens it itself
+    with open_regular(path, MAX_UNPACKED), safe_open(path, framework="numpy") as file:  # which opens it itself
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         said = (file.metadata() or {}).get("ids")
     if said is None:
@@ -163,21 +197,36 @@ def _the_matrix(arrays: dict[str, NDArray[Any]], path: Path) -> NDArray[Any]:
 
 
 def _parquet(path: Path) -> Vectors:
-    import pyarrow.parquet as pq
-
-    with open_regular(path) as source, pq.ParquetFile(source) as file:
+    with open_regular(path) as source, open_parquet(source) as file:
         groups = (file.metadata.row_group(number) for number in range(file.metadata.num_row_groups))
         values = sum(group.column(column).num_values for group in groups for column in range(group.num_columns))
         if values > MAX_VALUES:
             raise FeatureError(f"{path}: has {values:,} values; at most {MAX_VALUES:,} are read; {MAPPED}")
-        return _columns(read_columns(file), path)
+        _check_types(file.schema_arrow, path)
+        try:
+            return _columns(read_columns(file), path)
+        except TooLargeError as error:
+            raise FeatureError(f"{path}: {error}") from None
+
+
+def _check_types(schema: pa.Schema, path: Path) -> None:
+    """Refuse columns that are no vectors before they are read: a text in each row may be of any length."""
+    import pyarrow as pa
+
+    for field in schema:
+        kind = field.type
+        lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+        inner = kind.value_type if any(test(kind) for test in lists) else None
+        numbers = inner is not None and (pa.types.is_integer(inner) or pa.types.is_floating(inner))
+        if not (numbers or is_plain(kind) or (inner is not None and pa.types.is_boolean(inner))):
+            raise FeatureError(f"{path}: column '{field.name}' is of type {kind}, not of numbers or lists of them")
 
 
 def _csv(path: Path) -> Vectors:
     import polars as pl
 
     separator = "\t" if path.suffix == ".tsv" else ","
-    with open_regular(path) as file:  # polars takes a path for a pattern
+    with open_regular(path, LARGEST_TEXT) as file:  # polars takes a path for a pattern
         if is_packed(file):
             raise FeatureError(f"{path}: {PACKED}")
         names = pl.read_csv(file, separator=separator, n_rows=0).columns
@@ -234,7 +283,7 @@ def _folder(folder: Path, wanted: Collection[str]) -> Vectors:
     for row, (one, path) in enumerate(mine.items()):
         try:
             vector = _loaded(path, mapped=False)
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, MemoryError) as error:
             raise FeatureError(f"{path}: cannot be read: {error}") from None
         if vector.dtype.kind not in "fiub":
             raise FeatureError(f"{path}: holds values of type {vector.dtype}, not real numbers")

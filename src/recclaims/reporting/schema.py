@@ -90,12 +90,16 @@ CARD: dict[str, Kind] = {
 CARD_MAY: dict[str, Kind] = {
     "parameters": OBJECT,
     **dict.fromkeys(("duplicates_dropped", "users_not_in_train", "items_not_in_train", "users_of_one_time"), COUNT),
+    "items_with_markup": COUNT,
 }
 ENCODER: dict[str, Kind] = {
     "encoder": TEXT, "dataset": TEXT, "items_per_second": _or_null(NUMBER),
     **dict.fromkeys(("items", "dimension", "imputed", "zero_rows", "duplicate_rows"), COUNT),
 }  # fmt: skip
-ENCODER_MAY: dict[str, Kind] = dict.fromkeys(("peak_mb", "gpu_peak_mb", "generated_tokens"), _or_null(NUMBER))
+ENCODER_MAY: dict[str, Kind] = {
+    **dict.fromkeys(("peak_mb", "gpu_peak_mb", "generated_tokens"), _or_null(NUMBER)), "made": OBJECTS,
+}  # fmt: skip
+MADE: dict[str, Kind] = {"device": TEXT, "batch": COUNT, "items": COUNT}
 CELL_MAY: dict[str, Kind] = {"recommender": TEXT, "epochs": COUNT, "best_is_last": FLAG}
 KEYWORDS: dict[str, Kind] = {
     **dict.fromkeys(("encoder", "dataset", "slot"), TEXT),
@@ -105,6 +109,12 @@ KEYWORDS: dict[str, Kind] = {
 STATEMENT_MAY: dict[str, Kind] = {
     "statement": TEXT, "source": TEXT, "direction": TEXT, "equivalence": FLAG, "planted": FLAG,
 }  # fmt: skip
+
+
+def _made(encoders: list[dict[str, Any]], where: str) -> None:
+    for number, encoder in enumerate(encoders):
+        for place, entry in enumerate(encoder.get("made", ())):
+            _fields(entry, MADE, {}, f"{where}: encoders[{number}].made[{place}].")
 
 
 def checked(document: object, where: str) -> dict[str, Any]:
@@ -139,6 +149,7 @@ def checked(document: object, where: str) -> dict[str, Any]:
     ):
         for number, entry in enumerate(clean[key]):
             _fields(entry, must, may, f"{where}: {key}[{number}].")
+    _made(clean["encoders"], where)
     seen = set()
     for number, entry in enumerate(clean["claims"]):
         name = entry["claim"], entry["case"]

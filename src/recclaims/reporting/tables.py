@@ -8,6 +8,8 @@ from typing import Any
 
 from tabulate import tabulate
 
+from recclaims.encoders.features import shown_made
+
 #: How a verdict reads in a narrow column.
 SHORT = {
     "supported": "supported",
@@ -123,11 +125,13 @@ def card(dataset: Mapping[str, Any]) -> str:
     planted = ", planted interactions" if dataset["planted"] else ""
     if dataset.get("parameters"):
         planted += f" ({', '.join(f'{key} {value}' for key, value in dataset['parameters'].items())})"
+    marked = dataset.get("items_with_markup", 0)
+    markup = f" ({marked:,} with HTML tags or entities in it)" if marked else ""
     threshold = "every interaction" if dataset["relevance"] is None else f"ratings from {dataset['relevance']:g}"
     return (
         f"{dataset['dataset']}: {dataset['users']:,} users, {dataset['items']:,} items, "
         f"{dataset['interactions']:,} interactions (density {100 * dataset['density']:.2f} %){planted}; "
-        f"items with image {dataset['items_with_image']:,}, text {dataset['items_with_text']:,}, "
+        f"items with image {dataset['items_with_image']:,}, text {dataset['items_with_text']:,}{markup}, "
         f"both {dataset['items_with_both']:,}, attributes {dataset['items_with_attributes']:,}; "
         f"split {dataset['split']}, relevant: {threshold}"
     )
@@ -151,6 +155,10 @@ def encoder_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]
         sizes = [f"{e[name]:,}" for name in ("items", "dimension")]
         counts = [f"{e[name]:,}" for name in ("imputed", "zero_rows", "duplicate_rows")]
         rows.append([e["encoder"], e["dataset"], *sizes, speed, *counts])
+    if any(e.get("made") for e in document["encoders"]):  # both show in the last digits, and are not in the key
+        headers.append("made on")
+        for e, row in zip(document["encoders"], rows, strict=True):
+            row.append(shown_made(e.get("made", ())))
     return headers, rows
 
 

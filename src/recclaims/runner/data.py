@@ -19,10 +19,11 @@ import numpy as np
 from recclaims.datasets.reference import located, open_source
 from recclaims.datasets.splits import Split, check_relevant, make_split
 from recclaims.encoders.chunks import Chunks, Tell
+from recclaims.encoders.digests import forget
 from recclaims.encoders.extraction import extract
-from recclaims.encoders.features import Block, FeatureReport, Features
+from recclaims.encoders.features import Block, FeatureReport, Features, made_on
 from recclaims.encoders.resolve import bind, make_encoder
-from recclaims.errors import FeatureError, NotAvailableError
+from recclaims.errors import ChangedError, NotAvailableError
 from recclaims.runner.memory import Memory, reset_peak
 from recclaims.runner.settings import Reuse, Settings
 
@@ -157,8 +158,12 @@ class DataPipeline:
 
         def same() -> None:
             # What was read is what the key says, even where a map was read until the copy was made.
+            forget()
             if self._encoder(reference, encoder_name).version != recipe["version"]:
-                raise FeatureError(f"{encoder_name}: its files changed while they were read; run it again")
+                raise ChangedError(f"{encoder_name}: its files changed while they were read; run it again")
+            # An encoder may have opened images by itself.
+            if self.dataset(reference).has_changed():
+                raise ChangedError(f"{reference}: files of its items changed while they were read; run it again")
 
         if getattr(encoder, "chunk", 0):
             # Not under the lock: processes share the work, chunk by chunk.
@@ -191,7 +196,7 @@ class DataPipeline:
         return stored
 
     def _extract(self, reference: str, encoder: Encoder, recipe: Mapping[str, Any]) -> tuple[Features, Memory]:
-        items = self.dataset(reference).items
+        items = self.dataset(reference).seen_items
         reset_peak()
         with deterministic(self.settings.device):
             features = extract(
@@ -216,6 +221,7 @@ class DataPipeline:
             "generated_tokens": sum(tokens) if tokens else None,
             "blocks": [asdict(block) for block in features.blocks],
             "separate": features.separate,
+            "made": made_on(features.records),
             **asdict(FeatureReport.of(features)),
         }
         files: dict[str, Content] = {"matrix": features.matrix, "filled": features.filled, "facts": document}
@@ -236,6 +242,7 @@ class DataPipeline:
             seconds=facts["seconds"],
             blocks=tuple(Block(**block) for block in facts.get("blocks", ())),
             separate=facts.get("separate", False),
+            records=artefact.json("records") if artefact.has("records.json") else (),
         )
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from recclaims.plugin_manager import registry
 from recclaims.testing import DatasetContract
 
 from ...drawing import examples
-from .raw import block_of, product, review, write_category
+from .raw import block_of, lines, product, review, write_category
 from .test_images import picture
 from .test_kcore import fixpoint
 
@@ -236,6 +237,74 @@ def test_it_is_there_already_until_the_files_change(raw, command, data):
     assert output.endswith("is ready.\n")
     assert counts(output)["reviews read"] == 37
     assert sorted(path.name for path in folder.parent.iterdir()) == [".Toys.lock", "Toys-core5-keep"]
+
+
+def test_a_text_of_the_same_size_is_another_text(raw, command):
+    command()
+    edited = [product("B0", title="Produkt B0"), *(product(f"B{i}") for i in range(1, 6))]
+    meta = raw / "meta_Toys.jsonl"
+    (raw / "meta_Toys.jsonl.gz").unlink()
+    times = []
+    for products in ([product(f"B{i}") for i in range(6)], edited):
+        meta.write_bytes(lines(products))
+        os.utime(meta, ns=(10**18, 10**18))
+        times.append(meta.stat())
+        assert command().endswith("is ready.\n")
+    assert times[0].st_size == times[1].st_size
+    assert open_source(REFERENCE, registry()).load().items[0].title == "Produkt B0"
+    assert command().endswith("is there already.\n")
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz"])
+def test_what_is_recorded_is_what_was_read(tmp_path, command, data, monkeypatch, ending):
+    """A file that is replaced behind the reader's back is not what the folder was made of."""
+    raw = write_category(tmp_path / "raw", ending=ending)
+    paths = [raw / f"Toys{ending}", raw / f"meta_Toys{ending}"]
+    was = [(path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest()) for path in paths]
+    count = Preparation._kept
+
+    def later(*arguments):
+        for path in paths:
+            path.write_bytes(b"another")
+        count(*arguments)
+
+    monkeypatch.setattr(Preparation, "_kept", later)
+    command()
+    record = json.loads((data / "amazon2023" / "Toys-core5-keep" / "prepare.json").read_text())
+    assert [(facts["bytes"], facts["sha256"]) for facts in record["inputs"]] == was
+
+
+def test_what_lies_behind_broken_gzip_is_part_of_the_file(raw, command, data):
+    path = raw / "meta_Toys.jsonl.gz"
+    path.write_bytes(path.read_bytes() + b"garbage" * 1_000_000)
+    command("--max-bad", 1)
+    record = json.loads((data / "amazon2023" / "Toys-core5-keep" / "prepare.json").read_text())
+    assert record["inputs"][1]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert command("--max-bad", 1).endswith("is there already.\n")
+
+
+def test_a_folder_of_an_earlier_version_is_made_anew(raw, command, data):
+    command()
+    path = data / "amazon2023" / "Toys-core5-keep" / "prepare.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 1}))
+    with pytest.raises(NotAvailableError, match=r"was prepared by another version of recclaims: recclaims prepare ama"):
+        open_source(REFERENCE, registry()).load()
+    assert command().endswith("is ready.\n")
+    assert open_source(REFERENCE, registry()).load().items
+
+
+def test_texts_are_those_that_a_browser_shows(tmp_path, command):
+    first = product(
+        "B0", title="Salt &amp; Pepper", description=["<p>It is <b>soft</b>.</p>", "5&#39; 6&quot;<br>warm"],
+        categories=["Baby &amp; Toddler", "Bath &amp; Potty", "<b></b>"],
+    )  # fmt: skip
+    bare = product("B1", title="<br>", description=["&nbsp;"], features=[])
+    write_category(tmp_path / "raw", products=[first, bare, *(product(f"B{i}") for i in range(2, 6))])
+    assert "of which 1 have no text" in command()
+    items = open_source(REFERENCE, registry()).load().items
+    assert (items[0].title, items[0].description) == ("Salt & Pepper", "It is soft . 5' 6\" warm".replace(" .", "."))
+    assert items[0].attributes == {"categories": ("Bath & Potty",)}
+    assert not items[1].text
 
 
 def test_the_same_files_give_the_same_bytes(raw, command, tmp_path):

@@ -12,7 +12,7 @@ from transformers import LogitsProcessor
 
 from recclaims.datasets.catalogue import Item
 from recclaims.encoders.extraction import extract
-from recclaims.encoders.features import FeatureReport
+from recclaims.encoders.features import FeatureReport, made_on
 from recclaims.encoders.language import trust
 from recclaims.encoders.language.checkpoints import NAMES, Checkpoint
 from recclaims.encoders.language.generation import stop_tokens
@@ -232,6 +232,13 @@ def test_the_batch_halves_where_memory_does_not_suffice(checkpoints, pictures):
     np.testing.assert_allclose(made.encode(pictures).matrix, expected, atol=1e-5)
     assert sizes[0] == 4
     assert set(sizes[1:]) == {2}
+    # In bfloat16 the batch shows: what was halved leaves a trace.
+    sizes.clear()
+    features = extract(made, pictures)
+    assert made_on(features.records) == [{"device": "cpu", "batch": 2, "items": 4}]
+    assert made_on(encoder(folder, "&batch=3").encode(pictures).records) == [
+        {"device": "cpu", "batch": 3, "items": 3}, {"device": "cpu", "batch": 1, "items": 1}
+    ]  # fmt: skip
     made.logits_processors = lambda questions: [OutOfMemory(0, sizes)]
     with pytest.raises(NotAvailableError, match="memory does not suffice for a single item"):
         made.encode(pictures)

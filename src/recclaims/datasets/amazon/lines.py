@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
 from recclaims.datasets.amazon.faults import BROKEN_GZIP, TOO_LONG, TRUNCATED, Faults
 from recclaims.errors import DatasetError
+from recclaims.regular_file import open_content
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 #: Bytes read, or inflated, at once.
 BLOCK = 16 << 20
@@ -21,7 +28,32 @@ _GZIP = b"\x1f\x8b"
 _COMPRESSED = 2 << 20
 
 
-def read_blocks(path: Path, faults: Faults, block: int = BLOCK, longest: int = LONGEST) -> Iterator[tuple[int, bytes]]:
+@dataclass
+class Digest:
+    """What a file was when it was read: whoever asks the file again may find another.
+
+    Attributes:
+        size: bytes that were read.
+        content: SHA-256 of them.
+    """
+
+    size: int = 0
+    content: _Hash = field(default_factory=hashlib.sha256)
+
+    def add(self, data: bytes) -> bytes:
+        """Count bytes that were read; they are returned."""
+        self.size += len(data)
+        self.content.update(data)
+        return data
+
+    def facts(self) -> dict[str, object]:
+        """The size and the hexadecimal digest, as a record keeps them."""
+        return {"bytes": self.size, "sha256": self.content.hexdigest()}
+
+
+def read_blocks(
+    path: Path, faults: Faults, block: int = BLOCK, longest: int = LONGEST, digest: Digest | None = None
+) -> Iterator[tuple[int, bytes]]:
     """Yield the number of a block's first line, from 1, and the block: whole lines, at most `block + longest` bytes.
 
     A line that is too long is replaced by an empty one. Where gzip is truncated or corrupt, the
@@ -31,26 +63,43 @@ def read_blocks(path: Path, faults: Faults, block: int = BLOCK, longest: int = L
         path: the file; gzip is told by its first bytes.
         faults: is told of lines that are too long and of broken gzip.
         block, longest: see BLOCK and LONGEST.
+        digest: is given the bytes of the file, as they are on disk, all of them once the last block was taken.
 
     Raises:
         DatasetError: the file cannot be read, or unpacks to far more than reviews would.
     """
     ahead = 1
     try:
-        for number, data in _blocks(path, faults, block, longest):
-            ahead = number + data.count(b"\n")
-            yield number, data
-    except EOFError:
-        faults.add(path, TRUNCATED, ahead)
-    except zlib.error as error:
-        faults.add(path, BROKEN_GZIP, ahead, str(error))
+        with open_content(path) as file:
+            source = _Source(file, digest or Digest())
+            try:
+                for number, data in _blocks(source, path, faults, block, longest):
+                    ahead = number + data.count(b"\n")
+                    yield number, data
+            except EOFError:
+                faults.add(path, TRUNCATED, ahead)
+            except zlib.error as error:
+                faults.add(path, BROKEN_GZIP, ahead, str(error))
+            while source.read(block):  # what lies behind broken gzip is of the file, too
+                pass
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _blocks(path: Path, faults: Faults, block: int, longest: int) -> Iterator[tuple[int, bytes]]:
+@dataclass(frozen=True)
+class _Source:
+    """A file that is read once, from its beginning, and digested meanwhile."""
+
+    file: BufferedReader
+    digest: Digest
+
+    def read(self, size: int) -> bytes:
+        return self.digest.add(self.file.read(size))
+
+
+def _blocks(source: _Source, path: Path, faults: Faults, block: int, longest: int) -> Iterator[tuple[int, bytes]]:
     number, rest, skipping = 1, b"", False
-    for data in _pieces(path, block):
+    for data in _pieces(source, path, block):
         if skipping:
             end = data.find(b"\n")
             if end < 0:
@@ -80,23 +129,20 @@ def _without_long(block: bytes, path: Path, number: int, faults: Faults, longest
     return b"\n".join(lines)
 
 
-def _pieces(path: Path, block: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        zipped = file.read(len(_GZIP)) == _GZIP
-        file.seek(0)
-        if zipped:
-            given = 0
-            for data in _inflate(file, block):
-                given += len(data)
-                if given > max(ALLOWED, RATIO * file.tell()):
-                    raise DatasetError(f"{path}: unpacks to more than {RATIO} times its size, as no reviews do")
-                yield data
-        else:
-            while data := file.read(block):
-                yield data
+def _pieces(source: _Source, path: Path, block: int) -> Iterator[bytes]:
+    if source.file.peek(len(_GZIP)).startswith(_GZIP):
+        given = 0
+        for data in _inflate(source, block):
+            given += len(data)
+            if given > max(ALLOWED, RATIO * source.digest.size):
+                raise DatasetError(f"{path}: unpacks to more than {RATIO} times its size, as no reviews do")
+            yield data
+    else:
+        while data := source.read(block):
+            yield data
 
 
-def _inflate(file: BinaryIO, block: int) -> Iterator[bytes]:
+def _inflate(file: _Source, block: int) -> Iterator[bytes]:
     """What all members of a gzip file hold; EOFError where the last one has no end."""
     pending = file.read(_COMPRESSED)
     while pending:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from recclaims.datasets.amazon.faults import WRONG_TYPE, Faults
-from recclaims.datasets.amazon.lines import read_blocks
+from recclaims.datasets.amazon.lines import Digest, read_blocks
 from recclaims.datasets.amazon.records import FaultError, identifier, parse
+from recclaims.datasets.markup import plain_text
 
 #: Sizes of an image, best first: encoders look at some 224 to 500 pixels, and hi_res is up to ten times the bytes.
 SIZES = ("large", "hi_res", "thumb")
@@ -18,7 +19,7 @@ MAIN = "MAIN"
 
 @dataclass(frozen=True)
 class Product:
-    """One item's content.
+    """One item's content; its texts are those of a web page, and are kept as a browser shows them.
 
     Attributes:
         title: may be empty.
@@ -59,6 +60,7 @@ def read_metadata(
     wanted: Collection[str],
     faults: Faults,
     tell: Callable[[str], None] = lambda _: None,
+    digest: Digest | None = None,
 ) -> Metadata:
     """Read a file of products.
 
@@ -69,12 +71,13 @@ def read_metadata(
         wanted: ids of those whose content is kept.
         faults: is told of every line that is left out, and raises when there are too many.
         tell: is told how many were read, now and then.
+        digest: see read_blocks.
 
     Raises:
         DatasetError: the file cannot be read, or too many lines are bad.
     """
     found = Metadata()
-    for n_blocks, (number, block) in enumerate(read_blocks(path, faults), 1):
+    for n_blocks, (number, block) in enumerate(read_blocks(path, faults, digest=digest), 1):
         for i, line in enumerate(block.split(b"\n")):
             stripped = (line.removeprefix(b"\xef\xbb\xbf") if number + i == 1 else line).strip()
             if not stripped:
@@ -123,12 +126,12 @@ def _product(record: Mapping[str, Any]) -> Product:
 
 
 def _texts(record: Mapping[str, Any], name: str) -> list[str]:
-    """The texts of a list, or of a text; white space as single spaces, and what UTF-8 cannot say replaced."""
+    """The texts of a list, or of a text: no markup, white space as single spaces, what UTF-8 cannot say replaced."""
     value = record.get(name)
     texts = [value] if isinstance(value, str) else value or []
     if not isinstance(texts, list) or not all(text is None or isinstance(text, str) for text in texts):
         raise FaultError(WRONG_TYPE, name)
-    cleaned = (" ".join(text.replace("\0", " ").split()) for text in texts if text)
+    cleaned = (" ".join(plain_text(text).replace("\0", " ").split()) for text in texts if text)
     return [text.encode("utf-8", "replace").decode("utf-8") for text in cleaned if text]
 
 

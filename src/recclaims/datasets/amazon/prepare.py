@@ -17,7 +17,9 @@ from recclaims.datasets.amazon.download import download_raw
 from recclaims.datasets.amazon.faults import UNKNOWN, Faults
 from recclaims.datasets.amazon.images import Fetched, fetch_images, link_images
 from recclaims.datasets.amazon.kcore import k_core
+from recclaims.datasets.amazon.lines import Digest
 from recclaims.datasets.amazon.metadata import Metadata, Product, read_metadata
+from recclaims.datasets.amazon.record import RECORD, VERSION, read_record
 from recclaims.datasets.amazon.reviews import Reviews, read_reviews
 from recclaims.datasets.amazon.web import Web
 from recclaims.datasets.preparation import Prepared, Request
@@ -27,10 +29,6 @@ from recclaims.store import make_draft
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Raised when the same raw files would give another folder.
-VERSION = 1
-#: What the folder came from and what was left out; its presence says that the folder is whole.
-RECORD = "prepare.json"
 #: The paper's protocol: 80/10/10 at random, and of held-out ratings those from 4 are to be found again.
 RELEVANCE, SPLIT = 4, "random"
 #: Categories that the paper has prompts for.
@@ -78,29 +76,32 @@ class Preparation:
         """
         with self._lock():
             raw = self._find_raw()
-            inputs = [{"file": path.name, "bytes": path.stat().st_size} for path in raw]
             record = read_record(self.folder)
-            if record is not None and self._serves(record, inputs):
+            if record is not None and self._serves(record, raw):
                 rows = tuple((what, count) for what, count in record["rows"])
                 return Prepared(self.folder, True, rows, tuple(record["notes"]))
             faults = Faults(self.request.max_bad)
-            reviews = read_reviews(raw[0], faults, self.request.tell)
-            reviews, products = self._choose(raw, reviews, faults)
+            digests = Digest(), Digest()
+            reviews = read_reviews(raw[0], faults, self.request.tell, digest=digests[0])
+            reviews, products = self._choose(raw, reviews, faults, digests[1])
             fetched = self._images(reviews, products) if self.request.images else None
             if fetched is not None and "image" in LACKING[self.lacking]:
                 reviews, products = self._with_images(reviews, products, fetched)
             self._kept(reviews, products, fetched)
-            for path, facts in zip(raw, inputs, strict=True):
-                with path.open("rb") as file:
-                    facts["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+            inputs = [{"file": path.name, **read.facts()} for path, read in zip(raw, digests, strict=True)]
             self._write(reviews, products, fetched, inputs)
         return Prepared(self.folder, False, tuple(self.rows), tuple(self.notes))
 
-    def _serves(self, record: Mapping[str, Any], inputs: Sequence[Mapping[str, object]]) -> bool:
+    def _serves(self, record: Mapping[str, Any], raw: Sequence[Path]) -> bool:
         """Whether a folder is what would be made now; with images where none were asked for it is more."""
-        same = [{key: facts[key] for key in ("file", "bytes")} for facts in record["inputs"]] == list(inputs)
         images = record["images"]
-        return same and (not self.request.images or (images is not None and not images["later"]))
+        if self.request.images and (images is None or images["later"]):
+            return False
+        # By name and size first: to read the largest category takes a minute.
+        made_of = record["inputs"]
+        if [(facts["file"], facts["bytes"]) for facts in made_of] != [(one.name, one.stat().st_size) for one in raw]:
+            return False
+        return all(facts["sha256"] == _sha256(path) for facts, path in zip(made_of, raw, strict=True))
 
     def _find_raw(self) -> tuple[Path, Path]:
         folder = self.request.raw or self.request.data / "amazon2023" / "raw"
@@ -115,13 +116,15 @@ class Preparation:
             paths.append(path)
         return paths[0], paths[1]
 
-    def _choose(self, raw: tuple[Path, Path], reviews: Reviews, faults: Faults) -> tuple[Reviews, dict[str, Product]]:
-        """The reviews of the core of known items, and their products, by id."""
+    def _choose(
+        self, raw: tuple[Path, Path], reviews: Reviews, faults: Faults, digest: Digest
+    ) -> tuple[Reviews, dict[str, Product]]:
+        """The reviews of the core of known items, and their products, by id; `digest` is that of the products' file."""
         # Whatever metadata will say, the core lies within this one: only its products are held.
         widest = k_core(reviews.users, reviews.items, self.core)
         ids = reviews.item_ids.to_list()
         wanted = {ids[code] for code in np.unique(reviews.items[widest])}
-        metadata = read_metadata(raw[1], set(ids), wanted, faults, self.request.tell)
+        metadata = read_metadata(raw[1], set(ids), wanted, faults, self.request.tell, digest)
         unknown = _mask(ids, metadata.known, invert=True)[reviews.items]
         examples = ", ".join(sorted({ids[code] for code in reviews.items[unknown][:1000]})[:3])
         faults.add_many(raw[0], UNKNOWN, int(unknown.sum()), examples)
@@ -299,15 +302,6 @@ class Preparation:
             lock.release()
 
 
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """What a prepared folder says of its making; None where there is no folder of this version."""
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) and record.get("version") == VERSION else None
-
-
 def _line(item: str, product: Product, images: Mapping[str, Any]) -> dict[str, Any]:
     line: dict[str, Any] = {"item_id": item}
     if product.title:
@@ -319,6 +313,11 @@ def _line(item: str, product: Product, images: Mapping[str, Any]) -> dict[str, A
     if product.image_url in images:
         line["image"] = f"images/{images[product.image_url].file}"
     return line
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _mask(ids: Sequence[str], among: set[str], *, invert: bool = False) -> NDArray[np.bool_]:

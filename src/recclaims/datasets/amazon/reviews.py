@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.datasets.amazon.faults import MISSING, OF_LINES, WRONG_TYPE, Faults
-from recclaims.datasets.amazon.lines import BLOCK, LONGEST, read_blocks
+from recclaims.datasets.amazon.lines import BLOCK, LONGEST, Digest, read_blocks
 from recclaims.datasets.amazon.records import FaultError, identifier, parse
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def read_reviews(
     tell: Callable[[str], None] = lambda _: None,
     block: int = BLOCK,
     longest: int = LONGEST,
+    digest: Digest | None = None,
 ) -> Reviews:
     """Read a file of reviews.
 
@@ -85,7 +86,7 @@ def read_reviews(
         path: JSON lines with `user_id`, `parent_asin`, `rating` and a time (see TIMES); other fields are not read.
         faults: is told of every line that is left out, and raises when there are too many.
         tell: is told how many were read, now and then.
-        block, longest: see read_blocks.
+        block, longest, digest: see read_blocks.
 
     Raises:
         DatasetError: the file cannot be read, or too many lines are bad.
@@ -93,7 +94,7 @@ def read_reviews(
     import polars as pl
 
     tables, n_reviews = [pl.DataFrame(schema=_columns())], 0
-    for number, data in read_blocks(path, faults, block, longest):
+    for number, data in read_blocks(path, faults, block, longest, digest):
         table = _fast(data)
         if table is None or len(table) != data.count(b"\n"):
             table = _slow(data, number, path, faults)

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from recclaims.datasets.amazon.record import RECORD, read_record
 from recclaims.datasets.folder import FolderDataset
 from recclaims.datasets.parameters import Parameter
 from recclaims.datasets.preparation import data_directory
@@ -58,10 +59,13 @@ class AmazonReviews2023:
         """Read the prepared folder; see DatasetSource.
 
         Raises:
-            NotAvailableError: it is not there; the message is the command that makes it.
+            NotAvailableError: it is not there, or another version would make another; the message is the command
+                that makes it.
         """
         if not self._is_prepared():
-            raise NotAvailableError(f"{self.folder()} is not there: {self.command()}")
+            there = (self.folder() / RECORD).is_file()
+            lacks = "was prepared by another version of recclaims" if there else "is not there"
+            raise NotAvailableError(f"{self.folder()} {lacks}: {self.command()}")
         return replace(self._open().load(), name=self.name)
 
     def prepare(self, request: Request) -> Prepared:
@@ -82,7 +86,7 @@ class AmazonReviews2023:
         return f"recclaims prepare amazon2023:{self.category}{core}{lacking}"
 
     def _is_prepared(self) -> bool:
-        return (self.folder() / "prepare.json").is_file()
+        return read_record(self.folder()) is not None
 
     def _open(self) -> FolderDataset:
         return FolderDataset(self.folder(), Registry(), Protocol())

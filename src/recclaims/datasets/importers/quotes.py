@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 from recclaims.datasets.importers.reader import cells_of, check_inside, first_line
 from recclaims.errors import DatasetError
-from recclaims.regular_file import open_regular, open_text
+from recclaims.regular_file import LARGEST_TEXT, open_regular, open_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,7 +62,7 @@ def _has_quoted(path: Path) -> bool:
     """Whether a cell begins with a quote; what cannot be read is left to reading."""
     before = b"\n"
     try:
-        with open_regular(path) as file:
+        with open_regular(path, LARGEST_TEXT) as file:
             while block := file.read(BLOCK):
                 if _BEGINS.search(before + block):
                     return True

@@ -75,7 +75,7 @@ def first_line(path: Path) -> str:
     """
     check_inside(path)
     try:
-        with open_text(path) as file:
+        with open_text(path, None) as file:
             return file.readline(1 << 16).rstrip("\r\n")
     except (OSError, UnicodeDecodeError):
         return ""

@@ -60,12 +60,16 @@ class Reply:
         text: the answer, without special tokens.
         tokens: how many were generated, the stop token included where there is one.
         truncated: there was no stop token in time: one was appended, and its state is the embedding.
+        batch: how many questions were asked at once, which shows in the last digits.
+        device: what computed it.
     """
 
     embedding: NDArray[np.float32]
     text: str
     tokens: int
     truncated: bool
+    batch: int = 1
+    device: str = "cpu"
 
 
 def ask(
@@ -86,11 +90,12 @@ def ask(
     import torch
 
     inputs = _inputs(processor, questions).to(model.device, model.dtype)
+    how = len(questions), device_name(model.device)
     prompt_length = inputs["input_ids"].shape[1]
     with torch.inference_mode():
         if settings.pooling == "last_prompt_token":
             states = _states(model, dict(inputs))[:, -1]  # padding is on the left
-            return [Reply(row, "", 0, False) for row in _rows(states)]
+            return [Reply(row, "", 0, False, *how) for row in _rows(states)]
         made = model.generate(
             **inputs,
             do_sample=False,
@@ -108,9 +113,16 @@ def ask(
     )
     counts = (lengths + (~truncated).long()).tolist()
     return [
-        Reply(row, text.strip(), count, bool(cut))
+        Reply(row, text.strip(), count, bool(cut), *how)
         for row, text, count, cut in zip(_rows(pooled), texts, counts, truncated.tolist(), strict=True)
     ]
+
+
+def device_name(device: torch.device) -> str:
+    """A device by its kind and model: two kinds of GPU round differently, two of a kind do not."""
+    import torch
+
+    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
 
 
 def stop_tokens(model: Any, processor: Any) -> frozenset[int]:

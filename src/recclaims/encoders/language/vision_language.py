@@ -20,7 +20,7 @@ from recclaims.encoders.language.arguments import join_argument, split_argument
 from recclaims.encoders.language.checkpoints import CAUSAL, DEFAULT, Checkpoint, missing_package
 from recclaims.encoders.language.generation import POOLINGS, Question, Reply, Settings, ask, forget_sampling, in_batches
 from recclaims.encoders.language.prompts import digest, find_domain
-from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError, one_line
+from recclaims.errors import DatasetError, FeatureError, RecclaimsError, UnknownNameError, one_line
 
 if TYPE_CHECKING:
     from recclaims.datasets.catalogue import Item
@@ -142,7 +142,7 @@ class VisionLanguage:
                 if image is None:
                     raise FeatureError(f"item '{item.item_id}' has no image")
                 questions[place] = Question(prompt, image, _seed(self.seed, item.item_id))
-            except RecclaimsError as error:  # a broken image
+            except (DatasetError, FeatureError) as error:  # a broken image
                 records[place]["error"] = str(error)
         answers = in_batches(list(questions.values()), self.batch, self._ask)
         rows: dict[int, Any] = {}
@@ -150,6 +150,7 @@ class VisionLanguage:
             if isinstance(reply, Reply):
                 rows[place] = reply.embedding
                 records[place] = {"text": reply.text, "tokens": reply.tokens, "truncated": reply.truncated}
+                records[place] |= {"batch": reply.batch, "device": reply.device}
             else:
                 records[place]["error"] = reply
         if len(questions) > 1 and not rows:  # not the images' fault, and not to be kept as if it were
