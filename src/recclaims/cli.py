@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from recclaims.encoders.language import trust
 from recclaims.encoders.language.checkpoints import TRUST
-from recclaims.errors import RecclaimsError, UnknownNameError, one_line
+from recclaims.encoders.resolve import make_encoder, why_unavailable
+from recclaims.errors import NotAvailableError, RecclaimsError, UnknownNameError, foreign
 from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
@@ -221,20 +222,18 @@ def _plugins(_: argparse.Namespace) -> int:
     if settable:
         print("\n" + tabulate(settable, headers=["dataset", "parameter", "what it sets"]))
     for plugin in found.broken:
-        print(f"\n{plugin.name} ({plugin.distribution}) did not load: {plugin.error}")
+        print(f"\n{plugin}")
     return 1 if found.broken else 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    from recclaims.reporting.files import write_atomically
+    from recclaims.reporting.files import rendered, write_atomically
     from recclaims.reporting.results import read
 
     reporter = registry().find("reporters", options.format, "--format")
     document = read(Path(options.results))
-    try:
-        text = reporter().render(document)
-    except Exception as error:  # a plugin's code
-        raise RecclaimsError(f"reporter '{options.format}' failed: {one_line(error)}") from error
+    with foreign(f"reporter '{options.format}' failed"):
+        text = rendered(reporter(), document)
     if options.output is None:
         print(text, end="")
         return 0
@@ -322,14 +321,18 @@ def _doctor(options: argparse.Namespace) -> int:
             print(f"missing  {package}: pip install {package.replace('_', '-')}")
         else:
             print(f"ok       {package} {version(package.replace('_', '-'))}")
-    for name, factory in registry().encoders.items():
+    for name in registry().encoders:
         try:
-            reason = getattr(factory(), "unavailable", lambda: None)()
-        except UnknownNameError as error:
+            reason = why_unavailable(make_encoder(name, registry()))
+        except (UnknownNameError, NotAvailableError) as error:
             reason = str(error)
+        except RecclaimsError as error:
+            problems += 1
+            print(f"broken   {error}")
+            continue
         print(f"absent   encoder {name}: {reason}" if reason else f"ok       encoder {name}")
     for plugin in registry().broken:
         problems += 1
-        print(f"broken   plugin {plugin.name} ({plugin.distribution}): {plugin.error}")
+        print(f"broken   {plugin}")
     print("recclaims is ready." if not problems else f"{problems} problems.")
     return 1 if problems else 0

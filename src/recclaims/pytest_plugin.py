@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recclaims.claims.case import Case, cases, without_argument
+from recclaims.claims.case import Case, cases, check, without_argument
 from recclaims.claims.claim import Claim
 from recclaims.claims.needs import why_no_case
 from recclaims.claims.planted import REFERENCES, Opened, planted_cases
@@ -17,7 +17,7 @@ from recclaims.datasets.reference import open_source
 from recclaims.encoders.language import trust
 from recclaims.encoders.offered import carried
 from recclaims.encoders.resolve import facts_of
-from recclaims.errors import DatasetError, RecclaimsError
+from recclaims.errors import DatasetError, RecclaimsError, printable
 from recclaims.plugin_manager import Plugin, registry
 from recclaims.pytest_options import add_options, admits, baseline_of, noises, plants, profile_of
 from recclaims.xdist_run import Controller, note_refusal
@@ -40,7 +40,7 @@ class ClaimsSession:
         trained: how many cells were trained for it.
         baseline: the document that --claims-baseline names.
         notes: what was said before the run, where only a worker of xdist has heard it.
-        broken: plugins that did not load.
+        broken: plugins that did not load; `unsound` says which of their claims compare with nothing there is.
         error: why the cases could not be made.
         unwritten: why reports could not be written.
     """
@@ -53,6 +53,7 @@ class ClaimsSession:
     baseline: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
     broken: list[Plugin] = field(default_factory=list)
+    unsound: list[str] = field(default_factory=list)
     error: RecclaimsError | None = None
     unwritten: list[str] = field(default_factory=list)
 
@@ -126,7 +127,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     parameters = []
     try:
         for claim in _claims(*marker.args):
-            metafunc.config.addinivalue_line("markers", f"{claim.id}: {claim.statement}")
+            metafunc.config.addinivalue_line("markers", f"{claim.id}: {printable(claim.statement)}")
+            if not marker.args and not _is_sound(claim, metafunc.config.stash[SESSION]):
+                continue
             marks = [getattr(pytest.mark, claim.id), pytest.mark.benchmark(group=claim.id, timer=CLOCK)]
             found = [pytest.param(case, id=case.id, marks=marks) for case in _cases(metafunc.config, claim)]
             parameters += found or [_no_case(metafunc.config, claim)]
@@ -135,6 +138,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         session = metafunc.config.stash[SESSION]
         session.error = session.error or error
     metafunc.parametrize("case", parameters)
+
+
+def _is_sound(claim: Claim, session: ClaimsSession) -> bool:
+    """Whether a plugin's claim compares with what there is; one that does not is left out, without the others."""
+    try:
+        check(claim, registry())
+    except RecclaimsError as error:
+        session.unsound.append(f"{error}; it is left out ({registry().origin['claims', claim.id]})")
+        return False
+    return True
 
 
 def _no_case(config: pytest.Config, claim: Claim) -> Any:
@@ -234,7 +247,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 def notes(config: pytest.Config) -> list[str]:
     """What a person should know of the selection."""
     session = config.stash[SESSION]
-    lines = [f"recclaims: plugin {p.name} ({p.distribution}) is left out: {p.error}" for p in session.broken]
+    lines = [f"recclaims: {what}" for what in (*session.broken, *session.unsound)]
     for dataset, encoders in session.left_out.items():
         if encoders:
             lines.append(f"recclaims: {dataset} has nothing to encode for {', '.join(encoders)}")

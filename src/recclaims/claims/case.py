@@ -13,8 +13,8 @@ from recclaims.encoders.fusion import parts_here
 from recclaims.encoders.language.kinds import of_kind
 from recclaims.encoders.noise import CONTROLS
 from recclaims.encoders.offered import carried, offered
-from recclaims.encoders.resolve import facts_of, make_encoder
-from recclaims.errors import UnknownNameError
+from recclaims.encoders.resolve import facts_of, make_encoder, why_unavailable
+from recclaims.errors import RecclaimsError, UnknownNameError
 
 if TYPE_CHECKING:
     from recclaims.datasets.dataset import DatasetSource
@@ -114,7 +114,7 @@ def cases(
         UnknownNameError, FeatureError: `encoders` names none, or one that cannot be made, or the claim compares
             with something that does not exist.
     """
-    _check(claim, registry)
+    check(claim, registry)
     chosen = _chosen(claim.controls, noises)
     answers: Sequence[str] = getattr(source, "answers", ())
     names = _encoders(claim, answers, registry, encoders, offered(source))
@@ -182,7 +182,10 @@ def _generative(name: str, registry: Registry, asked: bool) -> bool:
     """
     if not getattr(registry.find("encoders", name.partition(":")[0], "--claims-encoder"), "generative", False):
         return False
-    return asked or getattr(make_encoder(name, registry), "unavailable", lambda: None)() is None
+    try:
+        return asked or why_unavailable(make_encoder(name, registry)) is None
+    except RecclaimsError:
+        return True  # its cases say why it cannot be made
 
 
 def _parts(claim: Claim, asked: Sequence[str], registry: Registry) -> list[str]:
@@ -201,8 +204,12 @@ def _chosen(controls: Sequence[str], noises: Collection[str]) -> list[str]:
     return [name for name in controls if name not in mine or name in asked]
 
 
-def _check(claim: Claim, registry: Registry) -> None:
-    """Notice a claim that compares with nothing there is, which would silently have no case."""
+def check(claim: Claim, registry: Registry) -> None:
+    """Notice a claim that compares with nothing there is, which would silently have no case.
+
+    Raises:
+        UnknownNameError: the claim and the name.
+    """
     collaborative = {name for name, found in registry.recommenders.items() if not found.content}
     twins = {twin for found in registry.recommenders.values() for twin in found.twins}
     others = {*CONTROLS, *twins, *collaborative, *registry.encoders, MISALIGNED, *VARIANTS}

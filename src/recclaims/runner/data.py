@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recclaims.datasets.dataset import Dataset
 from recclaims.datasets.reference import located, open_source
 from recclaims.datasets.splits import Split, check_relevant, make_split
 from recclaims.encoders.chunks import Chunks, Tell
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.features import Block, FeatureReport, Features
-from recclaims.encoders.resolve import bind, make_encoder
-from recclaims.errors import FeatureError, NotAvailableError
+from recclaims.encoders.resolve import bind, make_encoder, why_unavailable
+from recclaims.errors import DatasetError, FeatureError, NotAvailableError, foreign
 from recclaims.runner.memory import Memory, reset_peak
 from recclaims.runner.settings import Reuse, Settings
 
 if TYPE_CHECKING:
     from recclaims.datasets.catalogue import Item
-    from recclaims.datasets.dataset import Dataset
     from recclaims.encoders.protocol import Encoder
     from recclaims.plugin_manager import Registry
     from recclaims.store import Artefact, Content, Store
@@ -78,7 +78,12 @@ class DataPipeline:
         """Read a dataset."""
         if reference not in self._datasets:
             place = located(reference, self.registry, self.folder) if self.folder else reference
-            self._datasets[reference] = open_source(place, self.registry).load()
+            source = open_source(place, self.registry)
+            with foreign(f"dataset '{reference}' cannot be read", DatasetError):
+                dataset = source.load()
+                if not isinstance(dataset, Dataset):
+                    raise DatasetError(f"dataset '{reference}': load() returned {dataset!r}, no recclaims.Dataset")
+            self._datasets[reference] = dataset
         return self._datasets[reference]
 
     def split(self, reference: str, seed: int) -> Split:
@@ -126,7 +131,7 @@ class DataPipeline:
         if (reference, encoder_name) in self._features:
             return None
         encoder = self._encoder(reference, encoder_name)
-        unavailable: str | None = getattr(encoder, "unavailable", lambda: None)()
+        unavailable = why_unavailable(encoder)
         found = unavailable and self.store.find("features", self.features_recipe(reference, encoder_name))
         return None if found else unavailable
 
@@ -150,7 +155,7 @@ class DataPipeline:
 
     def _encode(self, reference: str, encoder_name: str, recipe: Mapping[str, Any]) -> Artefact:
         encoder = self._encoder(reference, encoder_name)
-        unavailable = getattr(encoder, "unavailable", lambda: None)()
+        unavailable = why_unavailable(encoder)
         if unavailable:
             raise NotAvailableError(unavailable)
         lock = self.store.lock("features", recipe)
@@ -184,7 +189,8 @@ class DataPipeline:
         if found is None:
             if self.settings.reuse is Reuse.ALWAYS or self.obstacle(reference, encoder_name):
                 return []
-            with deterministic(self.settings.device):
+            failed = foreign(f"encoder '{encoder_name}' failed to say what its answers hold", FeatureError)
+            with deterministic(self.settings.device), failed:
                 records = diagnose(self.dataset(reference).items)
             found = self.store.save("diagnoses", recipe, {"records": records})
         stored: list[dict[str, Any]] = found.json("records")
