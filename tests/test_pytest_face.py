@@ -223,6 +223,17 @@ def test_junit_gets_the_verdicts_and_no_warning_fails_a_case(session, first, tmp
         assert path.read_text().count('<property name="verdict" value="supported"') == 2
 
 
+@pytest.mark.parametrize(
+    "options",
+    ["-p no:benchmark -p no:junitxml", "--benchmark-cprofile=tottime --benchmark-compare", "-p no:terminalreporter"],
+)
+def test_options_of_other_plugins_do_not_decide_whether_cases_are_judged(session, first, options, tmp_path):
+    report = tmp_path / "report"
+    session("-k", "content-knn-attributes-permuted", *options.split(), "--claims-report", str(report), code=0)
+    (case,) = json.loads((report / "results.json").read_text())["claims"]
+    assert case["verdict"] == "supported"
+
+
 def test_a_failure_without_a_verdict_is_no_finding(session, first):
     path = "tests/inner/unjudged.py"
     output = session("-k", "content-knn-attributes-permuted", path=path, code=1)

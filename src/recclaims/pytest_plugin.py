@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from recclaims.encoders.resolve import facts_of
 from recclaims.errors import DatasetError, RecclaimsError, printable
 from recclaims.plugin_manager import Plugin, registry
 from recclaims.pytest_options import add_options, admits, baseline_of, noises, plants, profile_of
+from recclaims.resources import import_shipped
 from recclaims.xdist_run import Controller, note_refusal
 
 if TYPE_CHECKING:
@@ -92,6 +92,14 @@ class TrainingClock:
 
 
 CLOCK = TrainingClock()
+#: What a case gets, by the names that a wheel gives the modules, in a clone, too.
+FIXTURES = tuple(f"recclaims.fixtures.{module}" for module in ("session", "data", "judgement"))
+#: How pytest-benchmark's table is made narrow where nobody says otherwise.
+COLUMNS = ("min", "mean", "max", "rounds")
+
+# Before pytest looks for what it is to collect: `--pyargs recclaims.suite`.
+import_shipped("suite")
+import_shipped("fixtures")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -105,10 +113,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION] = ClaimsSession()
     # Which cases there are already depends on what may be loaded.
     trust.remote_code = trust.remote_code or config.getoption("claims_trust_remote_code")
-    # In a clone the root conftest.py loads `fixtures`; in a wheel they are part of the package.
-    if importlib.util.find_spec("recclaims.fixtures") is not None:
-        for module in ("session", "data", "judgement"):
-            config.pluginmanager.import_plugin(f"recclaims.fixtures.{module}")
+    load_fixtures(config)
+
+
+def load_fixtures(config: pytest.Config) -> None:
+    """Load what a case gets; a second time does nothing."""
+    timed = "timed" if is_timed(config) else "untimed"
+    for module in (*FIXTURES, f"recclaims.fixtures.{timed}", "recclaims.suite_modules"):
+        config.pluginmanager.import_plugin(module)
+
+
+def is_timed(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark is there to show how long cells took (`-p no:benchmark`)."""
+    return hasattr(config.option, "benchmark_columns")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -130,7 +147,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.config.addinivalue_line("markers", f"{claim.id}: {printable(claim.statement)}")
             if not marker.args and not _is_sound(claim, metafunc.config.stash[SESSION]):
                 continue
-            marks = [getattr(pytest.mark, claim.id), pytest.mark.benchmark(group=claim.id, timer=CLOCK)]
+            marks = [getattr(pytest.mark, claim.id)]
+            if is_timed(metafunc.config):
+                marks.append(pytest.mark.benchmark(group=claim.id, timer=CLOCK))
             found = [pytest.param(case, id=case.id, marks=marks) for case in _cases(metafunc.config, claim)]
             parameters += found or [_no_case(metafunc.config, claim)]
     except RecclaimsError as error:
@@ -237,6 +256,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if empty:
         config.hook.pytest_deselected(items=empty)
         items[:] = [item for item in items if item not in empty]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep pytest-benchmark's table of cases narrow, where nobody has said how it is to be."""
+    table = session.config.pluginmanager.get_plugin("pytest-benchmark")
+    if table is None or session.config.getoption("benchmark_columns") or not any(map(case_of, session.items)):
+        return
+    table.columns, table.sort = list(COLUMNS), "name"
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
