@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from recclaims.cli import main
-from recclaims.encoders.language import trust
 
 from .reporting.documents import case, document
 from .toy import write_toy
@@ -75,13 +74,14 @@ def test_encode_keeps_features_and_says_what_they_are(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("trusted", [False, True])
-def test_encode_runs_code_of_a_checkpoint_only_where_it_is_trusted(tmp_path, monkeypatch, capsys, trusted):
-    monkeypatch.setattr(trust, "remote_code", False)
+def test_encode_runs_code_of_a_checkpoint_only_where_it_is_trusted(tmp_path, capsys, trusted):
     arguments = ["encode", "lvlm:phi-3.5-vision", "--data", "emoji", "--store", str(tmp_path)]
     assert main([*arguments, *["--trust-remote-code"] * trusted]) == 2
     error = capsys.readouterr().err
     assert ("unless you trust it" in error) is not trusted
     assert ("in an environment of that release" in error) is trusted
+    assert main(arguments) == 2
+    assert "unless you trust it" in capsys.readouterr().err  # trust does not stay for the next command of a process
 
 
 def answered(place, answers):

@@ -386,14 +386,36 @@ def test_an_unreadable_image_is_named_and_the_other_cases_are_judged(session, tm
     assert "Traceback" not in output
 
 
-def test_trust_in_the_code_of_checkpoints_reaches_the_workers(session, tmp_path):
+@pytest.fixture
+def pictured(tmp_path):
+    """The toy, whose items have an image that nothing opens."""
     data = write_toy(tmp_path / "data", domain="clothing")
     records = [json.loads(line) for line in (data / "items.jsonl").read_text().splitlines()]
     (data / "items.jsonl").write_text("".join(json.dumps({**r, "image": "x.png"}) + "\n" for r in records))
     (data / "x.png").write_bytes(b"never opened")
+    return data
+
+
+def test_trust_in_the_code_of_checkpoints_ends_with_its_run(pictured, tmp_path):
+    options = ["suite", "-p", "no:cacheprovider", "-m", "noise", "-k", "content-knn-lvlm and permuted-toy"]
+    options += ["--claims-encoder", "lvlm:phi-3.5-vision", "--claims-profile", "smoke", "--claims-workers", "0"]
+    for name, place in (("data", pictured), ("store", tmp_path / "store"), ("report", tmp_path / "report")):
+        options += [f"--claims-{name}", str(place)]
+    code = (
+        f"import pytest; options = {options!r}; "
+        "assert pytest.main([*options, '--claims-trust-remote-code', '--collect-only']) == 0; "
+        "raise SystemExit(pytest.main(options))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (case,) = json.loads((tmp_path / "report" / "results.json").read_text())["claims"]
+    assert "unless you trust it" in case["reason"]
+
+
+def test_trust_in_the_code_of_checkpoints_reaches_the_workers(session, pictured, tmp_path):
     report, select = tmp_path / "report", ("-k", "content-knn-lvlm and permuted-toy")
     options = ("--claims-encoder", "lvlm:phi-3.5-vision", "--claims-report", str(report), "--claims-workers", "1")
-    session(*select, *options, "--claims-trust-remote-code", data=data, code=0)
+    session(*select, *options, "--claims-trust-remote-code", data=pictured, code=0)
     (case,) = json.loads((report / "results.json").read_text())["claims"]
     assert case["verdict"] == "not_run"
     # The worker was told; without trust it would ask for it.

@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recclaims.encoders.language import trust
 from recclaims.encoders.language.checkpoints import TRUST
 from recclaims.encoders.resolve import make_encoder, why_unavailable
 from recclaims.errors import NotAvailableError, RecclaimsError, UnknownNameError, foreign
@@ -148,8 +147,7 @@ def _pipeline(options: argparse.Namespace) -> Pipeline:
     from recclaims.runner.settings import Settings
     from recclaims.store import Store
 
-    trust.remote_code = trust.remote_code or getattr(options, "trust_remote_code", False)
-    settings = Settings(Profile.named("quick"), seeds=1, trust_remote_code=trust.remote_code)
+    settings = Settings(Profile.named("quick"), seeds=1, trust_remote_code=getattr(options, "trust_remote_code", False))
     return Pipeline(settings, registry(), Store(Path(options.store).absolute()), _tell_encoding)
 
 

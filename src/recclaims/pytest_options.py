@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recclaims.encoders.language import trust
 from recclaims.encoders.noise import CONTROLS
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.plugin_manager import registry
@@ -203,7 +202,7 @@ def settings_of(config: pytest.Config) -> Settings:
         device=device,
         workers=default_workers(device) if workers is None else workers,
         executor=executor,
-        trust_remote_code=trust.remote_code,
+        trust_remote_code=option("claims_trust_remote_code"),
     )
 
 

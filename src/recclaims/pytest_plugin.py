@@ -111,8 +111,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and the fixtures that a wheel carries."""
     config.addinivalue_line("markers", "claim(id): this test is parametrised with the cases of a claim")
     config.stash[SESSION] = ClaimsSession()
-    # Which cases there are already depends on what may be loaded.
-    trust.remote_code = trust.remote_code or config.getoption("claims_trust_remote_code")
     load_fixtures(config)
 
 
@@ -150,7 +148,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             marks = [getattr(pytest.mark, claim.id)]
             if is_timed(metafunc.config):
                 marks.append(pytest.mark.benchmark(group=claim.id, timer=CLOCK))
-            found = [pytest.param(case, id=case.id, marks=marks) for case in _cases(metafunc.config, claim)]
+            # Which cases there are already depends on what may be loaded.
+            with trust.given(metafunc.config.getoption("claims_trust_remote_code")):
+                found = [pytest.param(case, id=case.id, marks=marks) for case in _cases(metafunc.config, claim)]
             parameters += found or [_no_case(metafunc.config, claim)]
     except RecclaimsError as error:
         # Raised when collection is over: here pytest would show a traceback for every module.

@@ -22,6 +22,7 @@ from recclaims.datasets.splits import Split, check_relevant, make_split
 from recclaims.encoders.chunks import Chunks, Tell
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.features import Block, FeatureReport, Features
+from recclaims.encoders.language import trust
 from recclaims.encoders.resolve import bind, make_encoder, why_unavailable
 from recclaims.errors import DatasetError, FeatureError, NotAvailableError, foreign
 from recclaims.runner.memory import Memory, reset_peak
@@ -123,6 +124,10 @@ class DataPipeline:
             "protocol": PROTOCOL,
         }
 
+    def _trust(self) -> contextlib.AbstractContextManager[None]:
+        """Whether an encoder may run code that comes with a checkpoint: as this run's settings say, and no other's."""
+        return trust.given(self.settings.trust_remote_code)
+
     def _encoder(self, reference: str, encoder_name: str) -> Encoder:
         return bind(make_encoder(encoder_name, self.registry), self.dataset(reference))
 
@@ -130,8 +135,8 @@ class DataPipeline:
         """Say why features cannot be had: they are not stored, and their encoder cannot run here."""
         if (reference, encoder_name) in self._features:
             return None
-        encoder = self._encoder(reference, encoder_name)
-        unavailable = why_unavailable(encoder)
+        with self._trust():
+            unavailable = why_unavailable(self._encoder(reference, encoder_name))
         found = unavailable and self.store.find("features", self.features_recipe(reference, encoder_name))
         return None if found else unavailable
 
@@ -149,7 +154,8 @@ class DataPipeline:
             if artefact is None:
                 if self.settings.reuse is Reuse.ALWAYS:
                     raise NotAvailableError(f"features {encoder_name} are not in the store (--claims-reuse always)")
-                artefact = self._encode(reference, encoder_name, recipe)
+                with self._trust():
+                    artefact = self._encode(reference, encoder_name, recipe)
             self._features[key] = artefact
         return self._features[key]
 
@@ -190,7 +196,7 @@ class DataPipeline:
             if self.settings.reuse is Reuse.ALWAYS or self.obstacle(reference, encoder_name):
                 return []
             failed = foreign(f"encoder '{encoder_name}' failed to say what its answers hold", FeatureError)
-            with deterministic(self.settings.device), failed:
+            with deterministic(self.settings.device), self._trust(), failed:
                 records = diagnose(self.dataset(reference).items)
             found = self.store.save("diagnoses", recipe, {"records": records})
         stored: list[dict[str, Any]] = found.json("records")
