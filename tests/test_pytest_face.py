@@ -421,3 +421,17 @@ def test_trust_in_the_code_of_checkpoints_reaches_the_workers(session, pictured,
     # The worker was told; without trust it would ask for it.
     assert "written for transformers 4.43" in case["reason"]
     assert "in an environment of that release" in case["reason"]
+
+
+def test_names_that_are_no_utf8_stop_nothing(tmp_path):
+    place = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        data = write_toy(place / os.fsdecode(b"data\xe9"))
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    (data / "dataset.toml").write_text("")  # its folder's name is its own
+    output = Session(place)("-k", "content-knn-attributes-permuted", data=data, code=0)
+    assert "1 passed" in output
+    (case,) = json.loads((place / "report" / "results.json").read_text())["claims"]
+    assert (case["dataset"], case["verdict"]) == ("data\ufffd", "supported")
+    assert "1 passed" in Session(place)("-k", "content-knn-attributes-permuted", data=data, code=0)

@@ -332,7 +332,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         terminalreporter.write_line(line)
     for line in session.unwritten:
         terminalreporter.write_line(line, red=True)
-    terminalreporter.write_line(f"Written to {config.getoption('claims_report')}.")
+    terminalreporter.write_line(f"Written to {printable(config.getoption('claims_report'))}.")
     if github.here():
         changes = None
         if session.baseline is not None:
@@ -341,4 +341,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
             changes = [change for change in found if change.after != ABSENT]
         for line in github.annotate(session.document, changes):
             terminalreporter.write_line(line)
-        github.write_summary(session.document, changes)
+        unwritten = github.write_summary(session.document, changes)
+        if unwritten:
+            terminalreporter.write_line(f"recclaims: {unwritten}", red=True)

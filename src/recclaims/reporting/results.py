@@ -232,8 +232,9 @@ def _write_per_user(run: Run, path: Path) -> None:
                 pl.all(),
             )
         )
-    with draft_of(path) as draft:
-        (pl.concat(frames) if frames else pl.DataFrame()).write_parquet(draft)
+    # Polars itself opens no path that is not UTF-8.
+    with draft_of(path) as draft, draft.open("wb") as file:
+        (pl.concat(frames) if frames else pl.DataFrame()).write_parquet(file)
 
 
 def read(path: Path) -> dict[str, Any]:
