@@ -41,7 +41,7 @@ class Session:
             *(["-m", "not controls"] if path == "suite" and "-m" not in arguments else []),
             *arguments,
         ]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", env=env, check=False)
         if code is not None:
             assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
