@@ -1,4 +1,8 @@
-"""Loads the fixtures of the suite."""
+"""Loads the fixtures of the suite: those of the installed library, under its name, wherever this clone lies."""
 
-# Module by module: "fixtures" alone is the name of one of pytest's own plugins.
-pytest_plugins = ("fixtures.session", "fixtures.data", "fixtures.judgement")
+from recclaims.pytest_plugin import load_fixtures
+
+
+def pytest_configure(config):
+    """Load them; not by `pytest_plugins`, which a clone inside another repository may not set."""
+    load_fixtures(config)

@@ -5,5 +5,5 @@ import pytest
 pytestmark = pytest.mark.claim("baseline")
 
 
-def test_multimodal_beats_classical(case, judgement):
-    judgement()
+def test_multimodal_beats_classical(case, claims_judgement):
+    claims_judgement()

@@ -10,5 +10,5 @@ import pytest
 pytestmark = pytest.mark.claim("capacity")
 
 
-def test_noise_neither_helps_nor_harms(case, judgement):
-    judgement()
+def test_noise_neither_helps_nor_harms(case, claims_judgement):
+    claims_judgement()

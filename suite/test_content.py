@@ -8,5 +8,5 @@ import pytest
 pytestmark = pytest.mark.claim("content")
 
 
-def test_content_beats_the_feature_free_twin(case, judgement):
-    judgement()
+def test_content_beats_the_feature_free_twin(case, claims_judgement):
+    claims_judgement()

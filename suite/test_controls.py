@@ -10,5 +10,5 @@ import pytest
 pytestmark = pytest.mark.claim("controls")
 
 
-def test_planted_content_is_found_and_no_other(case, judgement):
-    judgement()
+def test_planted_content_is_found_and_no_other(case, claims_judgement):
+    claims_judgement()

@@ -5,5 +5,5 @@ import pytest
 pytestmark = pytest.mark.claim("fusion")
 
 
-def test_one_embedding_beats_late_fusion(case, judgement):
-    judgement()
+def test_one_embedding_beats_late_fusion(case, claims_judgement):
+    claims_judgement()

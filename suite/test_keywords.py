@@ -9,5 +9,5 @@ import pytest
 pytestmark = pytest.mark.claim("keywords")
 
 
-def test_keywords_help(case, judgement):
-    judgement()
+def test_keywords_help(case, claims_judgement):
+    claims_judgement()

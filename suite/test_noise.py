@@ -10,5 +10,5 @@ import pytest
 pytestmark = pytest.mark.claim("noise")
 
 
-def test_real_features_beat_noise(case, judgement):
-    judgement()
+def test_real_features_beat_noise(case, claims_judgement):
+    claims_judgement()

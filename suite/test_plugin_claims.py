@@ -5,5 +5,5 @@ import pytest
 pytestmark = pytest.mark.claim()
 
 
-def test_claim_of_a_plugin(case, judgement):
-    judgement()
+def test_claim_of_a_plugin(case, claims_judgement):
+    claims_judgement()

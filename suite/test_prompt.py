@@ -5,5 +5,5 @@ import pytest
 pytestmark = pytest.mark.claim("prompt")
 
 
-def test_an_aligned_prompt_beats_a_misaligned_one(case, judgement):
-    judgement()
+def test_an_aligned_prompt_beats_a_misaligned_one(case, claims_judgement):
+    claims_judgement()

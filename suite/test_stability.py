@@ -5,5 +5,5 @@ import pytest
 pytestmark = pytest.mark.claim("stability")
 
 
-def test_settings_of_decoding_change_nothing(case, judgement):
-    judgement()
+def test_settings_of_decoding_change_nothing(case, claims_judgement):
+    claims_judgement()

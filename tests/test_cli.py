@@ -1,11 +1,16 @@
 import copy
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from recclaims.cli import main
-from recclaims.encoders.language import trust
+from recclaims.cli import _parser, main
+from recclaims.encoders.hub import hub_folder
+from recclaims.paths import expanded
+from recclaims.reporting.privacy import share
 
 from .reporting.documents import case, document
 from .toy import write_toy
@@ -75,13 +80,14 @@ def test_encode_keeps_features_and_says_what_they_are(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("trusted", [False, True])
-def test_encode_runs_code_of_a_checkpoint_only_where_it_is_trusted(tmp_path, monkeypatch, capsys, trusted):
-    monkeypatch.setattr(trust, "remote_code", False)
+def test_encode_runs_code_of_a_checkpoint_only_where_it_is_trusted(tmp_path, capsys, trusted):
     arguments = ["encode", "lvlm:phi-3.5-vision", "--data", "emoji", "--store", str(tmp_path)]
     assert main([*arguments, *["--trust-remote-code"] * trusted]) == 2
     error = capsys.readouterr().err
     assert ("unless you trust it" in error) is not trusted
     assert ("in an environment of that release" in error) is trusted
+    assert main(arguments) == 2
+    assert "unless you trust it" in capsys.readouterr().err  # trust does not stay for the next command of a process
 
 
 def answered(place, answers):
@@ -135,3 +141,76 @@ def test_doctor_says_what_is_missing(capsys):
     output = capsys.readouterr().out
     assert "torch" in output
     assert "encoder sbert" in output
+
+
+def run(*arguments, **given):
+    program = "from recclaims.cli import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, **given)
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    read, write = os.pipe()
+    os.close(read)
+    done = run("plugins", stdout=write)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+def test_a_full_disk_under_the_output_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        done = run("plugins", stdout=full)
+    assert (done.returncode, done.stderr) == (2, "recclaims: No space left on device\n")
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path):
+    program = (
+        f"import os, shutil; os.chdir({str(tmp_path)!r}); shutil.rmtree({str(tmp_path)!r}); "
+        "from recclaims.cli import main; raise SystemExit(main(['encode', 'attributes', '--data', 'emoji']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "recclaims: the folder that this was started in is gone; change to one that is there\n"
+
+
+def test_home_may_be_given_behind_an_equals_sign(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(write_toy(tmp_path / "data"))
+    assert main(["encode", "attributes", "--data=~/data", "--store=~/store"]) == 0
+    assert (tmp_path / "store" / "features").is_dir()
+    assert not (tmp_path / "data" / "~").exists()
+    for command in ("encode x", "prepare x", "keywords x", "report", "compare x y", "calibrate", "export x", "doctor"):
+        given = vars(_parser().parse_args([*command.split(), *PATHS[command.split()[0]]]))
+        assert "~" not in str(given), command
+
+
+#: By command, the options that take a path.
+PATHS = {
+    "encode": ["--data=~/a", "--store=~/a"],
+    "prepare": ["--from=~/a", "--to=~/a"],
+    "keywords": ["--domain=~/a"],
+    "report": ["~/a", "--output=~/a"],
+    "compare": [],
+    "calibrate": ["--store=~/a"],
+    "export": ["--format=mmrec", "--to=~/a", "--store=~/a"],
+    "doctor": ["--store=~/a"],
+}
+
+
+def test_a_user_without_a_home_is_told_nothing_of_it(monkeypatch):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(_):
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert share("/data/x/y") == "path/to/y"
+    assert expanded("~/x") == "~/x"
+    assert "absent" in str(hub_folder("absent/model"))
+
+
+def test_a_name_that_is_no_utf8_can_be_written():
+    name = os.fsdecode(b"caf\xe9")
+    assert share({name: [f"/a/{name}/b", name]}) == {"caf\ufffd": ["path/to/b", "caf\ufffd"]}

@@ -63,8 +63,78 @@ BROKEN = {
         "unknown hook 'recclaims_encoder'; did you mean 'recclaims_encoders'?",
     ),
     "clash": (GOOD.replace('"good"', '"sbert"'), "encoder 'sbert' is already defined by recclaims"),
-    "no_list": (GOOD.replace("return [Good]", "return 3"), "TypeError"),
+    "no_list": (GOOD.replace("return [Good]", "return 3"), "recclaims_encoders returned 3, not a list; write"),
+    "nothing": (GOOD.replace("return [Good]", "pass"), "recclaims_encoders returned nothing, not a list; write"),
+    "exit_at_import": ("import sys\nsys.exit(0)", "SystemExit: 0"),
+    "exit_in_hook": (GOOD.replace("return [Good]", "raise SystemExit(3)"), "SystemExit: 3"),
+    "name_with_colon": (GOOD.replace('"good"', '"my:good"'), "encoder 'my:good' cannot go by that name: ':' means"),
+    "name_of_lines": (GOOD.replace('"good"', '"my\\ngood"'), "no line of printable text"),
+    "no_encode": (GOOD.replace("[Good]", "[type('B', (), {'name': 'b'})()]"), "encoder 'b' has no method encode"),
 }
+DECLARED = """
+import recclaims
+@recclaims.hookimpl
+def recclaims_{kind}():
+    return [{offer}]
+"""
+UNDECLARED = {
+    "a class": ("recommenders", "type('Mine', (), {'name': 'mine'})", "write recclaims.Recommender("),
+    "no parameters": (
+        "recommenders",
+        "recclaims.Recommender('mine', '1', 'a:B', parameters=None)",
+        "recommender 'mine' cannot be used, its parameters is None; write recclaims.Recommender(",
+    ),
+    "one text": (
+        "claims",
+        "recclaims.Claim('mine', 1, 'So.', 'me', controls=('permuted'))",
+        "claim 'mine' cannot be used, its controls is 'permuted'; write recclaims.Claim(",
+    ),
+    "underscore": ("claims", "recclaims.Claim('_mine', 1, 'So.', 'me', controls=())", "let its id begin with a letter"),
+    "no load": ("datasets", "type('D', (), {'name': 'd'})()", "dataset 'd' has no method load"),
+    "no render": ("reporters", "type('R', (), {'name': 'r'})()", "reporter 'r' has no method render"),
+}
+
+
+@pytest.mark.parametrize(("kind", "offer", "reason"), UNDECLARED.values(), ids=UNDECLARED)
+def test_what_is_no_recommender_claim_dataset_or_reporter_says_what_to_write(install, kind, offer, reason):
+    install("broken", DECLARED.format(kind=kind, offer=offer))
+    (plugin,) = load().broken
+    assert reason in plugin.error
+    assert str(plugin).startswith("plugin broken (broken 1.2) is left out: ")
+
+
+def test_one_faulty_offer_does_not_take_its_neighbours(install):
+    install("good", GOOD.replace("[Good]", "[Good, object(), 3]"))
+    registry = load()
+    (plugin,) = registry.broken
+    assert str(plugin).startswith("plugin good (good 1.2) is used in part: ")
+    assert plugin.error.count("has no name") == 2
+    assert "good" in registry.encoders
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "asked"),
+    [
+        ("encoders", "modality, version = 'textual', '1'\n    def encode(self, items): ...", "encode"),
+        ("datasets", "modalities = frozenset({'textual'})\n    def load(self): ...", "load"),
+        ("reporters", "filename = 'x'\n    def render(self, document): ...", "render"),
+    ],
+)
+def test_a_ready_object_serves_as_its_class_does(install, kind, body, asked):
+    code = f"class Mine:\n    name = 'mine'\n    {body}\n"
+    install("mine", code + DECLARED.format(kind=kind, offer="Mine()"))
+    factory = getattr(load(), kind)["mine"]
+    made, again = factory(), factory()
+    assert callable(getattr(made, asked))
+    assert made is not again  # what one dataset does to it must not reach another
+    with pytest.raises(TypeError, match=f"it is a ready {kind[:-1]} and takes no argument; offer its class"):
+        factory("argument")
+
+
+def test_ctrl_c_in_a_plugin_stops_the_program(install):
+    install("slow", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        load()
 
 
 @pytest.mark.parametrize(("code", "reason"), BROKEN.values(), ids=BROKEN)

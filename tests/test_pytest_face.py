@@ -41,7 +41,7 @@ class Session:
             *(["-m", "not controls"] if path == "suite" and "-m" not in arguments else []),
             *arguments,
         ]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=env, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", env=env, check=False)
         if code is not None:
             assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -221,6 +221,17 @@ def test_junit_gets_the_verdicts_and_no_warning_fails_a_case(session, first, tmp
     for strict in ((), ("-W", "error")):
         session("-k", "content-knn-attributes", "--junitxml", str(path), *strict, code=0)
         assert path.read_text().count('<property name="verdict" value="supported"') == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["-p no:benchmark -p no:junitxml", "--benchmark-cprofile=tottime --benchmark-compare", "-p no:terminalreporter"],
+)
+def test_options_of_other_plugins_do_not_decide_whether_cases_are_judged(session, first, options, tmp_path):
+    report = tmp_path / "report"
+    session("-k", "content-knn-attributes-permuted", *options.split(), "--claims-report", str(report), code=0)
+    (case,) = json.loads((report / "results.json").read_text())["claims"]
+    assert case["verdict"] == "supported"
 
 
 def test_a_failure_without_a_verdict_is_no_finding(session, first):
@@ -409,16 +420,52 @@ def test_an_unreadable_image_is_named_and_the_other_cases_are_judged(session, tm
     assert "Traceback" not in output
 
 
-def test_trust_in_the_code_of_checkpoints_reaches_the_workers(session, tmp_path):
+@pytest.fixture
+def pictured(tmp_path):
+    """The toy, whose items have an image that nothing opens."""
     data = write_toy(tmp_path / "data", domain="clothing")
     records = [json.loads(line) for line in (data / "items.jsonl").read_text().splitlines()]
     (data / "items.jsonl").write_text("".join(json.dumps({**r, "image": "x.png"}) + "\n" for r in records))
     (data / "x.png").write_bytes(b"never opened")
+    return data
+
+
+def test_trust_in_the_code_of_checkpoints_ends_with_its_run(pictured, tmp_path):
+    options = ["suite", "-p", "no:cacheprovider", "-m", "noise", "-k", "content-knn-lvlm and permuted-toy"]
+    options += ["--claims-encoder", "lvlm:phi-3.5-vision", "--claims-profile", "smoke", "--claims-workers", "0"]
+    for name, place in (("data", pictured), ("store", tmp_path / "store"), ("report", tmp_path / "report")):
+        options += [f"--claims-{name}", str(place)]
+    code = (
+        f"import pytest; options = {options!r}; "
+        "assert pytest.main([*options, '--claims-trust-remote-code', '--collect-only']) == 0; "
+        "raise SystemExit(pytest.main(options))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (case,) = json.loads((tmp_path / "report" / "results.json").read_text())["claims"]
+    assert "unless you trust it" in case["reason"]
+
+
+def test_trust_in_the_code_of_checkpoints_reaches_the_workers(session, pictured, tmp_path):
     report, select = tmp_path / "report", ("-k", "content-knn-lvlm and permuted-toy")
     options = ("--claims-encoder", "lvlm:phi-3.5-vision", "--claims-report", str(report), "--claims-workers", "1")
-    session(*select, *options, "--claims-trust-remote-code", data=data, code=0)
+    session(*select, *options, "--claims-trust-remote-code", data=pictured, code=0)
     (case,) = json.loads((report / "results.json").read_text())["claims"]
     assert case["verdict"] == "not_run"
     # The worker was told; without trust it would ask for it.
     assert "written for transformers 4.43" in case["reason"]
     assert "in an environment of that release" in case["reason"]
+
+
+def test_names_that_are_no_utf8_stop_nothing(tmp_path):
+    place = tmp_path / os.fsdecode(b"caf\xe9")
+    try:
+        data = write_toy(place / os.fsdecode(b"data\xe9"))
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 alone")
+    (data / "dataset.toml").write_text("")  # its folder's name is its own
+    output = Session(place)("-k", "content-knn-attributes-permuted", data=data, code=0)
+    assert "1 passed" in output
+    (case,) = json.loads((place / "report" / "results.json").read_text())["claims"]
+    assert (case["dataset"], case["verdict"]) == ("data\ufffd", "supported")
+    assert "1 passed" in Session(place)("-k", "content-knn-attributes-permuted", data=data, code=0)

@@ -161,3 +161,10 @@ def test_an_artefact_has_the_rights_that_the_umask_gives(tmp_path, mask, rights)
         os.umask(old)
     assert path.stat().st_mode & 0o777 == rights
     assert {file.stat().st_mode & 0o777 for file in path.iterdir()} == {rights & 0o666}
+
+
+def test_a_path_that_is_no_utf8_is_kept_as_it_is(tmp_path):
+    name = os.fsdecode(b"caf\xe9")
+    store = Store(tmp_path / name)
+    store.save("cells", {"encoder": f"features:{name}.npy"}, {"facts": {"cell": name, "é": 1}})
+    assert store.find("cells", {"encoder": f"features:{name}.npy"}).json("facts") == {"cell": name, "é": 1}

@@ -1,6 +1,8 @@
 """A plugin of twenty lines in another folder, found through its entry point alone."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,175 @@ def test_a_claim_of_a_plugin_is_judged(run):
     (case,) = session.results["claims"]
     assert (case["claim"], case["control"], case["verdict"], case["margin"]) == ("strict", "permuted", "supported", 0.1)
     assert "strict: Real features beat permuted ones." in output
+
+
+MANY = """
+import sys
+import numpy as np
+import recclaims
+
+COLOURS = "red", "green", "blue", "black"
+
+class Stop(BaseException):
+    pass
+
+class Ready:
+    name, modality, version = "ready", "textual", "1"
+    requires = property(lambda self: "textual")
+
+    def encode(self, items):
+        return np.array([[item.title.startswith(c) for c in COLOURS] for item in items], np.float32)
+
+class NoVersion(Ready):
+    name, version = "no-version", None
+
+class NoModality(Ready):
+    name, modality = "no-modality", "odour"
+
+class OddNeeds(Ready):
+    name, requires = "odd-needs", 5
+
+class ExitsWhenMade(Ready):
+    name = "exits-when-made"
+
+    def __init__(self):
+        sys.exit(0)
+
+class Exits(Ready):
+    name = "exits"
+
+    def encode(self, items):
+        sys.exit(0)
+
+class Stops(Ready):
+    name = "stops"
+
+    def encode(self, items):
+        raise Stop("enough")
+
+class ExitsWhenAsked(Ready):
+    name = "exits-when-asked"
+
+    def unavailable(self):
+        sys.exit(0)
+
+class Data:
+    name, modalities = "data-that-exits", frozenset({"textual"})
+
+    def load(self):
+        sys.exit(0)
+
+class Bare:
+    name = "bare-data"
+
+    def load(self):
+        return None
+
+class Report:
+    name, filename = "exiting", "x.txt"
+
+    def render(self, document):
+        sys.exit(0)
+
+class Elsewhere(Report):
+    name, filename = "elsewhere", "../x.txt"
+
+@recclaims.hookimpl
+def recclaims_encoders():
+    return [Ready(), NoVersion, NoModality(), OddNeeds, ExitsWhenMade, Exits, Stops, ExitsWhenAsked, 3]
+
+@recclaims.hookimpl
+def recclaims_recommenders():
+    return [
+        recclaims.Recommender("exits-as-well", "1", "exiting_model:Exits", training_free=True, feature_free=False),
+        object,
+    ]
+
+@recclaims.hookimpl
+def recclaims_claims():
+    return [recclaims.Claim("unsound", 1, "So.", "a test", controls=("permutted",)), "not a claim"]
+
+@recclaims.hookimpl
+def recclaims_datasets():
+    return [Data(), Bare, None]
+
+@recclaims.hookimpl
+def recclaims_reporters():
+    return [Report(), Elsewhere, Elsewhere()]
+"""
+MODEL = """
+import sys
+from recclaims.recommenders.content_knn import ContentKNN
+
+class Exits(ContentKNN):
+    def __init__(self, config, dataset):
+        sys.exit(0)
+"""
+REASONS = {
+    "no-version": "encoder 'no-version' has no version; write, as in version = \"1\"",
+    "no-modality": "encoder 'no-modality': unknown modality 'odour'; known: multimodal, textual, visual",
+    "odd-needs": "encoder 'odd-needs' has requires 5; write, as in requires = frozenset({\"textual\"})",
+    "exits-when-made": "encoder 'exits-when-made' cannot be made: SystemExit: 0",
+    "exits": "encoder 'exits' failed: SystemExit: 0",
+    "stops": "encoder 'stops' failed: Stop: enough",
+    "exits-when-asked": "encoder 'exits-when-asked' failed to say whether it can run: SystemExit: 0",
+}
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A plugin in which everything is wrong but one ready-made encoder; the environment that finds it."""
+    site = tmp_path_factory.mktemp("many")
+    info = site / "many-1.0.dist-info"
+    info.mkdir()
+    (site / "many_offers.py").write_text(MANY)
+    (site / "exiting_model.py").write_text(MODEL)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: many\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[recclaims]\nmany = many_offers\n")
+    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path}
+
+
+def test_whatever_is_wrong_with_a_plugin_costs_its_own_cases(many, tmp_path):
+    session = Session(tmp_path)
+    select = "permuted and not sbert and (content-knn or exits-as-well-attributes)"
+    output = session("-m", "noise or unsound", "-k", select, env=many, code=1)
+    found = {
+        (case["recommender"], case["treatment"]): (case["verdict"], case["reason"])
+        for case in session.results["claims"]
+        if case["control"] == "permuted"
+    }
+    assert found["content-knn", "attributes"][0] == found["content-knn", "ready"][0] == "supported"
+    for name, reason in REASONS.items():
+        verdict, said = found["content-knn", name]
+        assert (verdict, said[: len(reason)]) == ("inadmissible", reason)
+    assert found["exits-as-well", "attributes"] == ("inadmissible", "exits-as-well: SystemExit: 0")
+    assert "plugin many (many 1.0) is used in part: recclaims_encoders returned 3, which has no name" in output
+    assert "claim 'unsound': unknown control 'permutted'; did you mean 'permuted'?" in output
+    assert "reporter 'exiting' failed: SystemExit: 0" in output
+    assert "reporter 'elsewhere' failed: ValueError: its filename is '../x.txt'; write the name of a file" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "lines"),
+    [
+        (["encode", "exits", "--data", "emoji"], 2, ["recclaims: encoder 'exits' failed: SystemExit: 0"]),
+        (["encode", "stops", "--data", "emoji"], 2, ["recclaims: encoder 'stops' failed: Stop: enough"]),
+        (["encode", "ready:x", "--data", "emoji"], 2, ["it is a ready encoder and takes no argument"]),
+        (["encode", "attributes", "--data", "data-that-exits"], 2, ["cannot be read: SystemExit: 0"]),
+        (["encode", "attributes", "--data", "bare-data"], 2, ["dataset 'bare-data' has no modalities; write, as in"]),
+        (["plugins"], 1, ["plugin many (many 1.0) is used in part: "]),
+        (["doctor"], 1, [f"broken   {REASONS[name]}" for name in REASONS if name not in ("exits", "stops")]),
+    ],
+    ids=lambda value: "-".join(value[:2]) if isinstance(value, list) else "",
+)
+def test_commands_survive_a_plugin_and_name_it(many, tmp_path, arguments, code, lines):
+    store = ["--store", str(tmp_path)] if arguments[0] == "encode" else []
+    program = "from recclaims.cli import main; raise SystemExit(main())"
+    command = [sys.executable, "-c", program, *arguments, *store]
+    done = subprocess.run(command, env=many, capture_output=True, text=True, check=False)
+    output = done.stdout + done.stderr
+    assert done.returncode == code, output
+    assert all(line in output for line in lines), output
+    assert "Traceback" not in output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import sys
@@ -12,9 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recclaims.encoders.language import trust
 from recclaims.encoders.language.checkpoints import TRUST
-from recclaims.errors import RecclaimsError, UnknownNameError, one_line
+from recclaims.encoders.resolve import make_encoder, why_unavailable
+from recclaims.errors import NotAvailableError, RecclaimsError, UnknownNameError, foreign, printable
+from recclaims.paths import expanded
 from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
@@ -27,10 +29,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        if not _is_somewhere():
+            raise RecclaimsError("the folder that this was started in is gone; change to one that is there")
+        code = command(options)
+        sys.stdout.flush()  # here, where what goes wrong can be said
     except RecclaimsError as error:
         print(f"recclaims: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        _write_no_more()
+        return 128 + 13  # as a shell says of SIGPIPE: whoever read has had enough, as in `recclaims plugins | head`
+    except OSError as error:
+        _write_no_more()
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"recclaims: {printable(place + (error.strerror or str(error)))}", file=sys.stderr)
+        return 2
+    return code
+
+
+def _is_somewhere() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _write_no_more() -> None:
+    """Let Python close a standard output that takes nothing more without a word."""
+    with contextlib.suppress(OSError, ValueError):  # a program's own, without a file behind it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,13 +73,20 @@ def _parser() -> argparse.ArgumentParser:
 
     encode = add("encode", _encode, "compute the features of a dataset and keep them in the store")
     encode.add_argument("encoder", help="NAME or NAME:ARGUMENT, as `recclaims plugins` lists them")
-    encode.add_argument("--data", default="ml-100k", metavar="NAME|PATH", help="dataset (default: ml-100k)")
-    encode.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
+    encode.add_argument(
+        "--data", default="ml-100k", type=expanded, metavar="NAME|PATH", help="dataset (default: ml-100k)"
+    )
+    encode.add_argument("--store", default=".recclaims", type=expanded, metavar="DIR", help="default: .recclaims")
     prepare = add("prepare", _prepare, "make a dataset of raw files, once, and keep it")
     prepare.add_argument("dataset", metavar="NAME:ARGUMENT", help="as in amazon2023:Baby_Products")
-    prepare.add_argument("--from", dest="raw", metavar="DIR", help="where the raw files are (default: fetch them)")
     prepare.add_argument(
-        "--to", metavar="DIR", help="where prepared datasets lie (default: $RECCLAIMS_DATA_DIR, or .recclaims/data)"
+        "--from", dest="raw", type=expanded, metavar="DIR", help="where the raw files are (default: fetch them)"
+    )
+    prepare.add_argument(
+        "--to",
+        type=expanded,
+        metavar="DIR",
+        help="where prepared datasets lie (default: $RECCLAIMS_DATA_DIR, or .recclaims/data)",
     )
     prepare.add_argument("--core", type=int, metavar="N", help="least interactions of a user and of an item")
     prepare.add_argument("--lacking", metavar="POLICY", help="keep or drop items without image or text")
@@ -61,20 +96,26 @@ def _parser() -> argparse.ArgumentParser:
         TRUST, action="store_true", help="let code that comes with a model's checkpoint run (default: it is not run)"
     )
     keywords = add("keywords", _keywords, "say how the answers that a catalogue carries kept to their format, by model")
-    keywords.add_argument("data", metavar="NAME|PATH", help="a dataset whose items have answers, in the field `lvlm`")
-    keywords.add_argument("--domain", default="", metavar="NAME|PATH", help="whose slots (default: the items' own)")
+    keywords.add_argument(
+        "data", type=expanded, metavar="NAME|PATH", help="a dataset whose items have answers, in the field `lvlm`"
+    )
+    keywords.add_argument(
+        "--domain", default="", type=expanded, metavar="NAME|PATH", help="whose slots (default: the items' own)"
+    )
     add(
         "plugins",
         _plugins,
         "list encoders, recommenders, datasets, claims and reporters, and where they come from",
     )
     report = add("report", _report, "show a results.json again: as Markdown, HTML, LaTeX or CSV")
-    report.add_argument("results", nargs="?", default="reports/latest/results.json", help="default: the latest run's")
+    report.add_argument(
+        "results", nargs="?", type=expanded, default="reports/latest/results.json", help="default: the latest run's"
+    )
     report.add_argument("--format", default="markdown", metavar="NAME", help="a reporter's name (default: markdown)")
-    report.add_argument("--output", metavar="FILE", help="where to write it (default: print it)")
+    report.add_argument("--output", type=expanded, metavar="FILE", help="where to write it (default: print it)")
     compare = add("compare", _compare, "compare two results.json files; exit code 1 where a case got worse")
-    compare.add_argument("old")
-    compare.add_argument("new")
+    compare.add_argument("old", type=expanded)
+    compare.add_argument("new", type=expanded)
     calibrate = add(
         "calibrate",
         _calibrate,
@@ -90,11 +131,11 @@ def _parser() -> argparse.ArgumentParser:
         calibrate.add_argument(f"--{what}", type=int, default=count, metavar="N", help=f"{text} (default: %(default)s)")
     for what, name in (("recommender", "content-knn"), ("features", "attributes"), ("control", "permuted")):
         calibrate.add_argument(f"--{what}", default=name, metavar="NAME", help="default: %(default)s")
-    calibrate.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
+    calibrate.add_argument("--store", default=".recclaims", type=expanded, metavar="DIR", help="default: .recclaims")
     export = add("export", _export, "write a dataset, one replicate's split and features for MMRec or RecBole")
-    export.add_argument("dataset", help="NAME|PATH, as --claims-data takes it")
+    export.add_argument("dataset", type=expanded, help="NAME|PATH, as --claims-data takes it")
     export.add_argument("--format", required=True, metavar="mmrec|recbole", help="whose files to write")
-    export.add_argument("--to", required=True, metavar="DIR", help="a new or empty folder")
+    export.add_argument("--to", required=True, type=expanded, metavar="DIR", help="a new or empty folder")
     export.add_argument(
         "--encoder",
         nargs="+",
@@ -104,9 +145,9 @@ def _parser() -> argparse.ArgumentParser:
         help="whose features to write, one a modality",
     )
     export.add_argument("--seed", type=int, default=0, metavar="N", help="the replicate whose split it is (default: 0)")
-    export.add_argument("--store", default=".recclaims", metavar="DIR", help="default: .recclaims")
+    export.add_argument("--store", default=".recclaims", type=expanded, metavar="DIR", help="default: .recclaims")
     doctor = add("doctor", _doctor, "say what this installation can and cannot do, and the command that mends it")
-    doctor.add_argument("--store", metavar="DIR", help="check every artefact of a store instead")
+    doctor.add_argument("--store", type=expanded, metavar="DIR", help="check every artefact of a store instead")
     doctor.add_argument(
         "--prune",
         action="store_true",
@@ -147,8 +188,7 @@ def _pipeline(options: argparse.Namespace) -> Pipeline:
     from recclaims.runner.settings import Settings
     from recclaims.store import Store
 
-    trust.remote_code = trust.remote_code or getattr(options, "trust_remote_code", False)
-    settings = Settings(Profile.named("quick"), seeds=1, trust_remote_code=trust.remote_code)
+    settings = Settings(Profile.named("quick"), seeds=1, trust_remote_code=getattr(options, "trust_remote_code", False))
     return Pipeline(settings, registry(), Store(Path(options.store).absolute()), _tell_encoding)
 
 
@@ -225,20 +265,18 @@ def _plugins(_: argparse.Namespace) -> int:
     if settable:
         print("\n" + tabulate(settable, headers=["dataset", "parameter", "what it sets"]))
     for plugin in found.broken:
-        print(f"\n{plugin.name} ({plugin.distribution}) did not load: {plugin.error}")
+        print(f"\n{plugin}")
     return 1 if found.broken else 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    from recclaims.reporting.files import write_atomically
+    from recclaims.reporting.files import rendered, write_atomically
     from recclaims.reporting.results import read
 
     reporter = registry().find("reporters", options.format, "--format")
     document = read(Path(options.results))
-    try:
-        text = reporter().render(document)
-    except Exception as error:  # a plugin's code
-        raise RecclaimsError(f"reporter '{options.format}' failed: {one_line(error)}") from error
+    with foreign(f"reporter '{options.format}' failed"):
+        text = rendered(reporter(), document)
     if options.output is None:
         print(text, end="")
         return 0
@@ -260,7 +298,9 @@ def _compare(options: argparse.Namespace) -> int:
     print(changed.plain(changes))
     if github.here():
         print("\n".join(github.annotate(new, changes)))
-        github.write_summary(new, changes)
+        unwritten = github.write_summary(new, changes)
+        if unwritten:
+            print(f"recclaims: {unwritten}", file=sys.stderr)
     return 1 if any(change.worse for change in changes) else 0
 
 
@@ -326,14 +366,18 @@ def _doctor(options: argparse.Namespace) -> int:
             print(f"missing  {package}: pip install {package.replace('_', '-')}")
         else:
             print(f"ok       {package} {version(package.replace('_', '-'))}")
-    for name, factory in registry().encoders.items():
+    for name in registry().encoders:
         try:
-            reason = getattr(factory(), "unavailable", lambda: None)()
-        except UnknownNameError as error:
+            reason = why_unavailable(make_encoder(name, registry()))
+        except (UnknownNameError, NotAvailableError) as error:
             reason = str(error)
+        except RecclaimsError as error:
+            problems += 1
+            print(f"broken   {error}")
+            continue
         print(f"absent   encoder {name}: {reason}" if reason else f"ok       encoder {name}")
     for plugin in registry().broken:
         problems += 1
-        print(f"broken   plugin {plugin.name} ({plugin.distribution}): {plugin.error}")
+        print(f"broken   {plugin}")
     print("recclaims is ready." if not problems else f"{problems} problems.")
     return 1 if problems else 0

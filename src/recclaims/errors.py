@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 
 #: A message is cut here: it may quote what it complains of, and that may be a whole file.
 LONGEST = 2000
@@ -66,6 +68,29 @@ class UnknownNameError(RecclaimsError):
 def one_line(error: BaseException) -> str:
     """Type and message of somebody else's error, in one line."""
     return printable(without_secrets(f"{type(error).__name__}: {error}"))
+
+
+def is_order(error: BaseException) -> bool:
+    """Whether an exception is an order to stop: Ctrl-C, or pytest's own, as a plugin's time limit for a test gives."""
+    outcomes = sys.modules.get("_pytest.outcomes")
+    return isinstance(error, KeyboardInterrupt | GeneratorExit | getattr(outcomes, "OutcomeException", GeneratorExit))
+
+
+@contextlib.contextmanager
+def foreign(what: str, kind: type[RecclaimsError] = RecclaimsError) -> Iterator[None]:
+    """Turn whatever a plugin's code raises into one line that begins with `what`: sys.exit, too, which ends no run.
+
+    Raises:
+        RecclaimsError: of this kind; one that was raised by the plugin itself stays what it is.
+    """
+    try:
+        yield
+    except RecclaimsError:
+        raise
+    except BaseException as error:
+        if is_order(error):
+            raise
+        raise kind(f"{what}: {one_line(error)}") from error
 
 
 class DatasetError(RecclaimsError):

@@ -18,6 +18,7 @@ from recclaims.claims.planner import Planner
 from recclaims.claims.run import run
 from recclaims.datasets.dataset import Dataset
 from recclaims.datasets.vectors import FeatureArray, FeatureFile
+from recclaims.encoders.language import trust
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.own_objects import OwnObjects
 from recclaims.plugin_manager import Registry, registry
@@ -112,7 +113,8 @@ def evaluate(
         noises_of([controls] if isinstance(controls, str) else controls, budget.controls, known, "controls"),
     )
     asked = [known.find("claims", one) for one in ids] if ids else [c for c in known.claims.values() if not c.planted]
-    cases = _cases(planner, asked)
+    with trust.given(trust_remote_code):  # which cases there are already depends on what may be loaded
+        cases = _cases(planner, asked)
     settings = Settings(
         profile=budget,
         seeds=budget.seeds if replicates is None else _count(replicates, "replicates", 1),

@@ -1,8 +1,8 @@
 """The whole extension contract on one screen. Entry-point group and pluggy project name: `recclaims`.
 
 Each hook returns a list of *named factories*: anything with a `name` that is called to make the object.
-A class with a `name` attribute is one. Import heavy libraries inside the methods, not at the top of the
-module: the hooks are called while pytest collects.
+A class with a `name` attribute is one; a ready object will do as well. Import heavy libraries inside the
+methods, not at the top of the module: the hooks are called while pytest collects.
 """
 
 from __future__ import annotations

@@ -12,28 +12,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from recclaims.errors import RecclaimsError, one_line
+from recclaims.offers import factory_of
 from recclaims.plugin_manager import Registry
 
-#: Kinds of which a registry holds what makes the object, and not the object.
-CALLED = ("encoders", "datasets")
 #: Of a class without a file, as one of a notebook: a name that lasts as long as the class.
 _LIVES: WeakKeyDictionary[type, str] = WeakKeyDictionary()
-
-
-class Ready:
-    """An object where a factory is expected: it has the object's attributes, and calling it gives the object."""
-
-    def __init__(self, made: Any) -> None:
-        self._made = made
-
-    def __call__(self) -> Any:
-        """Give the object."""
-        return self._made
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "_made":  # asked for while it is unpickled, before there is an object
-            raise AttributeError(name)
-        return getattr(self._made, name)
 
 
 @dataclass(frozen=True)
@@ -48,15 +31,12 @@ class OwnObjects:
         """Take objects by kind (encoders, recommenders, datasets, claims).
 
         Raises:
-            RecclaimsError: one has no name.
+            RecclaimsError: one cannot be used; says what to write instead.
         """
         origin = {}
         for kind, several in objects.items():
             for one in several:
-                name = getattr(one, "name", None)
-                if not isinstance(name, str) or not name:
-                    raise RecclaimsError(f"{kind.removesuffix('s')} {one!r} has no name; give it an attribute `name`")
-                origin[kind, name] = f"object {_known_as(one)}"
+                origin[kind, factory_of(kind, one).name] = f"object {_known_as(one)}"
         return cls(objects, origin)
 
     def beside(self, installed: Registry) -> Registry:
@@ -73,7 +53,7 @@ class OwnObjects:
                     raise RecclaimsError(
                         f"{kind.removesuffix('s')} '{one.name}': {owner} has one of that name; choose another"
                     )
-                kinds[kind][one.name] = Ready(one) if kind in CALLED else one
+                kinds[kind][one.name] = factory_of(kind, one)
         both = replace(installed, origin={**installed.origin, **self.origin}, own=self)
         for kind, found in kinds.items():
             setattr(both, kind, found)

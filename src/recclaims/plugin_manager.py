@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import pluggy
 
 from recclaims import hookspecs
-from recclaims.errors import UnknownNameError, one_line
+from recclaims.errors import RecclaimsError, UnknownNameError, foreign
+from recclaims.offers import factory_of, listed
 
 #: Built-ins register through the same hooks as everybody else.
 BUILTINS = tuple(
@@ -25,11 +26,16 @@ KINDS = ("encoders", "recommenders", "datasets", "controls", "claims", "reporter
 
 @dataclass(frozen=True)
 class Plugin:
-    """A distribution that offers hooks, and why it could not be used, if so."""
+    """A distribution that offers hooks, and why it, or what it is `without`, could not be used, if so."""
 
     name: str
     distribution: str
     error: str | None = None
+    without: bool = False
+
+    def __str__(self) -> str:
+        fate = "is used in part" if self.without else "is left out"
+        return f"plugin {self.name} ({self.distribution}) {fate}: {self.error}"
 
 
 class Brought(Protocol):
@@ -63,34 +69,41 @@ class Registry:
 
     @property
     def broken(self) -> list[Plugin]:
-        """Plugins that failed to load; the others work without them."""
+        """Plugins that failed to load, whole or in part; the others work without them."""
         return [plugin for plugin in self.plugins if plugin.error]
 
     def add(self, manager: pluggy.PluginManager, plugin: Plugin) -> None:
         """Ask one registered plugin for its factories; what goes wrong is recorded against it alone."""
         found: list[tuple[str, Any]] = []
+        faults: list[str] = []
         try:
-            module = manager.get_plugin(plugin.name)
-            for impl in (caller for caller in manager.get_hookcallers(module) or () if caller.spec is None):
-                # A misspelt hook would otherwise be a plugin that silently adds nothing.
-                raise UnknownNameError.of("hook", impl.name, (f"recclaims_{kind}" for kind in KINDS))
-            for kind in KINDS:
-                hook = getattr(manager.hook, f"recclaims_{kind}")
-                mine = (impl for impl in hook.get_hookimpls() if impl.plugin is module)
-                found += [(kind, factory) for impl in mine for factory in impl.function()]
-            for kind, factory in found:
-                if not isinstance(getattr(factory, "name", None), str):
-                    raise TypeError(f"recclaims_{kind} returned {factory!r}, which has no name")
+            with foreign("it failed"):
+                module = manager.get_plugin(plugin.name)
+                for impl in (caller for caller in manager.get_hookcallers(module) or () if caller.spec is None):
+                    # A misspelt hook would otherwise be a plugin that silently adds nothing.
+                    raise UnknownNameError.of("hook", impl.name, (f"recclaims_{kind}" for kind in KINDS))
+                for kind in KINDS:
+                    hook = getattr(manager.hook, f"recclaims_{kind}")
+                    mine = (impl for impl in hook.get_hookimpls() if impl.plugin is module)
+                    found += [(kind, offer) for impl in mine for offer in listed(kind, impl.function())]
+        except RecclaimsError as error:
+            self.plugins.append(Plugin(plugin.name, plugin.distribution, str(error)))
+            return
+        for kind, offer in found:
+            try:
+                factory = factory_of(kind, offer)
                 if factory.name in getattr(self, kind):
                     owner = self.origin[kind, factory.name]
-                    raise ValueError(f"{kind.removesuffix('s')} '{factory.name}' is already defined by {owner}")
-        except Exception as error:  # a third party's code: anything can happen, and must not stop the others
-            plugin = Plugin(plugin.name, plugin.distribution, one_line(error))
-            found = []
-        for kind, factory in found:
+                    raise RecclaimsError(
+                        f"{kind.removesuffix('s')} '{factory.name}' is already defined by {owner}; give it another name"
+                    )
+            except RecclaimsError as error:
+                faults.append(str(error))
+                continue
             getattr(self, kind)[factory.name] = factory
             self.origin[kind, factory.name] = plugin.distribution
-        self.plugins.append(plugin)
+        error_line = "; ".join(faults) or None
+        self.plugins.append(Plugin(plugin.name, plugin.distribution, error_line, without=0 < len(faults) < len(found)))
 
 
 def load(builtins: tuple[str, ...] = BUILTINS, group: str = "recclaims") -> Registry:
@@ -113,9 +126,10 @@ def load(builtins: tuple[str, ...] = BUILTINS, group: str = "recclaims") -> Regi
             continue
         distribution = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown distribution"
         try:
-            manager.register(entry.load(), entry.name)
-        except Exception as error:  # see Registry.add
-            registry.plugins.append(Plugin(entry.name, distribution, one_line(error)))
+            with foreign("it cannot be imported"):
+                manager.register(entry.load(), entry.name)
+        except RecclaimsError as error:
+            registry.plugins.append(Plugin(entry.name, distribution, str(error)))
         else:
             registry.add(manager, Plugin(entry.name, distribution))
     return registry

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from recclaims.claims.controls import noises_of
-from recclaims.encoders.language import trust
 from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.paths import expanded
 from recclaims.plugin_manager import registry
 from recclaims.runner.device import device_of
 from recclaims.runner.hyperparameters import read_hyperparameters
@@ -63,6 +63,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--claims-data",
         action="append",
         metavar="NAME|PATH",
+        type=expanded,
         help="dataset to run on, repeatable (default: ml-100k)",
     )
     add("--claims-encoder", action="append", metavar="NAME[:ARGUMENT]", help="encoder, repeatable (default: all)")
@@ -75,6 +76,7 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--claims-hyperparameters",
         metavar="FILE",
+        type=expanded,
         help="TOML with hyper-parameters of your own, over the profile's",
     )
     add(
@@ -92,6 +94,7 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--claims-store",
         metavar="DIR",
+        type=expanded,
         default=".recclaims",
         help="where results are kept (default: .recclaims)",
     )
@@ -104,12 +107,14 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--claims-report",
         metavar="DIR",
+        type=expanded,
         default="reports/latest",
         help="where tables go (default: reports/latest)",
     )
     add(
         "--claims-baseline",
         metavar="FILE",
+        type=expanded,
         help="an earlier results.json: a case fails only where it got worse",
     )
     add("--claims-update-baseline", action="store_true", help="write this run's results to --claims-baseline")
@@ -198,7 +203,7 @@ def settings_of(config: pytest.Config) -> Settings:
         device=device,
         workers=default_workers(device) if workers is None else workers,
         executor=executor,
-        trust_remote_code=trust.remote_code,
+        trust_remote_code=option("claims_trust_remote_code"),
     )
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from recclaims.claims.case import Case
+from recclaims.claims.case import Case, check
 from recclaims.claims.claim import Claim
 from recclaims.claims.planner import Planner
 from recclaims.encoders.language import trust
-from recclaims.errors import RecclaimsError
-from recclaims.plugin_manager import Plugin, registry
+from recclaims.errors import RecclaimsError, printable
+from recclaims.plugin_manager import BUILTIN, Plugin, registry
 from recclaims.pytest_options import add_options, admits, baseline_of, noises, plants, profile_of
+from recclaims.resources import import_shipped
 from recclaims.xdist_run import Controller, note_claims, note_refusal
 
 DEFAULT_DATASETS = ("ml-100k",)
@@ -31,7 +31,7 @@ class ClaimsSession:
         trained: how many cells were trained for it.
         baseline: the document that --claims-baseline names.
         notes: what was said before the run, where only a worker of xdist has heard it.
-        broken: plugins that did not load.
+        broken: plugins that did not load; `unsound` says which of their claims compare with nothing there is.
         error: why the cases could not be made.
         unwritten: why reports could not be written.
         claims: whether any test makes a claim, selected or not.
@@ -45,6 +45,7 @@ class ClaimsSession:
     baseline: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
     broken: list[Plugin] = field(default_factory=list)
+    unsound: list[str] = field(default_factory=list)
     error: RecclaimsError | None = None
     unwritten: list[str] = field(default_factory=list)
     claims: bool = False
@@ -86,6 +87,14 @@ class TrainingClock:
 
 
 CLOCK = TrainingClock()
+#: What a case gets, by the names that a wheel gives the modules, in a clone, too.
+FIXTURES = tuple(f"recclaims.fixtures.{module}" for module in ("session", "data", "judgement"))
+#: How pytest-benchmark's table is made narrow where nobody says otherwise.
+COLUMNS = ("min", "mean", "max", "rounds")
+
+# Before pytest looks for what it is to collect: `--pyargs recclaims.suite`.
+import_shipped("suite")
+import_shipped("fixtures")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -97,12 +106,19 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and the fixtures that a wheel carries."""
     config.addinivalue_line("markers", "claim(id): this test is parametrised with the cases of a claim")
     config.stash[SESSION] = ClaimsSession()
-    # Which cases there are already depends on what may be loaded.
-    trust.remote_code = trust.remote_code or config.getoption("claims_trust_remote_code")
-    # In a clone the root conftest.py loads `fixtures`; in a wheel they are part of the package.
-    if importlib.util.find_spec("recclaims.fixtures") is not None:
-        for module in ("session", "data", "judgement"):
-            config.pluginmanager.import_plugin(f"recclaims.fixtures.{module}")
+    load_fixtures(config)
+
+
+def load_fixtures(config: pytest.Config) -> None:
+    """Load what a case gets; a second time does nothing."""
+    timed = "timed" if is_timed(config) else "untimed"
+    for module in (*FIXTURES, f"recclaims.fixtures.{timed}", "recclaims.suite_modules"):
+        config.pluginmanager.import_plugin(module)
+
+
+def is_timed(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark is there to show how long cells took (`-p no:benchmark`)."""
+    return hasattr(config.option, "benchmark_columns")
 
 
 class Judged:
@@ -151,9 +167,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     try:
         planner = planner_of(metafunc.config)
         for claim in _claims(*marker.args):
-            metafunc.config.addinivalue_line("markers", f"{claim.id}: {claim.statement}")
-            marks = [getattr(pytest.mark, claim.id), pytest.mark.benchmark(group=claim.id, timer=CLOCK)]
-            mine = planner.cases(claim)
+            metafunc.config.addinivalue_line("markers", f"{claim.id}: {printable(claim.statement)}")
+            if not marker.args and not _is_sound(claim, metafunc.config.stash[SESSION]):
+                continue
+            marks = [getattr(pytest.mark, claim.id)]
+            if is_timed(metafunc.config):
+                marks.append(pytest.mark.benchmark(group=claim.id, timer=CLOCK))
+            # Which cases there are already depends on what may be loaded.
+            with trust.given(metafunc.config.getoption("claims_trust_remote_code")):
+                mine = planner.cases(claim)
             check_names(mine)
             found = [pytest.param(case, id=case.id, marks=marks) for case in mine]
             parameters += found or [_no_case(planner, claim)]
@@ -162,6 +184,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         session = metafunc.config.stash[SESSION]
         session.error = session.error or error
     metafunc.parametrize("case", parameters)
+
+
+def _is_sound(claim: Claim, session: ClaimsSession) -> bool:
+    """Whether a plugin's claim compares with what there is; one that does not is left out, without the others."""
+    try:
+        check(claim, registry())
+    except RecclaimsError as error:
+        session.unsound.append(f"{error}; it is left out ({registry().origin['claims', claim.id]})")
+        return False
+    return True
 
 
 def _no_case(planner: Planner, claim: Claim) -> Any:
@@ -175,7 +207,7 @@ def _claims(*names: str) -> list[Claim]:
     found = registry()
     if names:
         return [found.find("claims", name) for name in names]
-    return [claim for name, claim in found.claims.items() if found.origin["claims", name] != "recclaims"]
+    return [claim for name, claim in found.claims.items() if found.origin["claims", name] != BUILTIN]
 
 
 def planner_of(config: pytest.Config) -> Planner:
@@ -220,6 +252,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in empty]
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep pytest-benchmark's table of cases narrow, where nobody has said how it is to be."""
+    table = session.config.pluginmanager.get_plugin("pytest-benchmark")
+    if table is None or session.config.getoption("benchmark_columns") or not any(map(case_of, session.items)):
+        return
+    table.columns, table.sort = list(COLUMNS), "name"
+
+
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Say what is about to be run."""
     return notes(config) if any(map(case_of, items)) else []
@@ -228,7 +268,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 def notes(config: pytest.Config) -> list[str]:
     """What a person should know of the selection."""
     session = config.stash[SESSION]
-    lines = [f"recclaims: plugin {p.name} ({p.distribution}) is left out: {p.error}" for p in session.broken]
+    lines = [f"recclaims: {what}" for what in (*session.broken, *session.unsound)]
     for dataset, encoders in planner_of(config).left_out.items():
         if encoders:
             lines.append(f"recclaims: {dataset} has nothing to encode for {', '.join(encoders)}")
@@ -279,7 +319,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         terminalreporter.section("recclaims", "=")
         terminalreporter.write_line(NOTHING_JUDGED, red=True)
         return
-    from recclaims.reporting import github
     from recclaims.reporting.baseline import ABSENT, compare
 
     failed = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
@@ -297,8 +336,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
         terminalreporter.write_line(line)
     for line in session.unwritten:
         terminalreporter.write_line(line, red=True)
-    terminalreporter.write_line(f"Written to {config.getoption('claims_report')}.")
-    if github.here():
-        for line in github.annotate(session.document, changes):
-            terminalreporter.write_line(line)
-        github.write_summary(session.document, changes)
+    terminalreporter.write_line(f"Written to {printable(config.getoption('claims_report'))}.")
+    _tell_github(terminalreporter, session.document, changes)
+
+
+def _tell_github(terminalreporter: pytest.TerminalReporter, document: Mapping[str, Any], changes: Any) -> None:
+    """Annotate the workflow and add to its summary, where this is one."""
+    from recclaims.reporting import github
+
+    if not github.here():
+        return
+    for line in github.annotate(document, changes):
+        terminalreporter.write_line(line)
+    unwritten = github.write_summary(document, changes)
+    if unwritten:
+        terminalreporter.write_line(f"recclaims: {unwritten}", red=True)

@@ -40,6 +40,8 @@ UNREADABLE_NOW = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.E
 #: What reading a damaged artefact can raise.
 FAULTS = (StoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError)
 _KEY = re.compile(r"[0-9a-f]{64}")
+#: What stands in a path for bytes that are no UTF-8.
+_NOT_TEXT = re.compile("[\ud800-\udfff]")
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ def canonical(recipe: Mapping[str, Any]) -> str:
 
 def key_of(kind: str, recipe: Mapping[str, Any]) -> str:
     """SHA-256 of kind and recipe, in hexadecimal: the name of the artefact."""
-    return hashlib.sha256(f"{SCHEMA}\0{kind}\0{canonical(recipe)}".encode()).hexdigest()
+    return hashlib.sha256(f"{SCHEMA}\0{kind}\0{canonical(recipe)}".encode(errors="surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -340,11 +342,6 @@ def _regular(path: Path) -> os.stat_result:
     return found
 
 
-def _text(path: Path) -> str:
-    _regular(path)
-    return path.read_text(encoding="utf-8")
-
-
 def _write(directory: Path, name: str, content: Content) -> str:
     if isinstance(content, np.ndarray):
         filename = f"{name}.npy"
@@ -363,7 +360,10 @@ def _write(directory: Path, name: str, content: Content) -> str:
 
 
 def _document(content: Any) -> str:
-    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    if not _NOT_TEXT.search(text):
+        return text
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
 
 
 @dataclass(frozen=True)
@@ -391,7 +391,8 @@ def _flush_directory(directory: Path) -> None:
 
 
 def _text(path: Path) -> str:
-    """A file of text; a pipe in its place, which would be waited for, is no file."""
+    """A file of text; a link or a pipe in its place is none of the store's."""
+    _regular(path)
     with open_content(path) as file:
         return file.read().decode()
 

@@ -242,8 +242,8 @@ def test_covers_that_fails_is_named():
 
 BROKEN = {
     "two lines": (broken(__init__=lambda self: int("a\nb")), "cannot be made: ValueError: invalid literal"),
-    "no version": (broken(version=None), "encoder 'broken': its version is not a text"),
-    "modality": (broken(modality="audio"), "its modality is 'audio'; known: visual, textual, multimodal"),
+    "no version": (broken(version=None), "encoder 'broken' has no version; write"),
+    "modality": (broken(modality="audio"), "unknown modality 'audio'; known: multimodal, textual, visual"),
     "encode": (broken(encode=3), "has no method encode(items)"),
     "raises": (broken(__init__=lambda self: 1 / 0), "cannot be made: ZeroDivisionError: division by zero"),
 }

@@ -5,9 +5,9 @@ import pytest
 
 
 @pytest.mark.claim("noise")
-def test_a_case_has_its_data(case, dataset, features):
-    assert dataset.name == case.dataset_name
-    assert features.encoder == case.treatment
-    assert features.matrix.shape[0] == len(dataset.items)
-    assert np.isfinite(features.matrix).all()
-    assert not features.matrix.flags.writeable
+def test_a_case_has_its_data(case, claims_dataset, claims_features):
+    assert claims_dataset.name == case.dataset_name
+    assert claims_features.encoder == case.treatment
+    assert claims_features.matrix.shape[0] == len(claims_dataset.items)
+    assert np.isfinite(claims_features.matrix).all()
+    assert not claims_features.matrix.flags.writeable

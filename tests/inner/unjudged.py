@@ -4,5 +4,5 @@ import pytest
 
 
 @pytest.mark.claim("noise")
-def test_it_fails(case, case_result):
+def test_it_fails(case, claims_result):
     raise RuntimeError("not the claim's fault")

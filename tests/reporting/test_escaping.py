@@ -4,8 +4,10 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from recclaims.reporting.latex import Latex, escape
+from recclaims.reporting.markdown import Markdown
 from recclaims.reporting.page import Page
 
 from ..drawing import examples
@@ -33,6 +35,20 @@ PARTS = st.sampled_from(
         "&",
         "\n",
         "`",
+        "[a](http://b)",
+        "![a](https://b/c.png)",
+        "[a]: http://b",
+        "https://b.c/d",
+        "www.b.c",
+        "a@b.c",
+        "@somebody",
+        "#12",
+        "|",
+        "_a_",
+        "**a**",
+        "- ",
+        "1. ",
+        "~~~",
     ]
 )
 TEXTS = st.lists(st.one_of(PARTS, st.text(max_size=8)), min_size=1, max_size=5).map("".join).filter(str.strip)
@@ -94,3 +110,34 @@ def test_no_text_changes_the_rows_of_latex(text):
         return [line.count("&") - line.count("\\&") for line in Latex().render(everywhere(name)).splitlines()]
 
     assert rows(text) == rows("plain")
+
+
+def named(text):
+    """The same without the answers behind keywords, whose table wants numbers."""
+    return everywhere(text) | {"keywords": []}
+
+
+def rendered(text):
+    """The page as GitHub's kind of Markdown reads it, without comments."""
+    html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(Markdown().render(named(text)))
+    return html.replace("<!-- -->", "")
+
+
+MARKDOWN = shape(rendered("plain"))
+
+
+@examples(100)
+@given(TEXTS)
+def test_no_text_is_markup_of_markdown(text):
+    assert shape(rendered(text)) == MARKDOWN
+
+
+@examples(100)
+@given(TEXTS)
+def test_github_finds_no_address_person_or_issue_in_a_text(text):
+    page = Markdown().render(named(text))
+    assert not re.search(r"(?i)://|www\.|@\w|#\d|mailto:", page)
+
+
+def test_an_interval_stays_readable():
+    assert "+10.0 % [+5.0, +15.0]" in Markdown().render(document(documents.case()))

@@ -73,3 +73,14 @@ def test_what_the_step_said_before_counts(actions):
     github.write_summary(document(*(case(case="x" * 500) for _ in range(1_000))), None)
     assert 900_000 < len(actions.read_bytes()) < 1_048_576
     assert actions.read_text().endswith("The rest is left out.\n")
+
+
+def test_a_summary_that_cannot_be_written_is_one_line(actions, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "gone" / "summary.md"))
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps(document(case())))
+    assert main(["compare", str(results), str(results)]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("recclaims: the summary of the step is not written, GITHUB_STEP_SUMMARY: ")
+    assert error.endswith("No such file or directory\n")
+    assert error.count("\n") == 1

@@ -2,7 +2,9 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+from recclaims.runner import memory
 from recclaims.runner.memory import Memory, gpu_peak_mb
+from recclaims.runner.settings import default_workers
 
 GROWTH = """
 from recclaims.runner.memory import peak_mb, reset_peak
@@ -41,3 +43,15 @@ def test_gpus_are_asked_only_where_torch_has_used_them(monkeypatch):
     assert gpu_peak_mb() == 3.0
     monkeypatch.delitem(sys.modules, "torch")
     assert gpu_peak_mb() is None
+
+
+def test_macos_has_neither_proc_nor_affinity(monkeypatch, tmp_path):
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    assert default_workers("cpu") == 6
+    assert default_workers("cuda") == 1
+    monkeypatch.setattr(memory, "_PROC", tmp_path / "absent")
+    kilobytes = memory.peak_mb()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert memory.peak_mb() * 1000 < kilobytes  # the same number, read as bytes
+    memory.reset_peak()

@@ -15,7 +15,7 @@ from recclaims.encoders.fusion import parts_here
 from recclaims.encoders.language.kinds import of_kind
 from recclaims.encoders.offered import carried, offered
 from recclaims.encoders.protocol import MODALITIES
-from recclaims.encoders.resolve import facts_of, make_encoder
+from recclaims.encoders.resolve import facts_of, make_encoder, why_unavailable
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.evaluation.ranking import METRICS
 
@@ -194,7 +194,10 @@ def _generative(name: str, registry: Registry, asked: bool) -> bool:
     """
     if not getattr(registry.find("encoders", name.partition(":")[0], "--claims-encoder"), "generative", False):
         return False
-    return asked or getattr(make_encoder(name, registry), "unavailable", lambda: None)() is None
+    try:
+        return asked or why_unavailable(make_encoder(name, registry)) is None
+    except RecclaimsError:
+        return True  # its cases say why it cannot be made
 
 
 def _parts(claim: Claim, asked: Sequence[str], registry: Registry) -> list[str]:

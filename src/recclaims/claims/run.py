@@ -112,7 +112,7 @@ def run(
 
 def _wanted(pipeline: Pipeline, case: Case, seeds: int) -> list[Cell]:
     """The cells of a case; where an encoder cannot run, only those that say so: nothing is trained in vain."""
-    absent = [encoder for encoder in case.encoders if pipeline.obstacle(case.dataset, encoder)]
+    absent = [encoder for encoder in case.encoders if _is_absent(pipeline, case.dataset, encoder)]
     cells = case.cells(seeds)
     return [cell for cell in cells if cell.features in absent] if absent else cells
 
@@ -122,6 +122,13 @@ def _fixed(pipeline: Pipeline, case: Case, seeds: int) -> int:
     datasets = dict.fromkeys(cell.dataset for cell in case.treatment_cells(1) + case.control_cells(1))
     values = [pipeline.fixed(dataset, seed)[case.claim.metric] for dataset in datasets for seed in range(seeds)]
     return int(np.any(values, axis=0).sum())
+
+
+def _is_absent(pipeline: Pipeline, reference: str, encoder: str) -> bool:
+    try:
+        return pipeline.obstacle(reference, encoder) is not None
+    except RecclaimsError:
+        return True  # it cannot be made; its cells say why
 
 
 def _fault(pipeline: Pipeline, case: Case) -> str | None:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from recclaims.datasets.reference import make_source
 from recclaims.errors import DatasetError
+from recclaims.paths import expanded
 
 if TYPE_CHECKING:
     from recclaims.plugin_manager import Registry
@@ -20,7 +21,7 @@ DATA_DIR = "RECCLAIMS_DATA_DIR"
 
 def data_directory() -> Path:
     """Where prepared datasets lie: what the environment variable RECCLAIMS_DATA_DIR says, else `.recclaims/data`."""
-    return Path(os.environ.get(DATA_DIR) or Path(".recclaims") / "data")
+    return Path(expanded(os.environ.get(DATA_DIR) or ".recclaims/data"))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from recclaims.datasets import protocol
 from recclaims.datasets.importers.registry import open_folder
 from recclaims.datasets.parameters import read_parameters
 from recclaims.datasets.protocol import Protocol
-from recclaims.errors import DatasetError, UnknownNameError
+from recclaims.errors import DatasetError, UnknownNameError, foreign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,8 +130,24 @@ def _made(registry: Registry, name: str, own: dict[str, str], reference: str) ->
             else f"{reference}: nothing follows '{base}' but ?key=value"
         )
     given = read_parameters(getattr(factory, "parameters", {}), own, protocol.KEYS, reference)
-    try:
-        source: DatasetSource = factory(argument, **given) if takes else factory(**given)
-    except (TypeError, ValueError) as error:
-        raise DatasetError(f"{reference}: {error}") from error
+    with foreign(f"dataset '{reference}' cannot be opened", DatasetError):
+        try:
+            source: DatasetSource = factory(argument, **given) if takes else factory(**given)
+        except (TypeError, ValueError) as error:
+            raise DatasetError(f"{reference}: {error}") from error
+        return _looked_at(source, reference)
+
+
+def _looked_at(source: DatasetSource, reference: str) -> DatasetSource:
+    """Return what a factory made, or say what it lacks."""
+    for attribute, wanted, example in (
+        ("name", str, f'name = "{reference}"'),
+        ("modalities", frozenset | set, 'modalities = frozenset({"textual"})'),
+    ):
+        value = getattr(source, attribute, None)
+        if not isinstance(value, wanted):
+            fault = f"has no {attribute}" if value is None else f"has {attribute} {value!r}"
+            raise DatasetError(f"dataset '{reference}' {fault}; write, as in {example}")
+    if not callable(getattr(source, "load", None)):
+        raise DatasetError(f"dataset '{reference}' has no method load() that returns a recclaims.Dataset")
     return source

@@ -52,5 +52,5 @@ def _digest(root: Path, files: Sequence[Path]) -> str:
         with open_content(path) as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         name = path.relative_to(root) if path != root else ""
-        digest.update(f"{name}\0{content}\n".encode())
+        digest.update(f"{name}\0{content}\n".encode(errors="surrogatepass"))
     return digest.hexdigest()[:16]

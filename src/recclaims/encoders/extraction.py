@@ -13,7 +13,7 @@ from recclaims.datasets.catalogue import Item
 from recclaims.encoders.chunks import Chunks, EncodingProgress, Tell, encode_in_chunks
 from recclaims.encoders.features import LONGEST, Block, Encoded, Features, lengths, merged
 from recclaims.encoders.protocol import Encoder
-from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError, one_line
+from recclaims.errors import FeatureError, UnknownNameError, foreign
 
 #: What fills the row of an item that lacks the modality, from the rows of those that have it.
 IMPUTATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
@@ -120,12 +120,8 @@ def _blocks(encoder: Encoder, parts: Sequence[Features], matrix: NDArray[np.floa
 
 def _timed(encoder: Encoder, function: Callable[..., object], argument: object) -> tuple[object, float]:
     started = time.perf_counter()
-    try:
+    with foreign(f"encoder '{encoder.name}' failed", FeatureError):
         answer = function(argument)
-    except RecclaimsError:
-        raise
-    except Exception as error:  # a plugin's code
-        raise FeatureError(f"encoder '{encoder.name}' failed: {one_line(error)}") from error
     return answer, time.perf_counter() - started
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recclaims.datasets.reference import is_folder
 from recclaims.encoders.digests import digest_of
+from recclaims.paths import expanded
 
 ALLOW = "RECCLAIMS_ALLOW_DOWNLOADS"
 
@@ -22,7 +23,7 @@ def hub_folder(model: str) -> Path:
     """Where huggingface_hub keeps a model, found as it finds it."""
     home = os.environ.get("HF_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
     cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
-    return Path(os.path.expandvars(cache)).expanduser() / f"models--{model.replace('/', '--')}"
+    return Path(expanded(os.path.expandvars(cache))) / f"models--{model.replace('/', '--')}"
 
 
 def revision(model: str) -> str | None:

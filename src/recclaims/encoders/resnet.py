@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from recclaims.encoders.images import encode_images
 from recclaims.encoders.weights import verified
+from recclaims.paths import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,5 +96,5 @@ class ResNet50:
 
 def _cache() -> Path:
     """torch.hub's folder of checkpoints, found as torch finds it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
-    return Path(os.environ.get("TORCH_HOME", cache / "torch")).expanduser() / "hub" / "checkpoints"
+    cache = Path(expanded(os.environ.get("XDG_CACHE_HOME", "~/.cache")))
+    return Path(expanded(os.environ.get("TORCH_HOME", str(cache / "torch")))) / "hub" / "checkpoints"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from recclaims.encoders.protocol import MODALITIES, Encoder
 from recclaims.encoders.shown import shown_name
-from recclaims.errors import FeatureError, RecclaimsError, one_line
+from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError, foreign
 
 if TYPE_CHECKING:
     from recclaims.datasets.dataset import Dataset
@@ -35,20 +35,28 @@ def make_encoder(name: str, registry: Registry) -> Encoder:
     factory = registry.find("encoders", base)
     if colon and not argument:
         raise FeatureError(f"encoder '{name}': nothing follows the colon")
-    try:
+    with foreign(f"encoder '{name}' cannot be made", FeatureError):
         encoder: Any = factory(argument) if colon else factory()
         # Its full name, so that two arguments never share a row, or a key in the store.
-        encoder.name = name
-    except RecclaimsError:
-        raise
-    except Exception as error:  # a plugin's code
-        raise FeatureError(f"encoder '{name}' cannot be made: {one_line(error)}") from error
-    for attribute in ("name", "modality", "version"):
-        if not isinstance(getattr(encoder, attribute, None), str):
-            raise FeatureError(f"encoder '{name}': its {attribute} is not a text")
+        if getattr(encoder, "name", None) != name:
+            encoder.name = name
+        return _checked(encoder, name)
+
+
+def _checked(encoder: Any, name: str) -> Encoder:
+    """Return what a factory made, or say what it lacks."""
+    for attribute, example in (("modality", '"textual"'), ("version", '"1"')):
+        value = getattr(encoder, attribute, None)
+        if not isinstance(value, str):
+            fault = f"has no {attribute}" if value is None else f"has {attribute} {value!r}, which is not a text"
+            raise FeatureError(f"encoder '{name}' {fault}; write, as in {attribute} = {example}")
     if encoder.modality not in MODALITIES:
-        known = ", ".join(MODALITIES)
-        raise FeatureError(f"encoder '{name}': its modality is '{encoder.modality}'; known: {known}")
+        raise FeatureError(str(UnknownNameError.of("modality", encoder.modality, MODALITIES, f"encoder '{name}'")))
+    requires = getattr(encoder, "requires", None)
+    if not (requires is None or isinstance(requires, str | frozenset | set | list | tuple)):
+        raise FeatureError(
+            f"encoder '{name}' has requires {requires!r}; write, as in requires = frozenset({{\"textual\"}})"
+        )
     if not callable(getattr(encoder, "encode", None)):
         raise FeatureError(f"encoder '{name}' has no method encode(items)")
     made: Encoder = encoder
@@ -63,8 +71,20 @@ def bind(encoder: Encoder, dataset: Dataset) -> Encoder:
     """
     for part in getattr(encoder, "parts", ()):
         bind(part, dataset)
-    getattr(encoder, "bind", lambda _: None)(dataset)
+    with foreign(f"encoder '{encoder.name}' does not take the dataset", FeatureError):
+        getattr(encoder, "bind", lambda _: None)(dataset)
     return encoder
+
+
+def why_unavailable(encoder: Encoder) -> str | None:
+    """Why an encoder cannot run on this machine, in its own words; None where it can, or does not say.
+
+    Raises:
+        FeatureError: it failed to say.
+    """
+    with foreign(f"encoder '{encoder.name}' failed to say whether it can run", FeatureError):
+        reason: str | None = getattr(encoder, "unavailable", lambda: None)()
+        return reason
 
 
 def is_bound(name: str, registry: Registry) -> bool:
@@ -116,6 +136,17 @@ def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
     """
     base, colon, _ = name.partition(":")
     factory = registry.find("encoders", base, where)
+    try:
+        with foreign(f"encoder '{name}' cannot be looked at", FeatureError):
+            return _facts(name, factory, registry)
+    except RecclaimsError:
+        if colon:
+            raise  # asked for in so many words
+        return EncoderFacts(frozenset(), "", "dense", ("",))  # it joins, and making it says what is wrong
+
+
+def _facts(name: str, factory: Any, registry: Registry) -> EncoderFacts:
+    colon = ":" in name
     # With an argument, what is needed may depend on it, as for a fusion of other parts.
     encoder: Any = make_encoder(name, registry) if colon else factory
     modality = getattr(encoder, "modality", "")

@@ -70,4 +70,5 @@ def write_table(path: Path, columns: Mapping[str, Any], quoted: bool = False) ->
         texts = pl.col(pl.String)
         inside = '"' + texts.str.replace_all('"', '""', literal=True) + '"'
         table = table.with_columns(pl.when(texts.str.starts_with('"')).then(inside).otherwise(texts).name.keep())
-    table.write_csv(path, separator="\t", quote_style="never")
+    with path.open("wb") as file:  # polars itself opens no path that is not UTF-8
+        table.write_csv(file, separator="\t", quote_style="never")

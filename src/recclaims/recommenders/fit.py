@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from recclaims.errors import CellError, one_line
+from recclaims.errors import CellError, is_order, one_line
 from recclaims.evaluation.ranking import PRIMARY, ItemLists, evaluate
 from recclaims.recommenders.allocator import keep_freed_memory
 from recclaims.recommenders.recbole_bridge import (
@@ -109,7 +109,9 @@ def fit(
             )
     except CellError as error:
         raise CellError(f"{recommender.name}: {error}") from error
-    except Exception as error:  # RecBole's or a third party's model
+    except BaseException as error:  # RecBole's or a third party's model
+        if is_order(error):
+            raise
         raise CellError(f"{recommender.name}: {one_line(error)}") from error
 
 

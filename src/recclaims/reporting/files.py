@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from recclaims.store import Store, is_dead
 
@@ -33,3 +34,27 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a text file so that a reader sees the old one or the new one, whole; raises OSError."""
     with draft_of(path) as draft:
         draft.write_text(text, encoding="utf-8")
+
+
+def rendered(reporter: Any, document: Mapping[str, Any]) -> str:
+    """The text that a reporter, perhaps a plugin's, makes of results.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    text = reporter.render(document)
+    if not isinstance(text, str):
+        raise TypeError(f"render() returned a {type(text).__name__}, not a text")
+    return text
+
+
+def place_of(reporter: Any, directory: Path) -> Path:
+    """Where a reporter's file goes.
+
+    Raises:
+        ValueError: its `filename` is no name of a file in the folder of the report.
+    """
+    name = getattr(reporter, "filename", None)
+    if not isinstance(name, str) or Path(name).name != name or name == "results.json":
+        raise ValueError(f'its filename is {name!r}; write the name of a file, as in filename = "mine.txt"')
+    return directory / name

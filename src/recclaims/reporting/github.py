@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recclaims.errors import printable
 from recclaims.reporting import changes as changed
 from recclaims.reporting.baseline import Change
 from recclaims.reporting.markdown import Markdown
@@ -54,15 +55,19 @@ def annotation(level: str, title: str, message: str) -> str:
     return f"::{level} title={title}::{message}"
 
 
-def write_summary(document: Mapping[str, Any], changes: Sequence[Change] | None) -> None:
-    """Add the tables to the step's summary, where there is one."""
+def write_summary(document: Mapping[str, Any], changes: Sequence[Change] | None) -> str | None:
+    """Add the tables to the step's summary, where there is one; why it could not be, in one line."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:
-        return
+        return None
     text = (changed.markdown(changes) + "\n" if changes is not None else "") + Markdown().render(document)
-    with Path(path).open("a", encoding="utf-8") as file:
-        # What the step has said before counts, too: a summary that is too long is not shown at all.
-        room = max(_LONGEST - file.tell(), 0)
-        if len(text.encode()) > room:
-            text = text.encode()[:room].decode(errors="ignore").rpartition("\n")[0] + "\n\nThe rest is left out.\n"
-        file.write(text)
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            # What the step has said before counts, too: a summary that is too long is not shown at all.
+            room = max(_LONGEST - file.tell(), 0)
+            if len(text.encode()) > room:
+                text = text.encode()[:room].decode(errors="ignore").rpartition("\n")[0] + "\n\nThe rest is left out.\n"
+            file.write(text)
+    except OSError as error:
+        return printable(f"the summary of the step is not written, GITHUB_STEP_SUMMARY: {path}: {error.strerror}")
+    return None

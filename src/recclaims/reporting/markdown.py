@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,8 @@ class Markdown:
     def render(self, document: Mapping[str, Any]) -> str:
         """Return the page for a results.json document."""
         claims = dict.fromkeys(case["claim"] for case in document["claims"])
-        budget = f"Profile {escape(tables.profile(document))}, {document['seeds']} replicates, mask {document['mask']}"
+        profile, mask = escape(tables.profile(document)), escape(document["mask"])
+        budget = f"Profile {profile}, {document['seeds']} replicates, mask {mask}"
         parts = ["# Verdicts", f"{budget}; {tables.counts(document) or 'no case was run'}."]
         if more := tables.improving(document):
             parts.append(escape(more))
@@ -38,11 +40,25 @@ class Markdown:
 
 def table(headers: list[str], rows: list[list[str]]) -> str:
     """A table of GitHub's kind; what the entries say stays text."""
-    return tables.plain(headers, [[escape(entry) for entry in row] for row in rows], "github")
+    return tables.plain(
+        [escape(header) for header in headers], [[escape(entry) for entry in row] for row in rows], "github"
+    )
+
+
+#: An interval, which is no link unless something follows that makes it one; then signs that are markup wherever they
+#: stand; an underscore that is not within a word.
+_MARKS = re.compile(r"(\[[+-][\d.]+, [+-][\d.]+\](?![(\[:]))|([\\`*\[\]{}|#~$!<>&]|(?<!\w)_|_(?!\w))")
+#: What begins a list, at the start of a line.
+_LIST = re.compile(r"^([-+=]|\d+[.)])(?=\s)")
+#: What GitHub makes a link of by itself: addresses, people, issues. A comment, which nobody sees, takes it apart.
+_LINKED = re.compile(
+    r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=@)(?=\S)|(?<=mailto)(?=:)|(?<=xmpp)(?=:)|(?<=#)(?=\d)|(?<=\bgh)(?=-\d)"
+)
 
 
 def escape(text: str) -> str:
-    """Keep what a dataset or a plugin calls itself from being read as markup."""
-    for mark in "\\`*_{}[]<>|#":
-        text = text.replace(mark, f"\\{mark}") if mark in "\\`*<>|" else text
-    return text.replace("\n", " ")
+    """Keep what a dataset, an encoder or a plugin calls itself from being read as markup, HTML or a link."""
+    line = " ".join(str(text).split())
+    taken_apart = _LINKED.sub("\0", line.replace("\0", ""))
+    marked = _MARKS.sub(lambda found: found[1] or f"\\{found[2]}", taken_apart)
+    return _LIST.sub(lambda found: f"{found[1][:-1]}\\{found[1][-1]}", marked).replace("\0", "<!-- -->")

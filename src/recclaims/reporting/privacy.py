@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from recclaims.errors import secrets, without_secrets
+from recclaims.paths import here, home
 
 #: The folders of an absolute path, up to its last name. A web address has two slashes where these have one,
 #: and after a question mark stand options.
 _FOLDERS = re.compile(r"(?<![\w/.~-])(?:/[^\s/'\"`,;:()<>|\[\]?]+)+/(?=[^\s/])")
+
+_NOT_TEXT = re.compile("[\ud800-\udfff]")
 
 
 def shareable(reference: str) -> str:
@@ -29,8 +32,9 @@ def share(value: Any, places: Iterable[str] = ()) -> Any:
         value: what JSON can hold; anything else in it becomes a text.
         places: further absolute paths that may stand in it, as of a dataset, with spaces perhaps.
     """
-    roots = {root: Path(root).name for root in (*places, str(Path.cwd()))}
-    roots[str(Path.home())] = "home"  # its own name is somebody's
+    roots = {root: Path(root).name for root in (*places, *filter(None, [str(here() or "")]))}
+    if house := home():
+        roots[str(house)] = "home"  # its own name is somebody's
     longest_first = sorted((root for root in roots if len(Path(root).parts) > 1), key=len, reverse=True)
     return _shared(value, {_standing(root): f"/path/to/{roots[root]}" for root in longest_first}, secrets())
 
@@ -42,7 +46,8 @@ def _standing(root: str) -> re.Pattern[str]:
 
 def _shared(value: Any, roots: Mapping[re.Pattern[str], str], hidden: Sequence[str]) -> Any:
     if isinstance(value, str):
-        return _without_places(without_secrets(value, hidden), roots)
+        # A path that is no UTF-8 could not be written.
+        return _NOT_TEXT.sub("\N{REPLACEMENT CHARACTER}", _without_places(without_secrets(value, hidden), roots))
     if isinstance(value, dict):
         return {_shared(key, roots, hidden): _shared(entry, roots, hidden) for key, entry in value.items()}
     if isinstance(value, list | tuple):

@@ -18,7 +18,6 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from recclaims.encoders.language import trust
 from recclaims.encoders.resolve import make_encoder
 from recclaims.errors import RecclaimsError, one_line
 from recclaims.own_objects import with_own
@@ -333,7 +332,6 @@ def _new_pipeline(common: Common) -> Pipeline:
         raise _refusal(trouble)
     while len(_pipelines) > 1:
         del _pipelines[next(iter(_pipelines))]
-    trust.remote_code = common.settings.trust_remote_code
     try:
         known = with_own(registry(), common.own.read_bytes() if common.own else None)
     except RecclaimsError as error:

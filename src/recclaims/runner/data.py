@@ -16,20 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recclaims.datasets.dataset import Dataset
 from recclaims.datasets.reference import located, open_source
 from recclaims.datasets.splits import Split, check_relevant, make_split
 from recclaims.encoders.chunks import Chunks, Tell
 from recclaims.encoders.digests import forget
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.features import Block, FeatureReport, Features, made_on
-from recclaims.encoders.resolve import bind, make_encoder
-from recclaims.errors import ChangedError, NotAvailableError
+from recclaims.encoders.language import trust
+from recclaims.encoders.resolve import bind, make_encoder, why_unavailable
+from recclaims.errors import ChangedError, DatasetError, FeatureError, NotAvailableError, foreign
 from recclaims.runner.memory import Memory, reset_peak
 from recclaims.runner.settings import Reuse, Settings
 
 if TYPE_CHECKING:
     from recclaims.datasets.catalogue import Item
-    from recclaims.datasets.dataset import Dataset
     from recclaims.encoders.protocol import Encoder
     from recclaims.plugin_manager import Registry
     from recclaims.store import Artefact, Content, Store
@@ -79,7 +80,12 @@ class DataPipeline:
         """Read a dataset."""
         if reference not in self._datasets:
             place = located(reference, self.registry, self.folder) if self.folder else reference
-            self._datasets[reference] = open_source(place, self.registry).load()
+            source = open_source(place, self.registry)
+            with foreign(f"dataset '{reference}' cannot be read", DatasetError):
+                dataset = source.load()
+                if not isinstance(dataset, Dataset):
+                    raise DatasetError(f"dataset '{reference}': load() returned {dataset!r}, no recclaims.Dataset")
+            self._datasets[reference] = dataset
         return self._datasets[reference]
 
     def split(self, reference: str, seed: int) -> Split:
@@ -119,6 +125,10 @@ class DataPipeline:
             "protocol": PROTOCOL,
         }
 
+    def _trust(self) -> contextlib.AbstractContextManager[None]:
+        """Whether an encoder may run code that comes with a checkpoint: as this run's settings say, and no other's."""
+        return trust.given(self.settings.trust_remote_code)
+
     def _encoder(self, reference: str, encoder_name: str) -> Encoder:
         return bind(make_encoder(encoder_name, self.registry), self.dataset(reference))
 
@@ -126,8 +136,8 @@ class DataPipeline:
         """Say why features cannot be had: they are not stored, and their encoder cannot run here."""
         if (reference, encoder_name) in self._features:
             return None
-        encoder = self._encoder(reference, encoder_name)
-        unavailable: str | None = getattr(encoder, "unavailable", lambda: None)()
+        with self._trust():
+            unavailable = why_unavailable(self._encoder(reference, encoder_name))
         found = unavailable and self.store.find("features", self.features_recipe(reference, encoder_name))
         return None if found else unavailable
 
@@ -145,13 +155,14 @@ class DataPipeline:
             if artefact is None:
                 if self.settings.reuse is Reuse.ALWAYS:
                     raise NotAvailableError(f"features {encoder_name} are not in the store (--claims-reuse always)")
-                artefact = self._encode(reference, encoder_name, recipe)
+                with self._trust():
+                    artefact = self._encode(reference, encoder_name, recipe)
             self._features[key] = artefact
         return self._features[key]
 
     def _encode(self, reference: str, encoder_name: str, recipe: Mapping[str, Any]) -> Artefact:
         encoder = self._encoder(reference, encoder_name)
-        unavailable = getattr(encoder, "unavailable", lambda: None)()
+        unavailable = why_unavailable(encoder)
         if unavailable:
             raise NotAvailableError(unavailable)
         lock = self.store.lock("features", recipe)
@@ -189,7 +200,8 @@ class DataPipeline:
         if found is None:
             if self.settings.reuse is Reuse.ALWAYS or self.obstacle(reference, encoder_name):
                 return []
-            with deterministic(self.settings.device):
+            failed = foreign(f"encoder '{encoder_name}' failed to say what its answers hold", FeatureError)
+            with deterministic(self.settings.device), self._trust(), failed:
                 records = diagnose(self.dataset(reference).items)
             found = self.store.save("diagnoses", recipe, {"records": records})
         stored: list[dict[str, Any]] = found.json("records")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from recclaims.errors import NotAvailableError, RecclaimsError, one_line
+from recclaims.errors import NotAvailableError, RecclaimsError, is_order, one_line
 from recclaims.runner.cell import CellResult
 from recclaims.runner.known_state import known_state
 from recclaims.runner.pipeline import Pipeline
@@ -61,7 +61,9 @@ def perform(pipeline: Pipeline, task: Task) -> Answer:
     try:
         with known_state():
             answer = getattr(pipeline, name)(*arguments)
-    except Exception as error:  # a plugin's encoder or recommender: it must not take the run with it
+    except BaseException as error:  # a plugin's encoder or recommender: it must not take the run with it
+        if is_order(error):
+            raise
         return Failure.of(error)
     return answer if isinstance(answer, CellResult) else None
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
-from recclaims.encoders.language import trust
 from recclaims.own_objects import with_own
 from recclaims.plugin_manager import registry
 from recclaims.runner.executor import Answer, Failure, Performed, Task, patiently, perform
@@ -153,7 +152,6 @@ def _start_worker(settings: Settings, store: Store, own: bytes | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    trust.remote_code = settings.trust_remote_code
     _worker_pipeline = Pipeline(settings, with_own(registry(), own), store)
 
 

@@ -55,7 +55,8 @@ def peak_mb() -> float:
                 return int(line.split()[1]) / 1024
     except OSError:
         pass  # not Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    per_mb = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts in bytes, others in kB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / per_mb
 
 
 def gpu_peak_mb() -> float | None:

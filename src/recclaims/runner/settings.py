@@ -61,7 +61,10 @@ class Settings:
 
 def default_workers(device: str) -> int:
     """One process a core, each on one thread: two of them beat one on two threads. A GPU is not shared."""
-    return 1 if device != "cpu" else max(1, len(os.sched_getaffinity(0)))
+    if device != "cpu":
+        return 1
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux alone says which cores this process may use
+    return max(1, len(allowed(0)) if allowed else os.cpu_count() or 1)
 
 
 def checked_executor(text: str) -> str:

@@ -379,13 +379,14 @@ def test_a_model_in_the_cache_is_used_and_known_by_its_revision(empty_hub, check
     assert "not on this machine" in VisionLanguage("qwen2-vl-2b").unavailable()  # a download that was stopped
 
 
-def test_code_of_a_repository_is_not_run_without_trust(empty_hub, monkeypatch):
+def test_code_of_a_repository_is_not_run_without_trust(empty_hub):
     made = VisionLanguage("phi-3.5-vision")
     assert "written for transformers 4.43" in made.unavailable()
     assert "--claims-trust-remote-code (of encode: --trust-remote-code)" in made.unavailable()
     assert "\n" not in made.unavailable()
-    monkeypatch.setattr(trust, "remote_code", True)
-    assert "in an environment of that release" in made.unavailable()
+    with trust.given(True):
+        assert "in an environment of that release" in made.unavailable()
+    assert "unless you trust it" in made.unavailable()
 
 
 def test_a_folder_with_code_is_refused_as_well(tmp_path):

@@ -252,14 +252,16 @@ class Preparation:
                 line = _line(item, products[item], images)
                 carried |= line.keys()
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        pl.DataFrame(
+        table = pl.DataFrame(
             {
                 "user_id": reviews.user_ids.gather(reviews.users),
                 "item_id": reviews.item_ids.gather(reviews.items),
                 "rating": reviews.ratings,
                 "timestamp": reviews.times / 1000.0,
             }
-        ).write_parquet(folder / "interactions.parquet")
+        )
+        with (folder / "interactions.parquet").open("wb") as parquet:  # polars opens no path that is not UTF-8
+            table.write_parquet(parquet)
         if fetched is not None:
             used = {products[item].image_url for item in items}
             link_images({url: image for url, image in images.items() if url in used}, self._store(), folder / "images")

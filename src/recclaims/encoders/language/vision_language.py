@@ -113,7 +113,7 @@ class VisionLanguage:
 
     def unavailable(self) -> str | None:
         """Say why the model cannot run here and how to mend that, without loading anything."""
-        reason = self.checkpoint.unavailable(trust.remote_code)
+        reason = self.checkpoint.unavailable(trust.is_given())
         if not reason and self.dtype == "int4":
             reason = missing_package("bitsandbytes", "dtype=int4") or missing_package("accelerate", "dtype=int4")
         return f"{self.name}: {reason}" if reason else None
@@ -187,7 +187,7 @@ class VisionLanguage:
 
         quiet()
         path = self.checkpoint.model
-        common = {"local_files_only": not downloads_allowed(), "trust_remote_code": trust.remote_code}
+        common = {"local_files_only": not downloads_allowed(), "trust_remote_code": trust.is_given()}
         kind = "AutoModelForCausalLM" if self.checkpoint.model_type in CAUSAL | {"phi3_v"} else None
         loader = getattr(transformers, kind or "AutoModelForImageTextToText")
         processors: Any = transformers.AutoProcessor
