@@ -45,7 +45,7 @@ def test_a_dataset_gets_the_encoders_it_can_feed(registry):
     assert of(NOISE, registry) == []
 
 
-TEXTUAL_NOISE = set(NOISE.controls) - {"permuted_per_modality", "permuted_within_category"}
+TEXTUAL_NOISE = set(load().controls) - {"permuted_per_modality", "permuted_within_category"}
 MULTIMODAL = {name for name in unasked(load()) if load().encoders[name].modality == "multimodal"}
 TRAINED = {"vbpr", "lattice", "freedom", "bm3", "vbpr-elliot", "lattice-elliot", "freedom-elliot"}
 
@@ -56,7 +56,7 @@ def test_every_content_recommender_meets_every_control(registry):
         (recommender, control) for recommender in (*TRAINED, "content-knn") for control in TEXTUAL_NOISE
     }
     fused = {c.control for c in of(NOISE, registry, "visual", "textual", "attributes") if c.treatment == "late_fusion"}
-    assert fused == set(NOISE.controls)
+    assert fused == set(load().controls)
 
 
 def test_noise_can_be_asked_for(registry):
