@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import os
-import re
 import sys
 from collections.abc import Iterable, Iterator
 
+from recclaims.hidden import without_secrets
+
 #: A message is cut here: it may quote what it complains of, and that may be a whole file.
 LONGEST = 2000
-_SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|API_?KEY|ACCESS_?KEY", re.IGNORECASE)
-#: Shorter values are words that may stand anywhere.
-_SHORTEST_SECRET = 8
-
-
-def secrets() -> list[str]:
-    """The value of every environment variable whose name says that it is secret."""
-    return [value for name, value in os.environ.items() if len(value) >= _SHORTEST_SECRET and _SECRET.search(name)]
-
-
-def without_secrets(text: str, hidden: Iterable[str] | None = None) -> str:
-    """The text with `***` for every secret: those of the environment, or `hidden`, where many texts are cleaned."""
-    for value in secrets() if hidden is None else hidden:
-        text = text.replace(value, "***")
-    return text
 
 
 def printable(text: str) -> str:

@@ -1,9 +1,12 @@
 """Errors and reports name no folder, machine or secret."""
 
+import html
 import json
 import os
 import platform
+import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -32,6 +35,42 @@ def test_a_secret_of_the_environment_is_in_no_error(monkeypatch, name):
     assert share({"reason": ["hf_0123456789"]}) == {"reason": ["***"]}
 
 
+SECRETS = [
+    ("HF_TOKEN", "back\\slash\\secret"),
+    ("DB_PASS", "with 'quotes' & <marks>"),
+    ("SENTRY_DSN", "https://0123456789abcdef@host/1"),
+    ("SSH_PRIVATE_KEY", "-----BEGIN-----\nabcdefgh01234567\n-----END-----"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), SECRETS, ids=[name for name, _ in SECRETS])
+def test_a_secret_is_hidden_however_it_is_written(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    for written in (value, repr(value), json.dumps(value), html.escape(value), quote(value, safe="")):
+        shown = f"{RecclaimsError(f'bad {written}.')} {share(written)}"
+        for part in re.findall(r"[a-z0-9]{8,}|slash|marks", value):
+            assert part not in shown
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "ANYTHING"])
+def test_a_password_in_an_address_is_hidden(monkeypatch, name):
+    monkeypatch.setenv(name, "postgresql://jane:p%40ss-word-1@db.host:5432/x")
+    shown = str(RecclaimsError("no answer from postgresql://jane:p%40ss-word-1@db.host:5432/x; p@ss-word-1 refused"))
+    assert shown == "no answer from postgresql://***@db.host:5432/x; *** refused"
+    # And one that no variable holds.
+    assert share("https://u:pw@host/a") == "https://***@host/a"
+
+
+def test_what_says_that_it_is_a_token_is_hidden_wherever_it_comes_from():
+    for token in (
+        "hf_" + "aB3" * 8,
+        "ghp_" + "x1" * 18,
+        "AKIA" + "A1B2" * 4,
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc",
+    ):
+        assert share(f"401 for {token}!") == "401 for ***!"
+
+
 def test_a_word_that_happens_to_be_a_secret_is_left(monkeypatch):
     monkeypatch.setenv("TOKEN", "x")
     assert str(RecclaimsError("xyz")) == "xyz"
@@ -45,8 +84,29 @@ def test_a_word_that_happens_to_be_a_secret_is_left(monkeypatch):
         ("'/a/b/c' and (/d/e)", "'path/to/c' and (path/to/e)"),
         ("https://example.org/a/b, 24/7, and/or, late_fusion/permuted", None),
         ("path/to/x, ./a/b, ../c/d, ~/e/f", None),
-        (f"{Path.cwd()}/a b/c", "path/to/a b/c"),
+        (f"{Path.cwd()}/a b/c", "path/to/c"),
         (f"{Path.home()}", "path/to/home"),
+        ("file:///home/jane/models/x.bin is absent", "path/to/x.bin is absent"),
+        ("see file://nas/share/jane/x", "see path/to/x"),
+        (r"C:\Users\jane\x.csv: locked", "path/to/x.csv: locked"),
+        (r"C:\Users\Jane Doe\my data\x.csv", "path/to/x.csv"),
+        ("open('C:\\\\Users\\\\jane\\\\x.csv')", "open('path/to/x.csv')"),
+        ("D:/work/jane/x.csv", "path/to/x.csv"),
+        (r"\\nas\jane\models\x.bin", "path/to/x.bin"),
+        ("gcc -I/home/jane/include -L/opt/jane/lib -o x", "gcc -Ipath/to/include -Lpath/to/lib -o x"),
+        ("-I/home/jane/include", "-Ipath/to/include"),
+        ("--data=/home/jane/x?split=a/b", "--data=path/to/x?split=a/b"),
+        ("PATH=/home/jane/bin:/opt/jane/bin", "PATH=path/to/bin:path/to/bin"),
+        ("/home/jane doe/my data/x.csv: no row", "path/to/x.csv: no row"),
+        ("'/home/jane doe/my last folder'", "'path/to/my last folder'"),
+        ('"features:/home/jane doe, jr/x (1).npy"', '"features:path/to/x (1).npy"'),
+        ("/home/jane: no such file", "path/to/home: no such file"),
+        ("/Users/jane is full", "path/to/home is full"),
+        ("~jane/work/x", "path/to/x"),
+        ("http://host/a/b and ftp://host/c/d, https://host:80/e", None),
+        ("3:1, a:b/c, x = 1/2/3, {a/b}, C: a, D:/", None),
+        ("line\\nline, \\d+/\\w+", None),
+        ("effect [+1.0, +2.0]; Holm p = 0.05/2", None),
     ],
 )
 def test_places_are_shortened(text, shown):
@@ -54,7 +114,8 @@ def test_places_are_shortened(text, shown):
 
 
 def test_a_place_with_spaces_is_shortened_where_it_is_known():
-    assert share("/mnt/jane doe/my shop/items.jsonl:3", ["/mnt/jane doe/my shop"]) == "path/to/my shop/items.jsonl:3"
+    assert share("/mnt/jane doe/my shop/items.jsonl:3", ["/mnt/jane doe/my shop"]) == "path/to/items.jsonl:3"
+    assert share("in /mnt/jane doe/my shop (bad)", ["/mnt/jane doe/my shop"]) == "in path/to/my shop (bad)"
 
 
 @pytest.fixture(scope="module")

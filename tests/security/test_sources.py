@@ -60,7 +60,8 @@ def _faults_of_call(call):
         yield f"calls {name}"
     if given.get("shell", "False") != "False":
         yield f"{name} with a shell"
-    if given.get("trust_remote_code", "False") not in ("False", "trust.is_given()"):
+    # Settings say what the user asked for; only what loads a model may not.
+    if last != "Settings" and given.get("trust_remote_code", "False") not in ("False", "trust.is_given()"):
         yield f"{name} trusts remote code"
     for known, (argument, value) in NEEDS.items():
         if known in (name, last) and given.get(argument) != str(value):

@@ -7,13 +7,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recclaims.errors import secrets, without_secrets
+from recclaims.hidden import secrets, without_secrets
 from recclaims.paths import here, home
 
-#: The folders of an absolute path, up to its last name. A web address has two slashes where these have one,
-#: and after a question mark stand options.
-_FOLDERS = re.compile(r"(?<![\w/.~-])(?:/[^\s/'\"`,;:()<>|\[\]?]+)+/(?=[^\s/])")
-
+#: What ends a name in a path, and what separates names: Python writes two backslashes for one.
+_END, _BETWEEN = r"\s/\\\\'\"`,;:()<>|\[\]?", r"(?:/|\\+)"
+#: A name of a folder; one with blanks in it is known by the separator behind it.
+_MORE = rf"(?: (?!-)[^{_END}]+)"
+_NAME = rf"[^{_END}]+{_MORE}{{0,3}}"
+#: Where a path begins: at the root, after an option of one letter (`-I/home`), at a drive, a share or `file://`. A web
+#: address has two slashes where these have one.
+_START = (
+    rf"(?:(?<![\w/.~-])(?=/[^{_END}])|(?<=\s-[A-Za-z])(?=/[^{_END}])|(?<=^-[A-Za-z])(?=/[^{_END}])"
+    rf"|(?<![A-Za-z0-9])[A-Za-z]:(?=\\|/[^/])|(?<![\w:\\])\\{{2,4}}(?=[^{_END}])|(?<!\w)file://[^{_END}]*(?=/)"
+    rf"|(?<![\w/])~(?=[^{_END}]))"
+)
+#: The folders of an absolute path, up to its last name. After a question mark stand options.
+_FOLDERS = re.compile(rf"(?i){_START}{_BETWEEN}?(?:{_NAME}{_BETWEEN})+(?=[^\s/\\])")
+#: A folder of homes, and somebody's in it.
+_HOMES = re.compile(rf"(?i){_START}{_BETWEEN}?(?:home|users){_BETWEEN}[^{_END}]+(?![\w/\\-]|{_MORE}{{1,3}}{_BETWEEN})")
+#: A path between quotes may hold anything but them.
+_QUOTED = re.compile(rf"(?i)(['\"`])((?:[\w.+-]+[:=])?){_START}([^'\"`\n]*{_BETWEEN}[^'\"`\n]*)\1")
 _NOT_TEXT = re.compile("[\ud800-\udfff]")
 
 
@@ -56,8 +70,19 @@ def _shared(value: Any, roots: Mapping[re.Pattern[str], str], hidden: Sequence[s
 
 
 def _without_places(text: str, roots: Mapping[re.Pattern[str], str]) -> str:
-    if "/" not in text:
+    if "/" not in text and "\\" not in text:
         return text
     for root, shown in roots.items():
         text = root.sub(shown.replace("\\", r"\\"), text)
+    text = _HOMES.sub("path/to/home", _QUOTED.sub(_unquoted, text))
     return _FOLDERS.sub("path/to/", text)
+
+
+def _unquoted(found: re.Match[str]) -> str:
+    """A path between quotes, shortened to what stands before it and its last name."""
+    mark, before, path = found.groups()
+    names = [name for name in re.split(r"[/\\]+", path) if name]
+    if len(names) < 2:  # a folder at the root says nothing
+        return found[0]
+    last = "home" if len(names) == 2 and names[0].lower() in ("home", "users") else names[-1]
+    return f"{mark}{before}path/to/{last}{mark}"
