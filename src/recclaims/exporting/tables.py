@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recclaims.errors import DatasetError
+from recclaims.polars_writes import as_os_error
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,4 +71,5 @@ def write_table(path: Path, columns: Mapping[str, Any], quoted: bool = False) ->
         texts = pl.col(pl.String)
         inside = '"' + texts.str.replace_all('"', '""', literal=True) + '"'
         table = table.with_columns(pl.when(texts.str.starts_with('"')).then(inside).otherwise(texts).name.keep())
-    table.write_csv(path, separator="\t", quote_style="never")
+    with as_os_error(path):
+        table.write_csv(path, separator="\t", quote_style="never")

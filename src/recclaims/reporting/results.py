@@ -16,6 +16,7 @@ import numpy as np
 
 from recclaims.errors import RecclaimsError
 from recclaims.evaluation.ranking import METRICS
+from recclaims.polars_writes import as_os_error
 from recclaims.reporting.files import draft_of, write_atomically
 from recclaims.reporting.privacy import share, shareable
 from recclaims.reporting.schema import SCHEMA, checked
@@ -232,7 +233,7 @@ def _write_per_user(run: Run, path: Path) -> None:
                 pl.all(),
             )
         )
-    with draft_of(path) as draft:
+    with draft_of(path) as draft, as_os_error(path):
         (pl.concat(frames) if frames else pl.DataFrame()).write_parquet(draft)
 
 

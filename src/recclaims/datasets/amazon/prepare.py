@@ -24,6 +24,7 @@ from recclaims.datasets.amazon.reviews import Reviews, read_reviews
 from recclaims.datasets.amazon.web import Web
 from recclaims.datasets.preparation import Prepared, Request
 from recclaims.errors import DatasetError, StoreError
+from recclaims.polars_writes import as_os_error
 from recclaims.store import make_draft
 
 if TYPE_CHECKING:
@@ -252,14 +253,16 @@ class Preparation:
                 line = _line(item, products[item], images)
                 carried |= line.keys()
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        pl.DataFrame(
-            {
-                "user_id": reviews.user_ids.gather(reviews.users),
-                "item_id": reviews.item_ids.gather(reviews.items),
-                "rating": reviews.ratings,
-                "timestamp": reviews.times / 1000.0,
-            }
-        ).write_parquet(folder / "interactions.parquet")
+        path = folder / "interactions.parquet"
+        with as_os_error(path):
+            pl.DataFrame(
+                {
+                    "user_id": reviews.user_ids.gather(reviews.users),
+                    "item_id": reviews.item_ids.gather(reviews.items),
+                    "rating": reviews.ratings,
+                    "timestamp": reviews.times / 1000.0,
+                }
+            ).write_parquet(path)
         if fetched is not None:
             used = {products[item].image_url for item in items}
             link_images({url: image for url, image in images.items() if url in used}, self._store(), folder / "images")
