@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recclaims.datasets.reference import path_in
 from recclaims.errors import RecclaimsError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.polars_writes import as_os_error
@@ -68,7 +69,7 @@ def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
         "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
         "references": {name: shareable(reference) for reference, name in run.names.items()},
     }
-    places = (reference.partition("?")[0] for reference in run.names)
+    places = (path_in(reference.partition("?")[0]) for reference in run.names)
     shared: dict[str, Any] = share(document, (place for place in places if Path(place).is_absolute()))
     return shared
 
