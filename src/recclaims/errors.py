@@ -100,3 +100,7 @@ class CellError(RecclaimsError):
 
 class StoreError(RecclaimsError):
     """An artefact that cannot be written, or that its checksum no longer matches."""
+
+
+class StorageError(StoreError):
+    """A store that cannot be read or written just now (full, read-only, withdrawn rights), which is no finding."""

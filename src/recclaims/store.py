@@ -29,7 +29,7 @@ import numpy as np
 from filelock import AcquireReturnProxy, FileLock, Timeout
 from numpy.typing import NDArray
 
-from recclaims.errors import StoreError, one_line
+from recclaims.errors import StorageError, StoreError, one_line
 from recclaims.regular_file import open_content
 
 SCHEMA = 1
@@ -107,7 +107,7 @@ class Lock(FileLock):
         except Timeout:
             raise
         except OSError as error:
-            raise StoreError(f"{self.lock_file}: cannot be locked: {error.strerror or error}") from error
+            raise StorageError(f"{self.lock_file}: cannot be locked: {error.strerror or error}") from error
 
 
 class Store:
@@ -170,7 +170,7 @@ class Store:
         try:
             self._remove(path)
         except OSError as error:
-            raise StoreError(f"{path}: cannot be removed: {error.strerror or error}") from error
+            raise StorageError(f"{path}: cannot be removed: {error.strerror or error}") from error
 
     def _read(self, path: Path, recipe: Mapping[str, Any]) -> tuple[Artefact | None, str | None]:
         """The artefact that lies there, or why it is none; neither where there is nothing."""
@@ -246,7 +246,7 @@ class Store:
             self._put(draft, path)
             _flush_directory(path.parent)
         except OSError as error:
-            raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from error
+            raise StorageError(f"{path}: cannot be written: {error.strerror or error}") from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
         return Artefact(path, manifest)
@@ -282,13 +282,13 @@ class Store:
         try:
             return make_draft(drafts, self.draft_prefix())
         except OSError as error:
-            raise StoreError(f"{drafts}: cannot be written: {error.strerror or error}") from error
+            raise StorageError(f"{drafts}: cannot be written: {error.strerror or error}") from error
 
     def _make(self, directory: Path) -> None:
         try:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{directory}: cannot be made: {error.strerror or error}") from error
+            raise StorageError(f"{directory}: cannot be made: {error.strerror or error}") from error
 
     def _put(self, draft: Path, path: Path) -> None:
         while True:
@@ -374,7 +374,7 @@ class _Stream:
 def _why(path: Path, error: Exception) -> str:
     """What is wrong with an artefact; raises StoreError where the fault is not the artefact's."""
     if isinstance(error, OSError) and error.errno in UNREADABLE_NOW:
-        raise StoreError(f"{error.filename or path}: cannot be read: {error.strerror}") from error
+        raise StorageError(f"{error.filename or path}: cannot be read: {error.strerror}") from error
     return str(error) if isinstance(error, StoreError) else f"{path}: {one_line(error)}"
 
 

@@ -1,10 +1,13 @@
 """A scheduler and two workers in processes of their own, on the loopback interface."""
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -54,6 +57,58 @@ def plugin(place, monkeypatch):
     plugin_manager.registry.cache_clear()
     yield
     plugin_manager.registry.cache_clear()
+
+
+@pytest.fixture
+def peer():
+    """Listens, and says what it is told to whoever connects: (bytes at once, then a pause between single ones)."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    ends = threading.Event()
+
+    def say(sent, pause=None, close=False):
+        def serve():
+            while not ends.is_set():
+                with contextlib.suppress(OSError):
+                    one, _ = listener.accept()
+                    one.sendall(sent)
+                    while pause and not ends.wait(pause):
+                        one.sendall(b"\0")
+                    if not close:
+                        ends.wait()
+                    one.close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        return f"dask://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield say
+    ends.set()
+    listener.close()
+
+
+STRANGERS = {
+    "silent": (b"", {}, "says nothing in 0.5 seconds"),
+    "slow": (b"", {"pause": 0.2}, "says nothing in 0.5 seconds"),
+    "http": (b"HTTP/1.1 400 Bad Request\r\n\r\n", {}, "is none of Dask's"),
+    "garbage": (b"\x05" + b"\0" * 7 + b"hello", {}, "is none of Dask's"),
+    "huge": (b"\xff" * 64, {}, "is none of Dask's"),
+    "short": (b"\x40" + b"\0" * 7 + b"x", {}, "says nothing in 0.5 seconds"),
+    "gone": (b"", {"close": True}, "ends the connection before it says who it is"),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_what_is_no_scheduler_is_one_line_in_time(tmp_path, peer, monkeypatch, name):
+    sent, options, fault = STRANGERS[name]
+    monkeypatch.setattr(dask_cluster, "SECONDS_TO_CONNECT", 0.5)
+    executor = peer(sent, **options)
+    settings = Settings(Profile.named("smoke"), seeds=1, executor=executor)
+    pipeline = Pipeline(settings, plugin_manager.registry(), Store(tmp_path / "store"))
+    address = executor.replace("dask", "tcp")
+    started = time.monotonic()
+    with pytest.raises(RecclaimsError) as caught, dask_cluster.open_cluster(pipeline):
+        pass
+    assert str(caught.value) == f"what listens at {address} {fault}: name the address that `dask scheduler` says"
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("text", ["dask", "dask://", "dask://host", "dask://host:x", "tcp://host:1", "dask://h:1/x"])

@@ -1,14 +1,21 @@
 import subprocess
 import sys
+from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from recclaims.datasets.movielens import MovieLens100K
 from recclaims.datasets.parameters import Parameter
-from recclaims.datasets.reference import open_source
+from recclaims.datasets.reference import located, open_source
+from recclaims.encoders.language.arguments import join_argument, split_argument
+from recclaims.encoders.resolve import make_encoder
 from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import Registry
+from recclaims.plugin_manager import registry as installed
+
+from ..toy import write_toy
 
 
 class Sized:
@@ -82,3 +89,39 @@ def test_opening_imports_nothing_heavy():
     )
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "set()"
+
+
+def test_a_question_mark_of_a_path_is_written_as_browsers_do(tmp_path, monkeypatch):
+    folder = write_toy(tmp_path / "what?" / "50% off")
+    vectors = folder.parent / "v?.npy"
+    np.save(vectors, np.ones((48, 2), dtype=np.float32))
+    dataset = open_source(f"{tmp_path}/what%3F/50% off?split=random&relevance=4", installed()).load()
+    assert (len(dataset.items), dataset.relevance) == (48, 4)
+    name = f"{tmp_path}/what%3f/v%3F.npy"
+    encoder = make_encoder(f"features:{name}?modality=visual", installed())
+    encoder.bind(dataset)
+    assert encoder.encode(dataset.items).shape == (48, 2)
+    fusion = make_encoder(f"late_fusion:features:{name}+attributes", installed())
+    assert [part.modality for part in fusion.parts] == ["multimodal", "textual"]
+    # From a folder that has one itself.
+    place = Path(f"{tmp_path}/what?")
+    assert open_source(located("./50% off", installed(), place), installed()).load().fingerprint == dataset.fingerprint
+
+
+def test_a_path_that_would_be_cut_at_its_question_mark_says_how_to_write_it(tmp_path):
+    folder = write_toy(tmp_path / "what?" / "toy")
+    np.save(folder / "x.npy", np.ones((48, 2), dtype=np.float32))
+    for refused, reference in (
+        (lambda: open_source(str(folder), installed()), str(folder)),
+        (lambda: make_encoder(f"features:{folder}/x.npy", installed()), f"features:{folder}/x.npy"),
+        (lambda: make_encoder(f"lvlm:{folder}", installed()), f"lvlm:{folder}"),
+    ):
+        with pytest.raises(RecclaimsError) as caught:
+            refused()
+        expected = reference.replace("?", "%3F")
+        assert str(caught.value) == f"{reference}: a question mark in a path is written %3F: {expected}"
+
+
+def test_an_argument_with_a_question_mark_in_its_path_is_joined_as_it_is_split():
+    assert join_argument("a/b?c", {"domain": "movies"}) == "a/b%3Fc?domain=movies"
+    assert split_argument("a/b%3Fc?domain=movies", ("domain",), "lvlm") == ("a/b?c", {"domain": "movies"})

@@ -1,10 +1,16 @@
 """Files of reports: whole or not there, and nothing beside them."""
 
 import os
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from recclaims.errors import RecclaimsError
+from recclaims.exporting.tables import write_table
+from recclaims.reporting import results
 from recclaims.reporting.files import draft_of, write_atomically
+from recclaims.store import Store
 
 DEAD = 999999999
 
@@ -22,6 +28,17 @@ def test_what_is_raised_leaves_the_old_file_and_no_draft(tmp_path):
         fail()
     assert path.read_text() == "old"
     assert [*tmp_path.iterdir()] == [path]
+
+
+def test_a_full_disk_under_a_report_or_an_export_is_one_of_ours(tmp_path):
+    """Polars writes them, whose errors are no OSError."""
+    draft = tmp_path / f".per_user.parquet.{Store.draft_prefix()}"
+    draft.symlink_to("/dev/full")
+    nothing = SimpleNamespace(outcome=SimpleNamespace(results={}))
+    with pytest.raises(RecclaimsError, match=r"cannot write the report: per_user\.parquet: .*[Nn]o space left"):
+        results.write({}, nothing, tmp_path)
+    with pytest.raises(OSError, match=r"[Nn]o space left"):
+        write_table(Path("/dev/full"), {"a": ["x"] * 100_000})
 
 
 def test_drafts_of_the_dead_are_removed_and_those_of_others_stay(tmp_path):

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 import shlex
+import time
 from html.parser import HTMLParser
 
 import pytest
@@ -237,3 +238,14 @@ def test_text_stands_out_in_light_and_in_dark_mode():
             for word in words if ground != "band" else {"text"}:
                 bright, dark = sorted((luminance(colours[ground]), luminance(colours[word])), reverse=True)
                 assert (bright + 0.05) / (dark + 0.05) >= 4.5, (word, ground, colours)
+
+
+def test_a_plot_of_very_many_cases_shows_some_and_says_so():
+    """A plot of 1,000 cases takes 40 seconds, and nobody can read it."""
+    cases = [case(case=f"vbpr-e{number}-permuted", treatment=f"e{number}") for number in range(1_000)]
+    started = time.monotonic()
+    shown = page(*cases)
+    assert "The first 200 of 1000 cases are drawn; the table of cases holds all." in shown
+    assert "vbpr-e999-permuted" in shown
+    assert time.monotonic() - started < 30
+    assert "cases are drawn" not in page(*cases[:200])

@@ -1,5 +1,7 @@
 import dataclasses
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,12 +13,13 @@ import pytest
 
 from recclaims.encoders.noise import NOISE
 from recclaims.encoders.resolve import make_encoder
-from recclaims.errors import NotAvailableError
+from recclaims.errors import NotAvailableError, StorageError, StoreError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.plugin_manager import load
 from recclaims.recommenders.spec import Recommender
 from recclaims.runner import run as runner
 from recclaims.runner.cell import Cell
+from recclaims.runner.executor import Failure
 from recclaims.runner.pipeline import Pipeline
 from recclaims.runner.profile import Profile
 from recclaims.runner.settings import Mask, Reuse, Settings
@@ -264,3 +267,36 @@ def test_a_cell_that_was_still_improving_is_noticed(pipeline, data, training, im
     result = mine.train(Cell(data, "bpr"))
     assert mine.ended_improving(result) is improving
     assert not mine.ended_improving(mine.train(Cell(data, "mostpop")))
+
+
+@pytest.mark.parametrize("kind", ["cells", "features", "splits"])
+def test_storage_that_fails_in_the_middle_ends_the_run_and_is_no_finding(pipeline, data, kind):
+    """A claim is neither supported nor refuted by a full disk; what was finished stays."""
+    done = Cell(data, "vbpr", "attributes")
+    pipeline.train(done)
+    shutil.move(pipeline.store.root / kind, pipeline.store.root / "away")
+    (pipeline.store.root / kind).write_text("a file in the way")
+    cells = [Cell(data, "vbpr", "attributes", seed=1 if kind != "features" else 0, control="permuted")]
+    again = with_settings(pipeline)
+    with pytest.raises(StorageError, match=r"what was finished is in the store: mend this, and run the same again"):
+        runner.run(again, cells, lambda _: None)
+    (pipeline.store.root / kind).unlink()
+    shutil.move(pipeline.store.root / "away", pipeline.store.root / kind)
+    outcome = runner.run(with_settings(pipeline), [done, *cells], lambda _: None)
+    assert not outcome.failures
+    assert outcome.computed == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "storage"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (OSError(errno.EROFS, "Read-only file system"), True),
+        (FileNotFoundError(errno.ENOENT, "none"), False),
+        (ValueError("x"), False),
+        (StorageError("x"), True),
+        (StoreError("x: does not hold what a cell's result holds"), False),
+    ],
+)
+def test_what_a_plugin_meets_of_a_full_disk_is_known(error, storage):
+    assert Failure.of(error).storage is storage

@@ -1,12 +1,14 @@
 """References to datasets, as `--claims-data` takes them.
 
 `ml-100k`, `ml-100k?split=temporal`, `emoji?users=5000&dose=0.5&channel=visual`, `amazon2023:Baby_Products?core=10`,
-`path/to/folder`.
+`path/to/folder`, in which `%3F` stands for a question mark.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -15,7 +17,7 @@ from recclaims.datasets import protocol
 from recclaims.datasets.importers.registry import open_folder
 from recclaims.datasets.parameters import read_parameters
 from recclaims.datasets.protocol import Protocol
-from recclaims.errors import DatasetError, UnknownNameError, foreign
+from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError, foreign
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from recclaims.datasets.dataset import Dataset, DatasetSource
     from recclaims.datasets.vectors import FeatureFile
     from recclaims.plugin_manager import Registry
+
+
+#: How a question mark is written that belongs to a path.
+_MARK = re.compile("%3[Ff]")
 
 
 class _Named:
@@ -67,6 +73,7 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
         DatasetError: the folder is not a dataset.
     """
     name, _, query = reference.partition("?")
+    check_question_mark(reference, reference)
     settings = _settings(query, reference)
     changes = Protocol.parse(settings, reference)
     common = {key: value for key, value in settings.items() if key in protocol.KEYS}
@@ -75,10 +82,11 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
     if is_registered(name, registry):
         source = _made(registry, name, own, reference)
         return _Named(source, source.name + suffix, changes)
-    if os.sep in name or is_folder(name):
+    path = path_in(name)
+    if os.sep in path or is_folder(path):
         for key in own:
             raise UnknownNameError.of("key", key, protocol.KEYS, reference)
-        return open_folder(Path(name), registry, changes, suffix)
+        return open_folder(Path(path), registry, changes, suffix)
     raise UnknownNameError.of("dataset", name, [*registry.datasets, "a folder's path"], where)
 
 
@@ -90,10 +98,35 @@ def is_folder(name: str) -> bool:
         return False
 
 
+def path_in(name: str) -> str:
+    """The path that a reference names before its `?key=value`: `%3F` in it stands for a question mark, and no more."""
+    return _MARK.sub("?", name)
+
+
+def in_reference(path: str) -> str:
+    """The opposite of path_in."""
+    return path.replace("?", "%3F")
+
+
+def check_question_mark(text: str, reference: str) -> None:
+    """Refuse a path with a question mark of its own, which would be cut in two.
+
+    Args:
+        text: what could be such a path, as a whole.
+        reference: what a person wrote, for messages.
+
+    Raises:
+        RecclaimsError: something exists there; says how to write it.
+    """
+    with contextlib.suppress(OSError, ValueError):  # what no path can be is none
+        if "?" in text and Path(text).exists():
+            raise RecclaimsError(f"{reference}: a question mark in a path is written %3F: {in_reference(reference)}")
+
+
 def located(reference: str, registry: Registry, folder: Path) -> str:
     """A reference that means in any working directory what `reference` means in `folder`."""
     name, mark, query = reference.partition("?")
-    return reference if is_registered(name, registry) else f"{folder / name}{mark}{query}"
+    return reference if is_registered(name, registry) else f"{in_reference(str(folder / path_in(name)))}{mark}{query}"
 
 
 def make_source(reference: str, registry: Registry, where: str) -> DatasetSource:

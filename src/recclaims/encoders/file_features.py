@@ -38,8 +38,9 @@ class FileFeatures:
 
     Args:
         argument: a path (`features:vectors/clip.npy`), or the name of vectors that come with the dataset
-            (`features:image_feat`); whatever has a separator or the ending of a format is a path. Behind a question
-            mark `modality`: visual, textual or multimodal; else what the name says, else multimodal.
+            (`features:image_feat`); whatever has a separator or the ending of a format is a path, in which `%3F` is a
+            question mark. Behind one `modality`: visual, textual or multimodal; else what the name says, else
+            multimodal.
     """
 
     name = NAME

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from recclaims.datasets.reference import path_in
 from recclaims.encoders.extraction import extract
 from recclaims.encoders.file_features import NAME as FEATURES
 from recclaims.encoders.file_features import is_path
@@ -226,5 +227,5 @@ def _split(parts: str) -> list[str]:
 def _lost(name: str) -> bool:
     """Whether it is a path of features that leads nowhere."""
     base, _, argument = name.partition(":")
-    place = argument.partition("?")[0]
+    place = path_in(argument.partition("?")[0])
     return base == FEATURES and is_path(place) and not Path(place).exists()

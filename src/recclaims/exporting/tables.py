@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recclaims.errors import DatasetError
+from recclaims.polars_writes import as_os_error
 
 if TYPE_CHECKING:
     import polars as pl
@@ -70,5 +71,5 @@ def write_table(path: Path, columns: Mapping[str, Any], quoted: bool = False) ->
         texts = pl.col(pl.String)
         inside = '"' + texts.str.replace_all('"', '""', literal=True) + '"'
         table = table.with_columns(pl.when(texts.str.starts_with('"')).then(inside).otherwise(texts).name.keep())
-    with path.open("wb") as file:  # polars itself opens no path that is not UTF-8
+    with path.open("wb") as file, as_os_error(path):  # polars itself opens no path that is not UTF-8
         table.write_csv(file, separator="\t", quote_style="never")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recclaims.datasets.reference import path_in
 from recclaims.errors import RecclaimsError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.json_keys import each_key_once
@@ -95,7 +96,7 @@ def _budget(settings: Settings) -> dict[str, Any]:
 
 
 def _shared(document: Mapping[str, Any], references: Iterable[str]) -> dict[str, Any]:
-    places = (reference.partition("?")[0] for reference in references)
+    places = (path_in(reference.partition("?")[0]) for reference in references)
     shared: dict[str, Any] = share(document, (place for place in places if Path(place).is_absolute()))
     return shared
 

@@ -23,6 +23,7 @@ from recclaims.errors import RecclaimsError, one_line
 from recclaims.own_objects import with_own
 from recclaims.plugin_manager import registry
 from recclaims.runner.cell import CellResult
+from recclaims.runner.dask_probe import stranger
 from recclaims.runner.executor import Answer, Failure, Performed, Task, perform
 from recclaims.runner.machine import hardware, installation
 from recclaims.runner.pipeline import Pipeline
@@ -125,14 +126,19 @@ def _connected(executor: str) -> Iterator[Client]:
     # Where the configuration asks for encryption, Dask refuses anything else.
     scheme = "tls" if dask.config.get("distributed.comm.require-encryption") else "tcp"
     address = f"{scheme}://{url.netloc}"
+    if scheme == "tcp" and url.hostname and url.port:
+        fault = stranger(url.hostname, url.port, SECONDS_TO_CONNECT)
+        if fault:
+            raise RecclaimsError(f"what listens at {address} {fault}: name the address that `dask scheduler` says")
     try:
-        client = Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
+        with dask.config.set({"distributed.comm.timeouts.connect": SECONDS_TO_CONNECT}):
+            client = Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, TimeoutError) as error:
         raise RecclaimsError(
             f"no Dask scheduler answers at {address}: start one with `dask scheduler --port {url.port}`, and workers "
             f"with `dask worker {address} --nthreads 1`"
         ) from error
-    except (RuntimeError, TypeError, ValueError) as error:  # certificates that are missing or do not fit
+    except Exception as error:  # certificates that do not fit; a peer that does not speak as Dask does
         raise RecclaimsError(f"cannot talk to the Dask scheduler at {address}: {one_line(error)}") from error
     try:
         yield client

@@ -5,34 +5,45 @@ Three exist: in this process (here), in processes of this machine (local.py), on
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from recclaims.errors import NotAvailableError, RecclaimsError, is_order, one_line
+from recclaims.errors import NotAvailableError, RecclaimsError, StorageError, is_order, one_line
 from recclaims.runner.cell import CellResult
 from recclaims.runner.known_state import known_state
 from recclaims.runner.pipeline import Pipeline
 
+#: A disk or quota that is full, or a place that has become read-only or broken, whoever writes there.
+STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a cell or an encoding has no result. `missing`: it could not be run here, which is no fault."""
+    """Why a cell or an encoding has no result.
+
+    Attributes:
+        reason: in one line.
+        missing: it could not be run here, which is no fault.
+        storage: what would have kept the result cannot: that says nothing of what was asked.
+    """
 
     reason: str
     missing: bool = False
+    storage: bool = False
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """What a person is told of an error."""
         if isinstance(error, RecclaimsError):
-            return cls(str(error), missing=isinstance(error, NotAvailableError))
+            return cls(str(error), isinstance(error, NotAvailableError), isinstance(error, StorageError))
         # Not one of ours: the last frame says more than the message alone.
         frames = traceback.extract_tb(error.__traceback__)
         place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-        return cls(f"{one_line(error)}{place}")
+        return cls(f"{one_line(error)}{place}", storage=isinstance(error, OSError) and error.errno in STORAGE)
 
 
 #: A method of Pipeline and its arguments, and what came of it: None where it has no result to give.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from recclaims.errors import RecclaimsError
+from recclaims.errors import RecclaimsError, StorageError
 from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.executor import Executor, Failure, InProcess
 from recclaims.runner.pipeline import Pipeline
@@ -80,6 +80,7 @@ def run(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], No
 
     Raises:
         RecclaimsError: the executor cannot be had, or is lost.
+        StorageError: results cannot be kept.
     """
     outcome = Outcome()
     wanted = list(dict.fromkeys(cells))
@@ -89,7 +90,7 @@ def run(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], No
         try:
             found = None if reuse is Reuse.NEVER else pipeline.find(cell)
         except RecclaimsError as error:
-            outcome.failures[cell] = Failure.of(error)
+            outcome.failures[cell] = _finding(Failure.of(error))
             continue
         if found:
             outcome.results[cell] = found
@@ -110,7 +111,7 @@ def run(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], No
                 outcome.results[cell] = stored
                 outcome.computed += stored.fresh
             else:
-                outcome.failures[cell] = stored or Failure("no result")
+                outcome.failures[cell] = _finding(stored or Failure("no result"))
             tell(Progress("cells", len(missing), str(cell)))
     # In the order they were asked for, whichever was done first.
     outcome.results = {cell: outcome.results[cell] for cell in wanted if cell in outcome.results}
@@ -132,6 +133,13 @@ def _stored(pipeline: Pipeline, answer: CellResult) -> CellResult | Failure:
         time.sleep(0.2)
 
 
+def _finding(failure: Failure) -> Failure:
+    """The failure, where it says something of a cell; a disk that is full does not, and the rest would fail alike."""
+    if failure.storage:
+        raise StorageError(f"{failure.reason}; what was finished is in the store: mend this, and run the same again")
+    return failure
+
+
 def _encode(
     pipeline: Pipeline,
     cells: Sequence[Cell],
@@ -151,7 +159,7 @@ def _encode(
     broken: dict[tuple[str, str], Failure] = {}
     for (_, reference, encoder), answer in executor.perform(tasks):
         if isinstance(answer, Failure):
-            broken[reference, encoder] = answer
+            broken[reference, encoder] = _finding(answer)
         tell(Progress("encoders", len(tasks), f"{encoder} on {reference}"))
     for cell in cells:
         if cell.features and (cell.dataset, cell.features) in broken:

@@ -24,6 +24,7 @@ from recclaims.datasets.amazon.reviews import Reviews, read_reviews
 from recclaims.datasets.amazon.web import Web
 from recclaims.datasets.preparation import Prepared, Request
 from recclaims.errors import DatasetError, StoreError
+from recclaims.polars_writes import as_os_error
 from recclaims.store import make_draft
 
 if TYPE_CHECKING:
@@ -260,7 +261,8 @@ class Preparation:
                 "timestamp": reviews.times / 1000.0,
             }
         )
-        with (folder / "interactions.parquet").open("wb") as parquet:  # polars opens no path that is not UTF-8
+        path = folder / "interactions.parquet"
+        with path.open("wb") as parquet, as_os_error(path):  # polars opens no path that is not UTF-8
             table.write_parquet(parquet)
         if fetched is not None:
             used = {products[item].image_url for item in items}

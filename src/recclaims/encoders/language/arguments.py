@@ -6,17 +6,24 @@ import math
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl, quote, urlencode
 
+from recclaims.datasets.reference import check_question_mark, in_reference, path_in
 from recclaims.errors import RecclaimsError, UnknownNameError
 
 
 def split_argument(argument: str, keys: Iterable[str], encoder: str) -> tuple[str, Mapping[str, str]]:
-    """Split an argument into its name and settings; raises UnknownNameError for a key that is not in `keys`."""
+    """Split an argument into its name and settings.
+
+    Raises:
+        UnknownNameError: a key is not in `keys`.
+        RecclaimsError: it is a path with a question mark, which is written %3F.
+    """
+    check_question_mark(argument, f"{encoder}:{argument}")
     name, _, query = argument.partition("?")
     settings = dict(parse_qsl(query, keep_blank_values=True))
     for key in settings:
         if key not in keys:
             raise UnknownNameError.of("key", key, keys, f"{encoder}:{argument}")
-    return name, settings
+    return path_in(name), settings
 
 
 def number(settings: Mapping[str, str], key: str, default: float, least: float, most: float, encoder: str) -> float:
@@ -36,4 +43,5 @@ def number(settings: Mapping[str, str], key: str, default: float, least: float, 
 def join_argument(name: str, settings: Mapping[str, str]) -> str:
     """The opposite of split_argument."""
     # What a path or a model's name may hold stays readable.
+    name = in_reference(name)
     return f"{name}?{urlencode(settings, safe='/:,', quote_via=quote)}" if settings else name
