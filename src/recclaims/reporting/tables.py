@@ -229,7 +229,7 @@ def counts(document: Mapping[str, Any]) -> str:
 
 def improving(document: Mapping[str, Any]) -> str:
     """How many trained cells were best in the last epoch that they were allowed, and whose; empty where none was."""
-    trained = [cell for cell in document["cells"] if cell.get("epochs")]
+    trained = [cell for cell in document.get("cells", ()) if cell.get("epochs")]
     names = [cell.get("recommender", "") for cell in trained if cell.get("best_is_last")]
     if not names:
         return ""
