@@ -67,6 +67,10 @@ SESSION = pytest.StashKey[ClaimsSession]()
 JUDGED = "verdict"
 
 
+#: Options of sessions that are to judge nothing, or have nothing to compare with yet.
+_JUDGES_NOTHING = ("claims_update_baseline", "collectonly", "showfixtures", "show_fixtures_per_test", "setupplan")
+
+
 class TrainingClock:
     """A timer that stands still but for the training time of cells, as it was measured where they ran.
 
@@ -139,7 +143,7 @@ class Judged:
         claims = found.claims or (controller is not None and controller.claims)
         if hasattr(self._config, "workeroutput"):
             note_claims(self._config, claims)
-        elif claims and option("claims_baseline") and not (option("claims_update_baseline") or option("collectonly")):
+        elif claims and option("claims_baseline") and not any(map(option, _JUDGES_NOTHING)):
             ended_well = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
             if ended_well and not found.judged:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -11,6 +11,7 @@ from recbole.utils import InputType
 from recclaims.datasets.reference import open_source
 from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import registry
+from recclaims.recommenders import builtin, item_knn
 from recclaims.recommenders.spec import Recommender
 from recclaims.testing import DatasetContract, EncoderContract, RecommenderContract
 from recclaims.testing.catalogue import plain_items
@@ -211,3 +212,51 @@ def test_a_recommender_that_reads_nothing_fails():
     contract = type("Contract", (RecommenderContract,), {"recommender": deaf, "parameters": {}})()
     with pytest.raises(AssertionError):
         contract.test_it_reads_its_features()
+
+
+def first_of_equals(values, k, lot, first):
+    """As `ties.top`, but for the lot: of equal ones those that come first in the catalogue."""
+    found = torch.sort(values, dim=1, descending=True, stable=True)
+    return found.values[:, :k], found.indices[:, :k]
+
+
+def whatever_comes(values, k, lot, first):
+    """The same, as torch likes it: not in the order of the catalogue, but by the place in it."""
+    return tuple(torch.topk(values, k, dim=1))
+
+
+def same_order(rows, k, random, **settings):
+    """As `item_knn.neighbours`, but for the lot."""
+
+    class NoLot:
+        permutation = staticmethod(np.asarray)
+
+    return drawn_neighbours(rows, k, NoLot(), **settings)
+
+
+drawn_neighbours = item_knn.neighbours
+FAST = {"epochs": 40, "learning_rate": 0.05, "train_batch_size": 128, "embedding_size": 8}
+
+
+@pytest.mark.parametrize(
+    ("made", "parameters", "place", "other"),
+    [
+        (builtin.CONTENT_KNN, {}, "content_knn.top", first_of_equals),
+        (builtin.CONTENT_KNN, {}, "content_knn.top", whatever_comes),
+        (builtin.FREEDOM, FAST, "graphs.top", first_of_equals),
+        (builtin.ATTRIBUTE_KNN_CONTENT, {"k": 5}, "item_knn.neighbours", same_order),
+    ],
+)
+def test_a_recommender_that_takes_the_first_of_equals_fails(made, parameters, place, other, monkeypatch):
+    contract = type("Contract", (RecommenderContract,), {"recommender": made, "parameters": parameters})()
+    contract.test_the_order_of_the_catalogue_decides_nothing()
+    monkeypatch.setattr(f"recclaims.recommenders.{place}", other)
+    with pytest.raises(AssertionError, match="the order of the catalogue decides how items are ranked"):
+        contract.test_the_order_of_the_catalogue_decides_nothing()
+
+
+def test_a_recommender_that_guesses_or_scores_alike_is_fair():
+    for made in (Blind, Deaf):
+        fair = Recommender("fair", "1", f"{__name__}:{made.__name__}", training_free=True)
+        contract = type("Contract", (RecommenderContract,), {"recommender": fair, "parameters": {}})()
+        contract.test_the_order_of_the_catalogue_decides_nothing()

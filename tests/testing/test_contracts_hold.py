@@ -67,3 +67,11 @@ class TestContentKNN(RecommenderContract):
 class TestItemKNN(RecommenderContract):
     recommender = builtin.ITEMKNN
     parameters = MappingProxyType({})
+
+
+@pytest.mark.parametrize("name", [one.name for one in builtin.recclaims_recommenders()])
+def test_the_order_of_the_catalogue_decides_nothing(name):
+    recommender = registry().recommenders[name]
+    parameters = {} if recommender.training_free else FAST
+    contract = type("Contract", (RecommenderContract,), {"recommender": recommender, "parameters": parameters})
+    contract().test_the_order_of_the_catalogue_decides_nothing()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import scipy
 
 from recclaims.errors import CellError
 from recclaims.evaluation.ranking import ItemLists, evaluate
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     from recclaims.recommenders.fit import Fitted
 
 _USERS, _ITEMS = 40, 30
+#: Of the catalogue with ties: items, parts that it is seen in, items that a user had, seeds, epochs.
+_MANY, _PARTS, _HAD, _LOTS, _FEW = 80, 8, 6, 10, 6
+#: What seeds may have in common: this share of a difference, or what is as likely as this by chance; and how much of a
+#: rank, on average, is rounding.
+_SHARE, _CHANCE, _ROUNDING = 0.25, 0.01, 0.02
 
 
 class RecommenderContract:
@@ -59,6 +66,60 @@ class RecommenderContract:
         np.testing.assert_array_equal(one, same)
         if not self.recommender.training_free:
             assert (one != other).any(), "the seed changes nothing"
+
+    def test_the_order_of_the_catalogue_decides_nothing(self) -> None:
+        """With the items in another order each has the same rank, as far as the lot of seeds allows.
+
+        Eighty items have two or four rows of features between them, so that whatever looks for the items most like one
+        finds many that are equally like it; most of them score alike for many users, too. Whoever takes the first of
+        equals ranks by the place in the catalogue, which often is the order of popularity. Lot and initialisation are
+        drawn anew with every seed. What the seeds have in common of the difference between two orders comes from the
+        order: under a fair lot a difference might as well have had the other sign.
+        """
+        for kinds in (1, 2):
+            self._check_order(kinds)
+
+    def _check_order(self, kinds: int) -> None:
+        order, usual = np.random.default_rng(1).permutation(_MANY), np.arange(_MANY)
+        seeds = range(_LOTS)
+        differences = np.stack([self._ranks(kinds, order, seed) - self._ranks(kinds, usual, seed) for seed in seeds])
+        # Item by item; and by the part of the catalogue in which it stands, where many small gains come together.
+        for found in (differences, _gains(differences, np.argsort(order)) - _gains(differences, usual)):
+            share, chance = _in_common(found)
+            assert share <= _SHARE or chance > _CHANCE, (
+                f"the order of the catalogue decides how items are ranked: {100 * share:.0f} % of the difference "
+                f"between two orders is the same for {_LOTS} seeds; draw a lot between equal values, as from "
+                "config['seed']"
+            )
+
+    def _ranks(self, kinds: int, order: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+        """The mean rank of every item, by its id, among the items of its half; item order[i] is row i: (_MANY,)."""
+        from recclaims.recommenders.fit import TrainingData, fit
+
+        random = np.random.default_rng(2)
+        drawn = [random.choice(np.arange(user % 2, _MANY, 2), _HAD, replace=False) for user in range(_USERS)]
+        places = np.empty(_MANY, dtype=np.int64)
+        places[order] = np.arange(_MANY)
+        users, items = np.repeat(np.arange(_USERS), _HAD), places[np.concatenate(drawn)]
+        held = np.arange(len(users)) % _HAD == 0
+        rows = np.hstack([np.eye(2)[order % 2], np.eye(kinds)[order // 2 % kinds]]).astype(np.float32)
+        data = TrainingData(
+            users[~held],
+            items[~held],
+            _USERS,
+            _MANY,
+            ItemLists.of(users[held], items[held], _USERS),
+            {"textual": rows} if self.recommender.content else {},
+        )
+        parameters = {**self.parameters, "epochs": min(_FEW, self.parameters.get("epochs", _FEW))}
+        scores: NDArray[Any] = self._scores(fit(self.recommender, parameters, data, seed), np.arange(_USERS))[:, places]
+        # Scores that differ by rounding are equal.
+        scores = np.round(scores / (np.abs(scores).max() or 1), 5)
+        ranks = [scipy.stats.rankdata(scores[:, half::2], axis=1).mean(axis=0) for half in (0, 1)]
+        found = np.empty(_MANY)
+        for half in (0, 1):
+            found[half::2] = ranks[half] - ranks[half].mean()
+        return found
 
     def test_it_refuses_features_that_are_no_numbers(self) -> None:
         """NaN is a failure, never an effect."""
@@ -110,6 +171,26 @@ class RecommenderContract:
         users, items, held = _checkerboard()
         found = evaluate(fitted.score, held, ItemLists.of(users, items, _USERS), (10,))
         return float(np.nanmean(found["recall@10"]))
+
+
+def _gains(differences: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The mean difference of the items in each part of the catalogue, (n, _MANY) -> (n, _PARTS)."""
+    parts = places * _PARTS // _MANY
+    return np.stack([np.bincount(parts, row, _PARTS) / np.bincount(parts) for row in differences])
+
+
+def _in_common(rows: NDArray[np.float64]) -> tuple[float, float]:
+    """How much of their squares rows have in common, and how likely as much is where each might have the other sign."""
+    size = float((rows**2).mean())
+    if size < _ROUNDING**2:
+        return 0.0, 1.0
+    products = rows @ rows.T / (size * rows.shape[1])
+    np.fill_diagonal(products, 0)
+    n = len(rows)
+    # All ways to give them signs, but for the other sign of all at once; the first is as they are.
+    signs = np.array([(1, *rest) for rest in itertools.product((1, -1), repeat=n - 1)])
+    shares = ((signs @ products) * signs).sum(axis=1) / (n * (n - 1))
+    return float(shares[0]), float((shares >= shares[0]).mean())
 
 
 def _checkerboard() -> tuple[NDArray[np.int64], NDArray[np.int64], ItemLists]:
