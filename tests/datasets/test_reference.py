@@ -28,6 +28,9 @@ class Sized:
     }
     modalities = frozenset({"textual"})
 
+    def load(self):
+        raise NotImplementedError
+
     def __init__(self, users=10, scale=1.0, kind="any", label=""):
         if label == "refused":
             raise ValueError("no such label")
