@@ -201,7 +201,7 @@ def settings_of(config: pytest.Config) -> Settings:
         mask=Mask(option("claims_mask")),
         reuse=Reuse(option("claims_reuse")),
         device=device,
-        workers=default_workers(device) if workers is None else workers,
+        workers=default_workers() if workers is None else workers,
         executor=executor,
         trust_remote_code=trust.remote_code,
     )

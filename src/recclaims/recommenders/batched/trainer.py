@@ -15,8 +15,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # see recbole_bridge
     from recbole.utils import early_stopping
 
-from recclaims.errors import CellError
-from recclaims.recommenders.batched.capture import Step
+from recclaims.errors import CellError, one_line
+from recclaims.recommenders.batched.capture import Step, logger
 from recclaims.recommenders.batched.families import batched_form
 from recclaims.recommenders.batched.model import BatchedModel
 from recclaims.recommenders.batched.ranking import Validation
@@ -226,3 +226,50 @@ class Together:
             return state.error
         cell = self._cells[state.number]
         return Fitted(cell.scorer, state.epochs, state.best_epoch, cell.seconds + share, float(state.best))
+
+
+#: Cells of a group, at most: beyond it a group gains little more.
+MOST = 64
+#: Of the memory that is free, what a group may ask for: what is estimated is not all.
+SHARE_OF_MEMORY = 0.6
+
+
+def train_together(cells: Sequence[Prepared]) -> list[Fitted | CellError]:
+    """Train cells of equal `shape`; where their memory does not suffice, in halves.
+
+    Raises:
+        CellError: not even one of them fits.
+    """
+    device = next(cells[0].model.parameters()).device
+    try:
+        return Together(cells, device).run()
+    except torch.OutOfMemoryError as error:
+        if len(cells) == 1:
+            raise CellError(f"not enough memory on {device}: {one_line(error)}") from error
+    # Outside the handler, whose traceback holds what is to be freed.
+    torch.cuda.empty_cache()
+    half = len(cells) // 2
+    logger.info("%d cells do not fit into the memory of %s: tried in halves", len(cells), device)
+    return [*train_together(cells[:half]), *train_together(cells[half:])]
+
+
+def fitting(cell: Prepared) -> int:
+    """How many cells like this one fit into the memory that is free, from 1 to MOST."""
+    parameters = list(cell.model.parameters())
+    device = parameters[0].device
+    if device.type != "cuda":
+        return MOST
+    free = torch.cuda.mem_get_info(device)[0] * SHARE_OF_MEMORY
+    weights = sum(value.numel() for value in parameters)
+    fixed = sum(value.numel() for value in cell.model.buffers())
+    n_nodes = cell.data.n_users + cell.data.n_items
+    width = max(value.shape[-1] for value in parameters if value.dim() == 2 and value.shape[0] in _tables(cell))
+    # Weights with gradient, two moments, the best and the model's own; some twenty matrices of nodes or pairs of a
+    # step; an epoch's pairs; and graphs of eight numbers an edge.
+    numbers = 6 * weights + 3 * fixed + 20 * width * (n_nodes + 3 * cell.batches.batch_size)
+    numbers += 20 * len(cell.batches) * cell.batches.batch_size + 16 * len(cell.data.users)
+    return int(max(1, min(MOST, free // (4 * numbers))))
+
+
+def _tables(cell: Prepared) -> tuple[int, int]:
+    return cell.data.n_users + 1, cell.data.n_items + 1
