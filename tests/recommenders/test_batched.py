@@ -93,7 +93,9 @@ def finished(cells, monkeypatch):
 
 @pytest.mark.parametrize("recommender", BATCHED, ids=lambda r: r.name)
 def test_each_cell_stops_when_it_would_alone(recommender, monkeypatch):
-    seeds = range(5)
+    first = shape(at_random(recommender, 0))
+    seeds = [seed for seed in range(9) if shape(at_random(recommender, seed)) == first]
+    assert len(seeds) >= 3
     together = finished([at_random(recommender, seed) for seed in seeds], monkeypatch)
     assert len({result.epochs for result, _ in together}) > 1
     for seed, (result, weights) in zip(seeds, together, strict=True):
@@ -155,6 +157,11 @@ def test_cells_of_other_shapes_are_told_apart():
         shape(cell(builtin.VBPR, 0, reg_weight=0.2)),
     }
     assert len(others | same) == 4
+
+
+def test_cells_of_two_shapes_are_refused():
+    with pytest.raises(ValueError, match="one shape"):
+        Together([cell(builtin.BPR, 0), cell(builtin.BPR, 0, embedding_size=4)], CPU)
 
 
 def test_what_has_no_batched_form_says_so():

@@ -15,6 +15,9 @@ FAMILIES = {
     f"{_HERE}.vbpr:VBPR": f"{_HERE}.batched.vbpr:BatchedVBPR",
     f"{_HERE}.vbpr:ElliotVBPR": f"{_HERE}.batched.vbpr:BatchedElliotVBPR",
     f"{_HERE}.freedom:FREEDOM": f"{_HERE}.batched.freedom:BatchedFREEDOM",
+    f"{_HERE}.lattice:LATTICE": f"{_HERE}.batched.lattice:BatchedLATTICE",
+    f"{_HERE}.lattice:ElliotLATTICE": f"{_HERE}.batched.lattice:BatchedElliotLATTICE",
+    f"{_HERE}.bm3:BM3": f"{_HERE}.batched.bm3:BatchedBM3",
 }
 #: Raised when a batched cell would come out otherwise, by more than rounding.
 VERSION = 1

@@ -23,7 +23,10 @@ class BatchedModel:
     Attributes:
         parameters: by name, of all cells, (cells, ...), leaves.
         n_users, n_items: of each cell, padding included.
+        opens_epochs: whether the first batch of an epoch has a loss of its own, which may wait for the device.
     """
+
+    opens_epochs = False
 
     def __init__(self, models: Sequence[Any], device: torch.device, dtype: torch.dtype) -> None:
         self.models, self.device, self.dtype = models, device, dtype
@@ -45,6 +48,14 @@ class BatchedModel:
     def loss(self, batch: Batch) -> torch.Tensor:
         """The loss of each cell, (cells,)."""
         raise NotImplementedError
+
+    def opening_loss(self, batch: Batch) -> torch.Tensor:
+        """The loss of each cell in the first batch of an epoch, (cells,)."""
+        return self.loss(batch)
+
+    def troubles(self) -> dict[int, str]:
+        """By cell, what has gone wrong since the model was made."""
+        return {}
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Users' and items' embeddings whose dot product is the score, (cells, n_users, s) and (cells, n_items, s)."""

@@ -65,6 +65,9 @@ class Together:
         device: where.
         dtype: float32, as cells are trained alone; float64 shows that cells do not touch each other.
         capture: whether a GPU plays back a step, see Step.
+
+    Raises:
+        ValueError: the cells are not of one shape.
     """
 
     def __init__(
@@ -74,6 +77,8 @@ class Together:
         dtype: torch.dtype = torch.float32,
         capture: bool = True,
     ) -> None:
+        if len({shape(cell) for cell in cells}) != 1:
+            raise ValueError("only cells of one shape can be trained together")
         self._cells, self._device, self._dtype, self._capture = cells, device, dtype, capture
         settings = cells[0].settings
         self._epochs: int = settings["epochs"]
@@ -113,8 +118,9 @@ class Together:
         for place, state in enumerate(states):
             state.place = place
 
-    def _one_step(self) -> None:
-        loss = self._model.loss(self._batches.next())
+    def _one_step(self, opening: bool = False) -> None:
+        batch = self._batches.next()
+        loss = self._model.opening_loss(batch) if opening else self._model.loss(batch)
         gradients = torch.autograd.grad(loss.sum(), self._parameters, allow_unused=True)
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             # Adam's fused kernel takes memory as it lies, and some gradients are views of wider matrices.
@@ -133,7 +139,10 @@ class Together:
             else:
                 group["lr"] = rate
         self._totals.zero_()
-        for _ in range(self._batches.steps):
+        opening = self._model.opens_epochs
+        if opening:
+            self._one_step(opening=True)
+        for _ in range(self._batches.steps - opening):
             self._step()
         return self._totals.clone()
 
@@ -168,7 +177,11 @@ class Together:
 
     def _check_losses(self, alive: Sequence[_State], losses: Sequence[torch.Tensor], number: int) -> None:
         table = torch.stack(list(losses)).cpu()
+        troubles = self._model.troubles()
         for state in alive:
+            if state.place in troubles:
+                state.error, state.stopped = CellError(troubles[state.place]), True
+                continue
             bad = (~torch.isfinite(table[:, state.place])).nonzero()
             if len(bad):
                 which = int(bad[0])
