@@ -77,7 +77,9 @@ class BatchedBM3(BatchedModel):
         bits = draws.bits(of_target.unsqueeze(1), places).view(torch.int16)[:, : targets[0].numel()]
         kept = (bits.to(torch.int32) & 0xFFFF) >= round(self.first.dropout * 2**16)
         targets = targets * kept.view(targets.shape)
-        return targets.div(torch.linalg.vector_norm(targets, dim=2, keepdim=True).clamp_min(_SHORTEST))
+        lengths = torch.linalg.vector_norm(targets, dim=2, keepdim=True)
+        scaled: torch.Tensor = targets / lengths.clamp_min(_SHORTEST)
+        return scaled
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """See BatchedModel."""
