@@ -63,7 +63,8 @@ class PairBatches:
         self._find_gaps(n_items)
 
     def _find_gaps(self, n_items: int) -> None:
-        users, items = np.divmod(np.unique(self.users * (n_items + 1) + self.items), n_items + 1)
+        codes = np.sort(self.users * (n_items + 1) + self.items)
+        users, items = np.divmod(codes[np.diff(codes, prepend=-1) > 0], n_items + 1)
         places = np.minimum(np.searchsorted(self.candidates, items), len(self.candidates) - 1)
         among = self.candidates[places] == items
         users, places = users[among], places[among]
@@ -160,7 +161,7 @@ def _from_train(
     users: NDArray[np.int64], items: NDArray[np.int64], n_items: int, batch_size: int, seed: int
 ) -> PairBatches:
     """Make batches of all pairs with negatives from the items that occur in train, MMRec's rule."""
-    return PairBatches(users, items, n_items, batch_size, seed, candidates=np.unique(items))
+    return PairBatches(users, items, n_items, batch_size, seed, candidates=np.flatnonzero(np.bincount(items)))
 
 
 #: How batches are drawn, by the name a recommender declares.

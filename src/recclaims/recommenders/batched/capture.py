@@ -72,6 +72,8 @@ class Step:
                     self._function()
                 finally:
                     graph.capture_end()
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             logger.warning("a step is launched kernel by kernel, as it cannot be captured: %s", one_line(error))
             torch.cuda.synchronize(stream.device)

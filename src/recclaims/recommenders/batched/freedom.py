@@ -41,14 +41,14 @@ class PrunedGraphs:
         parts = []
         for cell, model in enumerate(models):
             log_weights[cell, : lengths[cell]] = model.edge_log_weight
-            users, items = model.users.astype(np.int64), model.items + first.n_users
-            sources, targets = np.concatenate([users, items]), np.concatenate([items, users])
-            edges = np.tile(np.arange(len(users)), 2)
-            order = np.lexsort((targets, sources))
-            entries = np.stack([sources + cell * n_nodes, targets + cell * n_nodes, edges + cell * longest])
-            parts.append(entries[:, order])
+            users, items = torch.from_numpy(np.stack([model.users, model.items + first.n_users])).to(device)
+            edges = torch.arange(len(users), device=device).repeat(2) + cell * longest
+            parts.append(torch.stack([torch.cat([users, items]), torch.cat([items, users])]) + cell * n_nodes)
+            parts[-1] = torch.cat([parts[-1], edges.unsqueeze(0)])
+        entries = torch.cat(parts, dim=1)
+        order = torch.argsort(entries[0] * self._size + entries[1])
         self._log_weights = torch.from_numpy(log_weights).to(device)
-        self._sources, self._targets, self._edges = torch.from_numpy(np.concatenate(parts, axis=1)).to(device)
+        self._sources, self._targets, self._edges = entries.index_select(1, order).unbind(0)
         self._places = torch.arange(longest, device=device)
         kept = torch.tensor([[model.kept] for model in models], device=device)
         self._is_kept = (self._places < kept).expand(len(models), -1).contiguous()

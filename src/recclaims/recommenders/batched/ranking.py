@@ -62,7 +62,7 @@ class Validation:
         for block, of_block in zip(self._blocks, found, strict=True):
             on_host = of_block.cpu().numpy()
             for cell, who in enumerate(block.who):
-                np.add.at(hits[cell], who, on_host[cell, : len(who)])
+                hits[cell] += np.bincount(who, on_host[cell, : len(who)], minlength=len(hits[cell]))
         recalls = []
         for lists, of_cell in zip(self._relevant, hits, strict=True):
             lengths = lists.lengths

@@ -272,6 +272,7 @@ def fitting(cell: Prepared) -> int:
     device = parameters[0].device
     if device.type != "cuda":
         return MOST
+    torch.cuda.empty_cache()
     free = torch.cuda.mem_get_info(device)[0] * SHARE_OF_MEMORY
     weights = sum(value.numel() for value in parameters)
     fixed = sum(value.numel() for value in cell.model.buffers())
