@@ -122,3 +122,18 @@ def test_a_cell_that_another_run_is_at_comes_last(pipelines, data):
     outcome = run(pipeline, asked, tell)
     assert len(outcome.results) == 3
     assert told[-1].what == str(asked[0])
+
+
+def test_several_devices_share_the_cells(pipelines, data, monkeypatch):
+    monkeypatch.setattr("recclaims.runner.together.devices_of", lambda device: [device, device])
+    monkeypatch.setattr("recclaims.runner.gpus.AT_ONCE", 2)
+    asked = [Cell(data, name, seed=seed) for name in ("bpr", "lightgcn") for seed in range(3)]
+    shared = run(pipelines[1], asked)
+    assert not shared.failures
+    never = dataclasses.replace(pipelines[1].settings, reuse="never")
+    monkeypatch.undo()
+    here = run(Pipeline(never, pipelines[1].registry, pipelines[1].store), asked)
+    for cell, one in shared.results.items():
+        assert one.key == here.results[cell].key
+        for metric, values in one.per_user.items():
+            np.testing.assert_allclose(values, here.results[cell].per_user[metric], atol=1e-6)

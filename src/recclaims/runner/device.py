@@ -33,3 +33,12 @@ def device_of(wanted: str, here: bool = True) -> str:
     if int(wanted.partition(":")[2] or 0) >= n_gpus:
         raise RecclaimsError(f"--claims-device {wanted}: this machine has {n_gpus} GPUs that torch can use")
     return wanted
+
+
+def devices_of(device: str) -> list[str]:
+    """The devices that share the cells: all GPUs where none is named ("cuda"), else this one."""
+    if device != "cuda":
+        return [device]
+    import torch
+
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or [device]
