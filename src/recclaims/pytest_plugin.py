@@ -19,7 +19,7 @@ from recclaims.encoders.offered import carried
 from recclaims.encoders.resolve import facts_of
 from recclaims.errors import DatasetError, RecclaimsError
 from recclaims.plugin_manager import Plugin, registry
-from recclaims.pytest_options import add_options, admits, baseline_of, noises, plants, profile_of
+from recclaims.pytest_options import add_options, admits, baseline_of, noises, plants, profile_of, what_computes
 from recclaims.xdist_run import Controller, note_refusal
 
 if TYPE_CHECKING:
@@ -228,7 +228,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Say what is about to be run."""
-    return notes(config) if any(map(case_of, items)) else []
+    if not any(map(case_of, items)):
+        return []
+    return notes(config) if config.getoption("collectonly") else [f"recclaims: {what_computes(config)}", *notes(config)]
 
 
 def notes(config: pytest.Config) -> list[str]:

@@ -19,7 +19,7 @@ def device_of(wanted: str, here: bool = True) -> str:
         RecclaimsError: this machine has no such device.
         UnknownNameError: there is no such device anywhere.
     """
-    if wanted == "cpu" or (wanted == "auto" and not (here and Path("/dev/nvidia0").exists())):
+    if wanted == "cpu" or (wanted == "auto" and not (here and has_gpu())):
         return "cpu"  # decided without torch, whose import takes seconds
     if wanted != "auto" and not re.fullmatch(r"cuda(:\d+)?", wanted):
         raise UnknownNameError.of("device", wanted, ["auto", "cpu", "cuda", "cuda:0"], "--claims-device")
@@ -33,6 +33,11 @@ def device_of(wanted: str, here: bool = True) -> str:
     if int(wanted.partition(":")[2] or 0) >= n_gpus:
         raise RecclaimsError(f"--claims-device {wanted}: this machine has {n_gpus} GPUs that torch can use")
     return wanted
+
+
+def has_gpu() -> bool:
+    """Whether this machine seems to have a GPU, decided without torch."""
+    return Path("/dev/nvidia0").exists()
 
 
 def devices_of(device: str) -> list[str]:
