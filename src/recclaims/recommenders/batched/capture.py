@@ -20,8 +20,10 @@ WARM_UP = 3
 class Step:
     """Calls a function; on a GPU, after WARM_UP calls, the kernels that it has launched are played back instead.
 
+    The function is always the same. It has no arguments, reads and writes tensors that stay where they are, and never
+    waits for the device. It is not kept here: a circle of references would keep the memory of what it trains.
+
     Args:
-        function: has no arguments, reads and writes tensors that stay where they are, and never waits for the device.
         device: where it computes.
         capture: whether to play back at all; a CPU never does.
 
@@ -29,8 +31,7 @@ class Step:
         captured: whether it is played back.
     """
 
-    def __init__(self, function: Callable[[], None], device: torch.device, capture: bool = True) -> None:
-        self._function = function
+    def __init__(self, device: torch.device, capture: bool = True) -> None:
         self._wanted = capture and device.type == "cuda"
         self._graph: torch.cuda.CUDAGraph | None = None
         self._calls = 0
@@ -41,23 +42,23 @@ class Step:
         """See the class."""
         return self._graph is not None
 
-    def __call__(self) -> None:
+    def __call__(self, function: Callable[[], None]) -> None:
         """Do one step."""
         if self._graph is not None:
             self._graph.replay()
         elif self._stream is None:
-            self._function()
+            function()
         elif self._calls < WARM_UP:
             self._calls += 1
             self._stream.wait_stream(torch.cuda.current_stream(self._stream.device))
             with torch.cuda.stream(self._stream):
-                self._function()
+                function()
             torch.cuda.current_stream(self._stream.device).wait_stream(self._stream)
         else:
-            self._capture()
-            self()
+            self._capture(function)
+            self(function)
 
-    def _capture(self) -> None:
+    def _capture(self, function: Callable[[], None]) -> None:
         """Record the kernels of one call, which does not execute them; where that fails, go on launching them."""
         stream = self._stream
         self._stream = None
@@ -69,7 +70,7 @@ class Step:
             with torch.cuda.stream(stream):
                 graph.capture_begin(capture_error_mode="thread_local")
                 try:
-                    self._function()
+                    function()
                 finally:
                     graph.capture_end()
         except torch.OutOfMemoryError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 import warnings
@@ -114,7 +115,7 @@ class Together:
         # Its first steps are not captured, and are meant not to be.
         self._optimizer._warned_capturable_if_run_uncaptured = True
         self._totals = torch.zeros(len(cells), device=self._device, dtype=self._dtype)
-        self._step = Step(self._one_step, self._device, self._capture)
+        self._step = Step(self._device, self._capture)
         for place, state in enumerate(states):
             state.place = place
 
@@ -143,7 +144,7 @@ class Together:
         if opening:
             self._one_step(opening=True)
         for _ in range(self._batches.steps - opening):
-            self._step()
+            self._step(self._one_step)
         return self._totals.clone()
 
     @property
@@ -260,6 +261,7 @@ def train_together(cells: Sequence[Prepared]) -> list[Fitted | CellError]:
         if len(cells) == 1:
             raise CellError(f"not enough memory on {device}: {one_line(error)}") from error
     # Outside the handler, whose traceback holds what is to be freed.
+    gc.collect()
     torch.cuda.empty_cache()
     half = len(cells) // 2
     logger.info("%d cells do not fit into the memory of %s: tried in halves", len(cells), device)
