@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from recclaims.evaluation.ranking import ItemLists
 from recclaims.recommenders import builtin
 from recclaims.recommenders.batched.families import FAMILIES, has_batched_form
 from recclaims.recommenders.batched.sampling import CellBatches
-from recclaims.recommenders.batched.trainer import Together, shape
+from recclaims.recommenders.batched.trainer import MOST, Together, fitting, shape
 from recclaims.recommenders.fit import TrainingData, fit, prepare
 from recclaims.recommenders.sampling import SAMPLERS, make_batches
 from recclaims.recommenders.spec import Recommender
@@ -109,6 +110,34 @@ def test_each_cell_stops_when_it_would_alone(recommender, monkeypatch):
             torch.testing.assert_close(weights[name], value, rtol=1e-9, atol=1e-9, msg=name)
 
 
+class NoWaiting(TorchDispatchMode):
+    """Refuses what would wait for a GPU, or give as many numbers as its values say: neither can be captured."""
+
+    WAITS = ("_local_scalar_dense", "nonzero", "unique", "masked_select", "is_nonzero", "equal", "bincount")
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        assert not any(name.startswith((waits, "_" + waits)) for waits in self.WAITS), name
+        if name in ("index", "index_put_"):
+            assert not any(part is not None and part.dtype is torch.bool for part in args[1]), name
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("recommender", "twin"), CASES, ids=lambda v: v.name if v and not isinstance(v, str) else v)
+def test_a_step_never_waits_for_the_device(recommender, twin):
+    together = Together([cell(recommender, seed, twin) for seed in (0, 1)], CPU)
+    together.train_epoch(0)
+    with NoWaiting():
+        loss = together._model.loss(together._batches.next()).sum()
+        torch.autograd.grad(loss, together._parameters, allow_unused=True)
+
+
+@pytest.mark.parametrize("waiting", [torch.nonzero, torch.Tensor.item, torch.unique, lambda one: one[one > 0]])
+def test_what_waits_is_noticed(waiting):
+    with pytest.raises(AssertionError), NoWaiting():
+        waiting(torch.ones(1))
+
+
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_device_draws_the_batches_of_the_pool(sampler):
     # As many batches of each cell, though they have other numbers of pairs.
@@ -169,3 +198,7 @@ def test_what_has_no_batched_form_says_so():
     assert not has_batched_form(builtin.VBPR.model, {**builtin.VBPR.parameters, "projection_dtype": "bfloat16"})
     assert not has_batched_form(builtin.ITEMKNN.model, builtin.ITEMKNN.parameters)
     assert not has_batched_form("BPR", {})
+
+
+def test_a_whole_number_of_cells_fits():
+    assert fitting(cell(builtin.BPR, 0)) == MOST

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from recclaims.errors import RecclaimsError, UnknownNameError
 
+#: Processes that share a GPU: with more than one, what a processor does for one group is hidden behind another's steps.
+PROCESSES_A_GPU = 1
+
 
 def device_of(wanted: str, here: bool = True) -> str:
     """Return "cpu", "cuda" or "cuda:n" for what `--claims-device` asks.
@@ -46,4 +49,4 @@ def devices_of(device: str) -> list[str]:
         return [device]
     import torch
 
-    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or [device]
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] * PROCESSES_A_GPU or [device]

@@ -279,13 +279,9 @@ def fitting(cell: Prepared) -> int:
     weights = sum(value.numel() for value in parameters)
     fixed = sum(value.numel() for value in cell.model.buffers())
     n_nodes = cell.data.n_users + cell.data.n_items
-    width = max(value.shape[-1] for value in parameters if value.dim() == 2 and value.shape[0] in _tables(cell))
+    width = 2 * int(cell.settings.get("embedding_size", 64))  # VBPR has two embeddings side by side
     # Weights with gradient, two moments, the best and the model's own; some twenty matrices of nodes or pairs of a
     # step; an epoch's pairs; and graphs of eight numbers an edge.
     numbers = 6 * weights + 3 * fixed + 20 * width * (n_nodes + 3 * cell.batches.batch_size)
     numbers += 20 * len(cell.batches) * cell.batches.batch_size + 16 * len(cell.data.users)
     return int(max(1, min(MOST, free // (4 * numbers))))
-
-
-def _tables(cell: Prepared) -> tuple[int, int]:
-    return cell.data.n_users + 1, cell.data.n_items + 1
