@@ -8,7 +8,7 @@ import importlib
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,7 @@ class Prepared:
         config: its configuration.
         settings: hyper-parameters and settings of the training loop.
         scorer: gives the model's scores.
-        data: what it is trained on.
+        data: what it is trained on, but for the content, of which the model has what it needs.
         seen: the train items of every user.
         seed: of everything that is drawn.
         seconds: wall-clock time of all this.
@@ -139,7 +139,8 @@ def prepare(
         if not recommender.training_free and not data.valid.lengths.any():
             raise CellError("no user has a relevant item in the validation part: nothing can choose the epoch")
         seconds = time.perf_counter() - started
-        return Prepared(model, batches, config, settings, _scorer(model, device), data, seen, seed, seconds)
+        rest = replace(data, content={})
+        return Prepared(model, batches, config, settings, _scorer(model, device), rest, seen, seed, seconds)
 
 
 @contextlib.contextmanager

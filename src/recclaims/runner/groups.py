@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
@@ -90,7 +90,9 @@ class Groups:
             if found:
                 return found
             given = pipeline.given(cell)
-            return _Ready(cell, recipe, given, pipeline.prepared(cell, given))
+            prepared = pipeline.prepared(cell, given)
+            # Features of many cells would fill the memory of the machine; the models have copies on the device.
+            return _Ready(cell, recipe, replace(given, data=prepared.data), prepared)
         except Timeout:
             return None
         except Exception as error:  # as of executor.perform: one cell must not take the others with it

@@ -150,7 +150,7 @@ def _executor(pipeline: Pipeline, n_tasks: int) -> Iterator[Executor]:
     elif settings.trains_together:
         from recclaims.runner.together import open_together
 
-        with open_together(pipeline, n_tasks) as together:
+        with open_together(pipeline) as together:
             yield together
     elif workers := min(settings.workers, n_tasks):
         from recclaims.runner.local import open_pool

@@ -16,12 +16,12 @@ from recclaims.runner.pipeline import Pipeline
 
 
 @contextlib.contextmanager
-def open_together(pipeline: Pipeline, n_tasks: int) -> Iterator[Together]:
+def open_together(pipeline: Pipeline) -> Iterator[Together]:
     """Give the executor; its processes, if it has started any, are gone afterwards."""
     with contextlib.ExitStack() as open_things:
         devices = devices_of(pipeline.settings.device)
         groups = open_things.enter_context(open_gpus(pipeline, devices)) if len(devices) > 1 else Groups(pipeline)
-        yield Together(pipeline, groups, n_tasks, open_things)
+        yield Together(pipeline, groups, open_things)
 
 
 class Together:
@@ -30,14 +30,11 @@ class Together:
     Args:
         pipeline: of this process.
         groups: trains groups of cells.
-        n_tasks: as many processes are enough.
         open_things: closed when the run is over.
     """
 
-    def __init__(
-        self, pipeline: Pipeline, groups: Groups | Gpus, n_tasks: int, open_things: contextlib.ExitStack
-    ) -> None:
-        self._pipeline, self._groups, self._n_tasks, self._open_things = pipeline, groups, n_tasks, open_things
+    def __init__(self, pipeline: Pipeline, groups: Groups | Gpus, open_things: contextlib.ExitStack) -> None:
+        self._pipeline, self._groups, self._open_things = pipeline, groups, open_things
         self._others: Executor | None = None
         self.machines: list[dict[str, str | None]] = []
 
@@ -54,13 +51,13 @@ class Together:
                 apart.append(task)
         if not (apart and self._pipeline.settings.workers and cells):
             yield from self._groups.trained(cells)
-            yield from self._apart().perform(apart) if apart else ()
+            yield from self._apart(len(apart)).perform(apart) if apart else ()
             return
         yield from self._beside(cells, apart)
 
     def _beside(self, cells: Sequence[Cell], apart: Sequence[Task]) -> Performed:
         """Train cells here while a pool is at the others."""
-        pool, answers = self._apart(), SimpleQueue[tuple[Task, Answer] | BaseException | None]()
+        pool, answers = self._apart(len(apart)), SimpleQueue[tuple[Task, Answer] | BaseException | None]()
 
         def listen() -> None:
             try:
@@ -87,9 +84,9 @@ class Together:
             if pair is None:
                 return
 
-    def _apart(self) -> Executor:
+    def _apart(self, n_tasks: int) -> Executor:
         if self._others is None:
-            workers = min(self._pipeline.settings.workers, self._n_tasks)
+            workers = min(self._pipeline.settings.workers, n_tasks)
             if workers:
                 from recclaims.runner.local import open_pool
 
