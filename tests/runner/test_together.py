@@ -5,8 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from recclaims.claims.arm import Arm
+from recclaims.claims.builtin import NOISE
+from recclaims.claims.case import Case
+from recclaims.claims.run import run as judge
 from recclaims.plugin_manager import load
 from recclaims.recommenders.batched import trainer
+from recclaims.reporting import results
 from recclaims.runner.cell import Cell
 from recclaims.runner.pipeline import Pipeline
 from recclaims.runner.profile import Profile
@@ -17,7 +22,6 @@ from recclaims.store import Store, key_of
 from ..toy import write_toy
 
 PROFILE = Profile("tiny", 1, training={"epochs": 12, "embedding_size": 8, "train_batch_size": 512, "eval_step": 2})
-NAMES = ("bpr", "lightgcn", "vbpr", "vbpr-elliot", "freedom", "mostpop")
 
 
 @pytest.fixture
@@ -137,3 +141,19 @@ def test_several_devices_share_the_cells(pipelines, data, monkeypatch):
         assert one.key == here.results[cell].key
         for metric, values in one.per_user.items():
             np.testing.assert_allclose(values, here.results[cell].per_user[metric], atol=1e-6)
+
+
+def test_the_verdicts_are_those_of_the_pool(pipelines, data):
+    cases = [
+        Case(
+            NOISE, data, "toy", name, "attributes", control, (Arm(name, "attributes"), Arm(name, "attributes", control))
+        )
+        for name in ("vbpr", "freedom", "bm3", "lattice")
+        for control in ("permuted", "gaussian")
+    ]
+    documents = [results.build(judge(cases, pipeline))["claims"] for pipeline in pipelines]
+    for one, other in zip(*documents, strict=True):
+        assert one["verdict"] == other["verdict"] != "not_run"
+        # LATTICE chooses neighbours among what it has learned: rounding decides where two are as near as each other.
+        within = 0.05 if one["recommender"] == "lattice" else 1e-6
+        assert one["effect"] == pytest.approx(other["effect"], abs=within)
