@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -50,12 +51,15 @@ MMREC = {"bpr": 0.33, "lightgcn": 0.70, "vbpr": 0.61, "bm3": 0.41, "freedom": 0.
 RECOMMENDERS = [r for r in vars(builtin).values() if isinstance(r, Recommender) and r.model in FAMILIES]
 
 
+_features = functools.lru_cache(8)(features)
+
+
 def data(size: Size, recommender: Recommender, seed: int) -> TrainingData:
-    """A cell's data; features of its own where they are small enough to be many."""
+    """A cell's data: one of three sets of interactions, one of two of features."""
     users, items, held = interactions(size.users, size.items, size.pairs, seed % 3)
     content = {}
     if recommender.content:
-        content = {name: features(width, size.items, seed) for name, width in size.widths.items()}
+        content = {name: _features(width, size.items, seed % 2) for name, width in size.widths.items()}
     # The held-out items must not be among those seen, as evaluation asks.
     seen = set((users * size.items + items).tolist())
     kept = np.array([user * size.items + int(item) not in seen for user, item in enumerate(held.items)])
