@@ -6,9 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
+
+from recclaims.pytest_options import what_computes
 
 from .toy import COLOURS, N_ITEMS, N_USERS, write_toy
 
@@ -398,6 +401,35 @@ def test_collection_is_free_of_torch(session):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "freedom-sbert-permuted-ml-100k" in done.stdout
     assert "heavy: set()" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("device", "workers", "executor", "gpu", "line"),
+    [
+        ("auto", 2, "local", False, "2 processes of one thread train on the CPU"),
+        ("auto", 1, "local", False, "1 process of one thread trains on the CPU"),
+        ("cpu", 0, "local", True, "this process trains on the CPU"),
+        (
+            "auto",
+            16,
+            "local",
+            True,
+            "every GPU trains cells of one shape together; what cannot be is left to 16 processes of one thread",
+        ),
+        (
+            "cuda:1",
+            0,
+            "local",
+            True,
+            "cuda:1 trains cells of one shape together; what cannot be is left to this process",
+        ),
+        ("auto", None, "dask://a:1", False, "the workers of dask://a:1 train"),
+    ],
+)
+def test_the_first_lines_say_what_computes(device, workers, executor, gpu, line, monkeypatch):
+    options = {"claims_device": device, "claims_workers": workers, "claims_executor": executor}
+    monkeypatch.setattr("recclaims.pytest_options.has_gpu", lambda: gpu)
+    assert what_computes(SimpleNamespace(getoption=options.get)) == line
 
 
 def test_an_unreadable_image_is_named_and_the_other_cases_are_judged(session, tmp_path):

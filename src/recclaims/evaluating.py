@@ -120,8 +120,8 @@ def evaluate(
         seeds=budget.seeds if replicates is None else _count(replicates, "replicates", 1),
         mask=_member(Mask, mask, "mask"),
         reuse=_member(Reuse, reuse, "reuse"),
-        device=(found := device_of(device, here=executor == LOCAL)),
-        workers=default_workers(found) if workers is None else _count(workers, "workers", 0),
+        device=device_of(device, here=executor == LOCAL),
+        workers=default_workers() if workers is None else _count(workers, "workers", 0),
         executor=checked_executor(executor),
         trust_remote_code=trust_remote_code,
     )

@@ -14,7 +14,7 @@ from recclaims.claims.controls import noises_of
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.paths import expanded
 from recclaims.plugin_manager import registry
-from recclaims.runner.device import device_of
+from recclaims.runner.device import device_of, has_gpu
 from recclaims.runner.hyperparameters import read_hyperparameters
 from recclaims.runner.profile import Profile, profile_names
 from recclaims.runner.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
@@ -201,10 +201,24 @@ def settings_of(config: pytest.Config) -> Settings:
         mask=Mask(option("claims_mask")),
         reuse=Reuse(option("claims_reuse")),
         device=device,
-        workers=default_workers(device) if workers is None else workers,
+        workers=default_workers() if workers is None else workers,
         executor=executor,
         trust_remote_code=option("claims_trust_remote_code"),
     )
+
+
+def what_computes(config: pytest.Config) -> str:
+    """Who trains, for the first lines of a run; torch is not imported to say so."""
+    executor, wanted = config.getoption("claims_executor"), config.getoption("claims_device")
+    workers = config.getoption("claims_workers")
+    workers = default_workers() if workers is None else workers
+    processes = f"{workers} process{'es' * (workers != 1)} of one thread" if workers else "this process"
+    if executor != LOCAL:
+        return f"the workers of {executor} train"
+    if wanted == "cpu" or (wanted == "auto" and not has_gpu()):
+        return f"{processes} train{'s' * (workers < 2)} on the CPU"
+    gpu = "every GPU trains" if wanted in ("auto", "cuda") else f"{wanted} trains"
+    return f"{gpu} cells of one shape together; what cannot be is left to {processes}"
 
 
 def baseline_of(config: pytest.Config) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from recclaims.claims.planner import Planner
 from recclaims.encoders.language import trust
 from recclaims.errors import RecclaimsError, printable
 from recclaims.plugin_manager import BUILTIN, Plugin, registry
-from recclaims.pytest_options import add_options, admits, baseline_of, noises, plants, profile_of
+from recclaims.pytest_options import add_options, admits, baseline_of, noises, plants, profile_of, what_computes
 from recclaims.resources import import_shipped
 from recclaims.xdist_run import Controller, note_claims, note_refusal
 
@@ -266,7 +266,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Say what is about to be run."""
-    return notes(config) if any(map(case_of, items)) else []
+    if not any(map(case_of, items)):
+        return []
+    return notes(config) if config.getoption("collectonly") else [f"recclaims: {what_computes(config)}", *notes(config)]
 
 
 def notes(config: pytest.Config) -> list[str]:

@@ -216,7 +216,7 @@ def test_a_scheduler_that_dies_in_the_middle_is_one_line(tmp_path, plugin):
 
 
 def test_work_for_a_gpu_goes_to_a_worker_that_has_one(place, workers, plugin):
-    outcome = runner.run(place.pipeline("gpu", device="cuda"), [Cell(str(place.data), "content-knn", "numbers")])
+    outcome = runner.run(place.pipeline("gpu", device="cuda"), [Cell(str(place.data), "vbpr", "numbers")])
     (failure,) = outcome.failures.values()  # it says that it has one, and it has none
     assert "nvidia" in failure.reason.lower() or "cuda" in failure.reason.lower()
     begun = [pid for how, what, pid, _ in place.log.entries if how == "begin"][-8:]

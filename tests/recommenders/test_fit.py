@@ -40,7 +40,7 @@ def recall(result):
 
 @pytest.mark.parametrize("recommender", [r for r in ALL if r.name != "mostpop"], ids=lambda r: r.name)
 def test_recovers_a_checkerboard(recommender):
-    assert recall(fitted(recommender)) > 0.95
+    assert recall(fitted(recommender)) > 0.93
 
 
 def test_popularity_counts_every_interaction():
@@ -80,7 +80,7 @@ def test_nan_features_are_refused(recommender):
 @pytest.mark.parametrize("recommender", [r for r in CONTENT if r.twins], ids=lambda r: r.name)
 def test_a_twin_reads_no_features(recommender):
     twin = fitted(recommender, twin=True)
-    assert recall(twin) > 0.95
+    assert recall(twin) > 0.93
     with_content = fitted(recommender)
     assert not (twin.score(np.arange(5)) == with_content.score(np.arange(5))).all()
 
@@ -121,7 +121,7 @@ def test_recbole_leaves_nothing_behind_and_reads_no_arguments(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["pytest", "--learning_rate=nonsense", "--epochs=0"])
     before = dict(os.environ)
-    assert recall(fitted(builtin.BPR)) > 0.95
+    assert recall(fitted(builtin.BPR)) > 0.93
     assert list(tmp_path.iterdir()) == []
     assert dict(os.environ) == before
 

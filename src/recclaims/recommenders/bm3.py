@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from recclaims.recommenders import draws
 from recclaims.recommenders.graph_recommender import GraphRecommender
 from recclaims.recommenders.lookups import Occurrences, rows
 from recclaims.recommenders.losses import cosine_distance, unsquared_norms
@@ -39,7 +40,8 @@ class BM3(GraphRecommender):
         graph = bipartite(self.users, self.items, self.n_users, self.n_items, 1e-7)
         self.graph = self.propagator(graph, symmetric=True)
         self.predictor = nn.Linear(size, size)
-        self._random = np.random.default_rng([config["seed"], 0xB33])
+        self.seed: int = config["seed"]
+        self.steps = 0
         for layer in (self.predictor, *self.projections.children()):
             nn.init.xavier_normal_(layer.get_parameter("weight"))
 
@@ -53,26 +55,27 @@ class BM3(GraphRecommender):
         user_ids, item_ids = interaction[self.USER_ID], interaction[self.ITEM_ID]
         users, items = Occurrences(user_ids), Occurrences(item_ids)
         all_users, all_items = self.embeddings()
-        target_users, target_items = self._targets(all_users, user_ids), self._targets(all_items, item_ids)
+        target_users, target_items = self._targets(all_users, user_ids, 0), self._targets(all_items, item_ids, 1)
         loss = cosine_distance(self.predictor(rows(all_users, users.ids)), users, target_items)
         loss = loss + cosine_distance(self.predictor(rows(all_items, items.ids)), items, target_users)
         # The padding rows are no user and no item.
         lengths = unsquared_norms(all_users[1:], all_items[1:])
         loss = loss + self.reg_weight * lengths / (len(all_items) - 1)
-        for modality in self.modalities:
+        for number, modality in enumerate(self.modalities, start=2):
             projected = self.projected(modality, items.ids)
             predicted = self.predictor(projected)
-            of_itself = self._targets(projected, items.places)
+            of_itself = self._targets(projected, items.places, number)
             loss = loss + self.cl_weight * (
                 cosine_distance(predicted, items, target_items) + cosine_distance(predicted, items, of_itself)
             )
+        self.steps += 1
         return loss
 
-    def _targets(self, embeddings: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    def _targets(self, embeddings: torch.Tensor, places: torch.Tensor, number: int) -> torch.Tensor:
         targets = rows(embeddings.detach(), places)
-        # 16 bits from numpy for each number: torch draws a mask on a CPU one by one, several times slower. What is
-        # kept is not scaled: a cosine does not see it.
-        bits = self._random.integers(0, 2**64, -(-targets.numel() // 4), dtype=np.uint64).view(np.uint16)
+        # 16 bits for each number: four of them are one draw. What is kept is not scaled: a cosine does not see it.
+        key = draws.key(self.seed, draws.DROPOUT, self.steps, number)
+        bits = draws.bits(key, np.arange(-(-targets.numel() // 4))).view(np.uint16)
         kept = bits[: targets.numel()] >= round(self.dropout * 2**16)
         return targets * torch.from_numpy(kept.view(np.int8)).view(targets.shape).to(targets)
 

@@ -55,17 +55,17 @@ CONTENT_KNN = Recommender(
     feature_free=False,
     parameters={"k": 10, "shrink": 10.0},
 )
-BPR = Recommender("bpr", "3", f"{_HERE}.collaborative:BPR", content=False, parameters={"embedding_size": 64})
+BPR = Recommender("bpr", "4", f"{_HERE}.collaborative:BPR", content=False, parameters={"embedding_size": 64})
 LIGHTGCN = Recommender(
     "lightgcn",
-    "4",
+    "5",
     f"{_HERE}.collaborative:LightGCN",
     content=False,
     parameters={"embedding_size": 64, "n_layers": 2, "reg_weight": 1e-4, "require_pow": False},
 )
 VBPR = Recommender(
     "vbpr",
-    "5",
+    "6",
     f"{_HERE}.vbpr:VBPR",
     flavour="mmrec",
     parameters={"embedding_size": 64, "reg_weight": 0.01, "projection_dtype": "float32"},
@@ -73,7 +73,7 @@ VBPR = Recommender(
 )
 VBPR_ELLIOT = Recommender(
     "vbpr-elliot",
-    "5",
+    "6",
     f"{_HERE}.vbpr:ElliotVBPR",
     flavour="elliot",
     parameters={"embedding_size": 64, "reg_weight": 0.1, "projection_dtype": "float32"},
@@ -81,7 +81,7 @@ VBPR_ELLIOT = Recommender(
 )
 LATTICE = Recommender(
     "lattice",
-    "3",
+    "4",
     f"{_HERE}.lattice:LATTICE",
     flavour="mmrec",
     separates=True,
@@ -101,7 +101,7 @@ LATTICE = Recommender(
 )
 LATTICE_ELLIOT = Recommender(
     "lattice-elliot",
-    "3",
+    "4",
     f"{_HERE}.lattice:ElliotLATTICE",
     flavour="elliot",
     separates=True,
@@ -110,7 +110,7 @@ LATTICE_ELLIOT = Recommender(
 )
 FREEDOM = Recommender(
     "freedom",
-    "6",
+    "7",
     f"{_HERE}.freedom:FREEDOM",
     flavour="mmrec",
     separates=True,
@@ -139,7 +139,7 @@ FREEDOM_ELLIOT = replace(
 )
 BM3 = Recommender(
     "bm3",
-    "3",
+    "4",
     f"{_HERE}.bm3:BM3",
     flavour="mmrec",
     separates=True,

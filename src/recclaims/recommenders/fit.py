@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,14 @@ from recclaims.evaluation.ranking import PRIMARY, ItemLists, evaluate
 from recclaims.recommenders.allocator import keep_freed_memory
 from recclaims.recommenders.recbole_bridge import (
     USER,
+    BridgeConfig,
     TrainDataset,
     interaction_of,
     make_config,
     pad,
     quiet_recbole,
 )
-from recclaims.recommenders.sampling import history, make_batches
+from recclaims.recommenders.sampling import PairBatches, history, make_batches
 from recclaims.recommenders.spec import TRAINING, Recommender
 from recclaims.recommenders.trainer import CellTrainer
 
@@ -75,6 +77,85 @@ class TrainingData:
     content: Mapping[str, NDArray[np.float32]]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A cell that is ready to be trained.
+
+    Attributes:
+        model: a RecBole model, on its device.
+        batches: its batches.
+        config: its configuration.
+        settings: hyper-parameters and settings of the training loop.
+        scorer: gives the model's scores.
+        data: what it is trained on, but for the content, of which the model has what it needs.
+        seen: the train items of every user.
+        seed: of everything that is drawn.
+        seconds: wall-clock time of all this.
+    """
+
+    model: Any
+    batches: PairBatches
+    config: BridgeConfig
+    settings: Mapping[str, Any]
+    scorer: Scorer
+    data: TrainingData
+    seen: ItemLists
+    seed: int
+    seconds: float
+
+    def validate(self) -> float:
+        """Mean recall@20 on the validation part; NaN where no user has a value."""
+        found = evaluate(self.scorer, self.data.valid, self.seen, cutoffs=(20,), seed=self.seed)[PRIMARY]
+        return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
+
+
+def prepare(
+    recommender: Recommender, parameters: Mapping[str, Any], data: TrainingData, seed: int, device: str = "cpu"
+) -> Prepared:
+    """Build a cell's model and batches; arguments and what it raises as `fit`."""
+    keep_freed_memory()
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - RecBole's own models draw from the global state
+    torch.manual_seed(seed)
+    for modality, matrix in data.content.items():
+        if not np.isfinite(matrix).all():
+            raise CellError(f"{recommender.name}: {modality} features contain NaN or inf")
+    # Imported before the clock starts, as training time is what is recorded: the model, and what torch's
+    # optimisers import on their first step.
+    model_class = recommender()
+    if not recommender.training_free:
+        importlib.import_module("torch._dynamo")
+    settings = {**TRAINING, **recommender.parameters, **parameters}
+    with _named(recommender), quiet_recbole():
+        started = time.perf_counter()
+        config = make_config(model_class, settings, seed, device)
+        matrices = tuple((modality, pad(matrix).to(device)) for modality, matrix in data.content.items())
+        dataset = TrainDataset(config, data.users, data.items, data.n_users, data.n_items, content=matrices)
+        model = config.model_class(config, dataset).to(torch.device(device))
+        users, items = history(dataset)
+        batches = make_batches(recommender.sampler, users, items, data.n_items, settings["train_batch_size"], seed)
+        batches.take_at_least(settings["least_steps_per_epoch"])
+        seen = ItemLists.of(data.users, data.items, data.n_users)
+        if not recommender.training_free and not data.valid.lengths.any():
+            raise CellError("no user has a relevant item in the validation part: nothing can choose the epoch")
+        seconds = time.perf_counter() - started
+        rest = replace(data, content={})
+        return Prepared(model, batches, config, settings, _scorer(model, device), rest, seen, seed, seconds)
+
+
+@contextlib.contextmanager
+def _named(recommender: Recommender) -> Iterator[None]:
+    """Say in every error whose it is."""
+    try:
+        yield
+    except CellError as error:
+        raise CellError(f"{recommender.name}: {error}") from error
+    except BaseException as error:  # RecBole's or a third party's model
+        if is_order(error):
+            raise
+        raise CellError(f"{recommender.name}: {one_line(error)}") from error
+
+
 def fit(
     recommender: Recommender, parameters: Mapping[str, Any], data: TrainingData, seed: int, device: str = "cpu"
 ) -> Fitted:
@@ -90,65 +171,19 @@ def fit(
     Raises:
         CellError: the loss or a score is NaN or inf, or the model itself failed; the message names it.
     """
-    keep_freed_memory()
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - RecBole's own models draw from the global state
-    torch.manual_seed(seed)
-    for modality, matrix in data.content.items():
-        if not np.isfinite(matrix).all():
-            raise CellError(f"{recommender.name}: {modality} features contain NaN or inf")
-    # Imported before the clock starts, as training time is what is recorded: the model, and what torch's
-    # optimisers import on their first step.
-    model_class = recommender()
-    if not recommender.training_free:
-        importlib.import_module("torch._dynamo")
-    try:
-        with quiet_recbole():
-            return _fit(
-                model_class, recommender, {**TRAINING, **recommender.parameters, **parameters}, data, seed, device
-            )
-    except CellError as error:
-        raise CellError(f"{recommender.name}: {error}") from error
-    except BaseException as error:  # RecBole's or a third party's model
-        if is_order(error):
-            raise
-        raise CellError(f"{recommender.name}: {one_line(error)}") from error
-
-
-def _fit(
-    model_class: type | str,
-    recommender: Recommender,
-    settings: Mapping[str, Any],
-    data: TrainingData,
-    seed: int,
-    device: str,
-) -> Fitted:
-    started = time.perf_counter()
-    config = make_config(model_class, settings, seed, device)
-    matrices = tuple((modality, pad(matrix).to(device)) for modality, matrix in data.content.items())
-    dataset = TrainDataset(config, data.users, data.items, data.n_users, data.n_items, content=matrices)
-    model = config.model_class(config, dataset).to(torch.device(device))
-    scorer = _scorer(model, device)
-    users, items = history(dataset)
-    batches = make_batches(recommender.sampler, users, items, data.n_items, settings["train_batch_size"], seed)
-    batches.take_at_least(settings["least_steps_per_epoch"])
-    seen = ItemLists.of(data.users, data.items, data.n_users)
-
-    def validate() -> float:
-        found = evaluate(scorer, data.valid, seen, cutoffs=(20,), seed=seed)[PRIMARY]
-        return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
-
-    if recommender.training_free:
-        for batch in batches:
-            model.calculate_loss(batch.to(torch.device(device)))  # where such models count, as MostPop does
-        seconds = time.perf_counter() - started
-        return Fitted(scorer, 0, 0, seconds, validate(), _digest(getattr(model, "derived", None)))
-    if not data.valid.lengths.any():
-        raise CellError("no user has a relevant item in the validation part: nothing can choose the epoch")
-    trainer = CellTrainer(config, model, validate)
-    trainer.run(batches)
-    seconds = time.perf_counter() - started
-    return Fitted(scorer, trainer.epochs_run, trainer.best_epoch, seconds, float(trainer.best_valid_score))
+    cell = prepare(recommender, parameters, data, seed, device)
+    with _named(recommender), quiet_recbole():
+        started = time.perf_counter()
+        if recommender.training_free:
+            for batch in cell.batches:
+                cell.model.calculate_loss(batch.to(torch.device(device)))  # where such models count, as MostPop does
+            seconds = cell.seconds + time.perf_counter() - started
+            derived = _digest(getattr(cell.model, "derived", None))
+            return Fitted(cell.scorer, 0, 0, seconds, cell.validate(), derived)
+        trainer = CellTrainer(cell.config, cell.model, cell.validate)
+        trainer.run(cell.batches)
+        seconds = cell.seconds + time.perf_counter() - started
+        return Fitted(cell.scorer, trainer.epochs_run, trainer.best_epoch, seconds, float(trainer.best_valid_score))
 
 
 def _digest(matrix: Any) -> str | None:

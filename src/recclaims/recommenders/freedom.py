@@ -25,6 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from recclaims.recommenders import draws
 from recclaims.recommenders.graph_recommender import GraphRecommender
 from recclaims.recommenders.graphs import nearest
 from recclaims.recommenders.lookups import rows, score_differences
@@ -58,8 +59,10 @@ class FREEDOM(GraphRecommender):
         self.train_graph = self.full_graph
         self.item_graph = self._item_graph(config)
         degrees = [np.bincount(ids).astype(np.float64) for ids in (self.users, self.items)]
-        self._edge_log_weight = -0.5 * np.log(degrees[0][self.users] * degrees[1][self.items])
-        self._random = np.random.default_rng([config["seed"], 0xF3E])
+        self.edge_log_weight = -0.5 * np.log(degrees[0][self.users] * degrees[1][self.items])
+        self.kept = int((1 - self.dropout) * len(self.users))
+        self.seed: int = config["seed"]
+        self.epochs_begun = 0
 
     def _user_item_graph(self, edges: np.ndarray[Any, Any]) -> Propagator:
         graph = bipartite(self.users[edges], self.items[edges], self.n_users, self.n_items, 1e-7)
@@ -86,9 +89,10 @@ class FREEDOM(GraphRecommender):
         super().train(mode)
         if mode and self.dropout > 0:
             # Gumbel top-k: the largest of log-weight + Gumbel noise are a draw without replacement.
-            keys = self._edge_log_weight + self._random.gumbel(size=len(self.users))
-            kept = int((1 - self.dropout) * len(self.users))
-            self.train_graph = self._user_item_graph(np.argpartition(-keys, kept)[:kept])
+            drawn = draws.bits(draws.key(self.seed, draws.EDGES, self.epochs_begun), np.arange(len(self.users)))
+            keys = self.edge_log_weight - np.log(-np.log(draws.unit(drawn)))
+            self.train_graph = self._user_item_graph(np.argpartition(-keys, self.kept)[: self.kept])
+            self.epochs_begun += 1
         return self
 
     def embeddings(self, graph: Propagator) -> tuple[torch.Tensor, torch.Tensor]:

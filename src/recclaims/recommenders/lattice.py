@@ -96,6 +96,8 @@ class LATTICE(GraphRecommender):
 
     #: What is done to each layer over the user-item graph, (nodes, size), if anything.
     after_layer: Callable[[torch.Tensor], torch.Tensor] | None = None
+    #: Whether every item is linked to itself with weight 1, see Edges.with_unit_diagonal.
+    unit_diagonal = False
 
     def __init__(self, config: Any, dataset: TrainDataset) -> None:
         super().__init__(config, dataset)
@@ -130,7 +132,8 @@ class LATTICE(GraphRecommender):
         targets = neighbours.reshape(-1)
         unit = functional.normalize(matrix, dim=1)
         weights = (rows(unit, sources) * rows(unit, targets)).sum(dim=1)
-        return Edges(sources + 1, targets + 1, weights)
+        edges = Edges(sources + 1, targets + 1, weights)
+        return edges.with_unit_diagonal(self.n_items) if self.unit_diagonal else edges
 
     def _original(self, features: torch.Tensor) -> Edges:
         if not bool(features.any()):
@@ -189,12 +192,10 @@ class ElliotLATTICE(LATTICE):
     """The same with Elliot's normalisations (flavour elliot)."""
 
     after_layer = staticmethod(functional.normalize)
+    unit_diagonal = True
 
     def _normalised(self, adjacency: Any, inverse: Any) -> Any:
         return inverse @ adjacency @ inverse
-
-    def _top(self, features: torch.Tensor) -> Edges:
-        return super()._top(features).with_unit_diagonal(self.n_items)
 
     def _divisor(self, n_pairs: int) -> int:
         return n_pairs

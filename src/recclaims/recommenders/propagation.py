@@ -46,7 +46,8 @@ class Propagator:
 
     def to(self, device: torch.device) -> Propagator:
         """Move both matrices."""
-        return Propagator(self.matrix.to(device), self.transpose.to(device))
+        matrix = self.matrix.to(device)
+        return Propagator(matrix, matrix if self.transpose is self.matrix else self.transpose.to(device))
 
     @property
     def is_stock(self) -> bool:
@@ -124,7 +125,7 @@ class _MeanOfLayers(torch.autograd.Function):
         ctx.graph, ctx.n_layers = graph, n_layers
         total = layer = torch.cat([users, items])
         for _ in range(n_layers):
-            layer = _product(graph.matrix, layer)
+            layer = product(graph.matrix, layer)
             # The sum grows in the first layer's place, which is needed no more once it was multiplied.
             total.add_(layer)
         return _cut(total.div_(n_layers + 1), users, items)
@@ -137,7 +138,7 @@ class _MeanOfLayers(torch.autograd.Function):
             torch.div(gradient, ctx.n_layers + 1, out=part)
         total = share
         for _ in range(ctx.n_layers):
-            total = _product(ctx.graph.transpose, total).add_(share)
+            total = product(ctx.graph.transpose, total).add_(share)
         return None, None, *_cut(total, users, items)
 
 
@@ -150,14 +151,15 @@ class _SparseProduct(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, matrix: torch.Tensor, transpose: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
         ctx.transpose = transpose
-        return _product(matrix, embeddings)
+        return product(matrix, embeddings)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, None, torch.Tensor]:
-        return None, None, _product(ctx.transpose, gradients[0].contiguous())
+        return None, None, product(ctx.transpose, gradients[0].contiguous())
 
 
-def _product(matrix: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
+def product(matrix: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
+    """A CSR matrix times embeddings (n, d), without a gradient."""
     if embeddings.device.type != "cpu":
         return torch.mm(matrix, embeddings)
     # A row of the product is a weighted sum of embeddings: torch's kernel for that, made for tables of embeddings,

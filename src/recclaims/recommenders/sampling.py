@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from recclaims.errors import UnknownNameError
+from recclaims.recommenders import draws
 from recclaims.recommenders.recbole_bridge import ITEM, NEGATIVE, USER
 
 if TYPE_CHECKING:
@@ -20,20 +21,27 @@ if TYPE_CHECKING:
 class PairBatches:
     """Every train pair once an epoch, shuffled, each with one sampled negative; a new iteration is a new epoch.
 
-    A whole epoch is shuffled and its negatives are drawn at once, in numpy: RecBole's loader does the same
-    pair by pair in Python. A negative is uniform over the candidates and drawn
-    again while it is among the user's train items, as in RecBole and MMRec.
+    A negative is uniform over the candidates that are not among the user's train items, as in RecBole and MMRec. It is
+    not drawn again until it is none of them, but by its number among those that are left. All numbers are drawn by
+    counters, see draws: `batched.sampling` draws the same ones on a GPU.
 
     Args:
         users, items: int64 (n,), internal ids (1 and up) of the train pairs.
         n_items: size of the catalogue.
         batch_size: pairs per batch; the last batch is what remains.
         seed: seed of shuffling and sampling.
-        candidates: internal ids that can be negatives; None: the whole catalogue (RecBole's rule). MMRec's
+        candidates: internal ids that can be negatives, ascending; None: the whole catalogue (RecBole's rule). MMRec's
             rule is the items that occur in train.
 
     Attributes:
+        users, items: the pairs, in the order that numbers refer to.
         passes: how often an epoch goes over the train part.
+        passed: how often that was done.
+        seed, batch_size, candidates: as given.
+        free: of each user id, how many candidates the user has not seen, int64 (largest id + 1,).
+        starts: of each user id, where `gaps` begins, int64 (largest id + 1,).
+        gaps: of each user and each candidate seen, in this order, int64: user * (number of candidates + 1), plus how
+            many candidates before that one the user has not seen.
     """
 
     shuffle = True
@@ -48,26 +56,34 @@ class PairBatches:
         seed: int,
         candidates: NDArray[np.int64] | None = None,
     ) -> None:
-        self._users, self._items = users, items
-        self._width = n_items + 1
-        self._seen = np.unique(users * self._width + items)
-        self._candidates = np.arange(1, n_items + 1) if candidates is None else candidates
-        self._batch_size = batch_size
-        self._random = np.random.default_rng([seed, 0x5A3])
-        # A user who saw every candidate has no negative; redrawing for them would never end.
-        seen_users, seen_items = np.divmod(self._seen, self._width)
-        n_seen = np.bincount(seen_users[np.isin(seen_items, self._candidates)])
-        self._hopeless = np.flatnonzero(n_seen >= len(self._candidates))
+        self.users, self.items, self.seed = users, items, seed
+        self.candidates = np.arange(1, n_items + 1) if candidates is None else candidates
+        self.batch_size = batch_size
+        self.passed = 0
+        self._find_gaps(n_items)
+
+    def _find_gaps(self, n_items: int) -> None:
+        codes = np.sort(self.users * (n_items + 1) + self.items)
+        users, items = np.divmod(codes[np.diff(codes, prepend=-1) > 0], n_items + 1)
+        places = np.minimum(np.searchsorted(self.candidates, items), len(self.candidates) - 1)
+        among = self.candidates[places] == items
+        users, places = users[among], places[among]
+        counts = np.bincount(users, minlength=self.users.max() + 1)
+        self.starts = np.cumsum(counts) - counts
+        self.free = len(self.candidates) - counts
+        rank = np.arange(len(users)) - self.starts[users]
+        self.gaps = users * (len(self.candidates) + 1) + places - rank
 
     def __len__(self) -> int:
-        return self.passes * self._batches_a_pass()
+        return self.passes * self.batches_a_pass()
 
-    def _batches_a_pass(self) -> int:
-        return math.ceil(len(self._users) / self._batch_size)
+    def batches_a_pass(self) -> int:
+        """How many batches the train part makes."""
+        return math.ceil(len(self.users) / self.batch_size)
 
     def take_at_least(self, steps: int) -> None:
         """Let an epoch go over the train part until it has this many batches."""
-        self.passes = math.ceil(steps / self._batches_a_pass())
+        self.passes = math.ceil(steps / self.batches_a_pass())
 
     def __iter__(self) -> Iterator[Interaction]:
         for _ in range(self.passes):
@@ -76,50 +92,55 @@ class PairBatches:
     def _pass(self) -> Iterator[Interaction]:
         from recbole.data.interaction import Interaction
 
-        users, items = self._epoch()
-        columns = [torch.from_numpy(column) for column in (users, items, self.negatives(users))]
-        for start in range(0, len(users), self._batch_size):
-            batch = (column[start : start + self._batch_size] for column in columns)
+        columns = [torch.from_numpy(column) for column in self.drawn(self.passed)]
+        self.passed += 1
+        for start in range(0, len(self.users), self.batch_size):
+            batch = (column[start : start + self.batch_size] for column in columns)
             yield Interaction(dict(zip((USER, ITEM, NEGATIVE), batch, strict=True)))
 
-    def _epoch(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The pairs of one epoch in their order, int64 (n,) each."""
-        order = self._random.permutation(len(self._users))
-        return self._users[order], self._items[order]
+    def drawn(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Users, their items and their negatives of the pass with this number, int64 (n,) each, in their order."""
+        users, items = self._pairs(number)
+        return users, items, self._negatives(users, number)
 
-    def negatives(self, users: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Draw one negative per entry of `users`, int64 (n,)."""
-        drawn = self._random.choice(self._candidates, len(users))
-        again = np.flatnonzero(~np.isin(users, self._hopeless)) if len(self._hopeless) else np.arange(len(users))
-        while len(again):
-            again = again[self._is_seen(users[again], drawn[again])]
-            drawn[again] = self._random.choice(self._candidates, len(again))
-        return drawn
+    def _bits(self, number: int, purpose: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        return draws.bits(draws.key(self.seed, purpose, number), places)
 
-    def _is_seen(self, users: NDArray[np.int64], items: NDArray[np.int64]) -> NDArray[np.bool_]:
-        codes = users * self._width + items
-        places = np.minimum(np.searchsorted(self._seen, codes), len(self._seen) - 1)
-        return np.asarray(self._seen[places] == codes, dtype=bool)
+    def _pairs(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        order = np.argsort(self._bits(number, draws.SHUFFLE, np.arange(len(self.users))), kind="stable")
+        return self.users[order], self.items[order]
+
+    def _negatives(self, users: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+        n_candidates, free = len(self.candidates), self.free[users]
+        # A user who saw every candidate has no negative, and is given any.
+        drawn = draws.below(
+            self._bits(number, draws.NEGATIVES, np.arange(len(users))), np.where(free > 0, free, n_candidates)
+        )
+        passed_over = np.searchsorted(self.gaps, users * (n_candidates + 1) + drawn, side="right") - self.starts[users]
+        return self.candidates[np.where(free > 0, drawn + passed_over, drawn)]
 
 
 class UserBatches(PairBatches):
     """As many draws an epoch as train has pairs: a user, one of the user's items, and a negative, all uniform.
 
     Users weigh equally however much they had (Elliot's external VBPR).
+
+    Attributes:
+        active, firsts, counts: ids of the users in train, where the pairs of each begin, and how many there are.
     """
 
     def __init__(self, users: NDArray[np.int64], items: NDArray[np.int64], *rest: Any) -> None:
         order = np.argsort(users, kind="stable")
         super().__init__(users[order], items[order], *rest)
-        self._active, self._starts, self._counts = np.unique(self._users, return_index=True, return_counts=True)
+        self.active, self.firsts, self.counts = np.unique(self.users, return_index=True, return_counts=True)
 
-    def _epoch(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        places = self._places(len(self._users))
-        drawn = self._random.integers(0, self._counts[places])
-        return self._active[places], self._items[self._starts[places] + drawn]
+    def _pairs(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        places = self._places(number)
+        drawn = draws.below(self._bits(number, draws.ITEMS, np.arange(len(places))), self.counts[places])
+        return self.active[places], self.items[self.firsts[places] + drawn]
 
-    def _places(self, n: int) -> NDArray[np.int64]:
-        return self._random.integers(0, len(self._active), n)
+    def _places(self, number: int) -> NDArray[np.int64]:
+        return draws.below(self._bits(number, draws.USERS, np.arange(len(self.users))), len(self.active))
 
 
 class DistinctUserBatches(UserBatches):
@@ -128,18 +149,19 @@ class DistinctUserBatches(UserBatches):
     def __init__(self, users: NDArray[np.int64], items: NDArray[np.int64], n_items: int, size: int, seed: int) -> None:
         super().__init__(users, items, n_items, min(size, len(np.unique(users))), seed)
 
-    def _places(self, n: int) -> NDArray[np.int64]:
-        batches = [
-            self._random.permutation(len(self._active))[: self._batch_size] for _ in range(self._batches_a_pass())
-        ]
-        return np.concatenate(batches)[:n]
+    def _places(self, number: int) -> NDArray[np.int64]:
+        n_users, n_batches = len(self.active), self.batches_a_pass()
+        lots = self._bits(number, draws.USERS, np.arange(n_batches * n_users)).reshape(n_batches, n_users)
+        chosen = np.argpartition(lots, self.batch_size - 1, axis=1)[:, : self.batch_size]
+        order = np.argsort(np.take_along_axis(lots, chosen, axis=1), axis=1)
+        return np.take_along_axis(chosen, order, axis=1).reshape(-1)[: len(self.users)]
 
 
 def _from_train(
     users: NDArray[np.int64], items: NDArray[np.int64], n_items: int, batch_size: int, seed: int
 ) -> PairBatches:
     """Make batches of all pairs with negatives from the items that occur in train, MMRec's rule."""
-    return PairBatches(users, items, n_items, batch_size, seed, candidates=np.unique(items))
+    return PairBatches(users, items, n_items, batch_size, seed, candidates=np.flatnonzero(np.bincount(items)))
 
 
 #: How batches are drawn, by the name a recommender declares.

@@ -51,7 +51,8 @@ class CellResult:
         per_user: by metric, float64 (n_users,), NaN for users without a relevant test item and for those whose value no
             recommender could change (see ranking.fixed); of a cell in the store they are read each time.
         epochs, best_epoch: trained, and chosen on validation.
-        seconds: of building and training the recommender, evaluation not included.
+        seconds: of building and training the recommender, evaluation not included; of cells that were trained
+            together, each one's share.
         peak_mb: peak resident memory of the process that trained it.
         valid_score: best validation recall@20; None where nobody has a relevant validation item.
         trials: sets of hyper-parameters tried on validation; 0 where nothing is tuned.

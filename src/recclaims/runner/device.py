@@ -7,6 +7,9 @@ from pathlib import Path
 
 from recclaims.errors import RecclaimsError, UnknownNameError
 
+#: Processes that share a GPU: with more than one, what a processor does for one group is hidden behind another's steps.
+PROCESSES_A_GPU = 1
+
 
 def device_of(wanted: str, here: bool = True) -> str:
     """Return "cpu", "cuda" or "cuda:n" for what `--claims-device` asks.
@@ -19,7 +22,7 @@ def device_of(wanted: str, here: bool = True) -> str:
         RecclaimsError: this machine has no such device.
         UnknownNameError: there is no such device anywhere.
     """
-    if wanted == "cpu" or (wanted == "auto" and not (here and Path("/dev/nvidia0").exists())):
+    if wanted == "cpu" or (wanted == "auto" and not (here and has_gpu())):
         return "cpu"  # decided without torch, whose import takes seconds
     if wanted != "auto" and not re.fullmatch(r"cuda(:\d+)?", wanted):
         raise UnknownNameError.of("device", wanted, ["auto", "cpu", "cuda", "cuda:0"], "--claims-device")
@@ -33,3 +36,17 @@ def device_of(wanted: str, here: bool = True) -> str:
     if int(wanted.partition(":")[2] or 0) >= n_gpus:
         raise RecclaimsError(f"--claims-device {wanted}: this machine has {n_gpus} GPUs that torch can use")
     return wanted
+
+
+def has_gpu() -> bool:
+    """Whether this machine seems to have a GPU, decided without torch."""
+    return Path("/dev/nvidia0").exists()
+
+
+def devices_of(device: str) -> list[str]:
+    """The devices that share the cells: all GPUs where none is named ("cuda"), else this one."""
+    if device != "cuda":
+        return [device]
+    import torch
+
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] * PROCESSES_A_GPU or [device]

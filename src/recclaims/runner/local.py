@@ -27,7 +27,7 @@ WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_
 @contextlib.contextmanager
 def open_pool(pipeline: Pipeline, workers: int) -> Iterator[Pool]:
     """Give a pool of this many processes; they are gone afterwards, at once where something was raised."""
-    with _environment(WORKER_ENVIRONMENT):
+    with environment(WORKER_ENVIRONMENT):
         pool = Pool(pipeline, workers)
         try:
             yield pool
@@ -99,7 +99,7 @@ class Pool:
         return ProcessPoolExecutor(
             self._workers,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
+            initializer=start_worker,
             initargs=(self._settings, self._store, self._own),
         )
 
@@ -131,7 +131,8 @@ def how_died(codes: Iterable[int | None]) -> str:
 
 
 @contextlib.contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of the environment, and put back what they were."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -147,7 +148,8 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 _worker_pipeline: Pipeline | None = None
 
 
-def _start_worker(settings: Settings, store: Store, own: bytes | None) -> None:
+def start_worker(settings: Settings, store: Store, own: bytes | None = None) -> None:
+    """Begin a process that performs tasks."""
     global _worker_pipeline  # noqa: PLW0603 - one pipeline a process, so that what it has read is read once
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -163,6 +165,11 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _perform_in_worker(task: Task) -> Answer:
+def pipeline_of_worker() -> Pipeline:
+    """The pipeline of a process that start_worker has begun."""
     assert _worker_pipeline is not None  # noqa: S101 - the initializer has run
-    return perform(_worker_pipeline, task)
+    return _worker_pipeline
+
+
+def _perform_in_worker(task: Task) -> Answer:
+    return perform(pipeline_of_worker(), task)

@@ -7,6 +7,7 @@ RecBole.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from recclaims.errors import CellError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.evaluation.ranking import VERSION as RANKING
 from recclaims.plugin_manager import BUILTIN
+from recclaims.recommenders.batched.families import VERSION as TOGETHER
+from recclaims.recommenders.batched.families import has_batched_form
 from recclaims.recommenders.spec import TRAINING
 from recclaims.runner.cell import Cell, CellResult
 from recclaims.runner.data import PROTOCOL, DataPipeline, deterministic, versions
@@ -35,8 +38,10 @@ from recclaims.runner.training import (
 from recclaims.runner.tuning import Tuned, tune
 
 if TYPE_CHECKING:
+    from recclaims.datasets.dataset import Dataset
+    from recclaims.datasets.splits import Split
     from recclaims.encoders.noise import NoiseControl
-    from recclaims.recommenders.fit import Fitted
+    from recclaims.recommenders.fit import Fitted, Prepared, TrainingData
     from recclaims.recommenders.spec import Recommender
     from recclaims.store import Artefact
 
@@ -44,6 +49,22 @@ if TYPE_CHECKING:
 FACTS = 1
 #: Libraries whose release can change a trained weight.
 TRAINING_LIBRARIES = ("numpy", "scipy", "torch", "recbole")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a cell is given.
+
+    Attributes:
+        dataset, split: where its interactions come from.
+        data: what it is trained on.
+        content: SHA-256 of its features, after any control; None: none.
+    """
+
+    dataset: Dataset
+    split: Split
+    data: TrainingData
+    content: str | None
 
 
 class Pipeline(DataPipeline):
@@ -78,6 +99,16 @@ class Pipeline(DataPipeline):
         tuned = {**TRAINING, **self.parameters(result.cell), **result.tuned}
         return result.epochs > 0 and result.best_epoch > result.epochs - int(tuned["eval_step"])
 
+    def trains_together(self, cell: Cell) -> bool:
+        """Whether a cell is trained as one model with others: where that is asked for and its recommender can be."""
+        if not self.settings.trains_together or self.settings.profile.search(cell.recommender):
+            return False  # a search decides each trial by those before it
+        return has_batched_form(self.recommender(cell).model_path, self.parameters(cell))
+
+    def device(self, cell: Cell) -> str:
+        """Where a cell is trained: what cannot be trained together takes as long on a GPU, and is left to the CPU."""
+        return self.settings.device if self.trains_together(cell) else "cpu"
+
     def cell_recipe(self, cell: Cell) -> dict[str, Any]:
         """Everything a cell's result depends on."""
         dataset, recommender = self.dataset(cell.dataset), self.recommender(cell)
@@ -95,7 +126,8 @@ class Pipeline(DataPipeline):
             "sampler": recommender.sampler,
             "twin": cell.twin,
             "seed": cell.seed,
-            "device": self.settings.device.partition(":")[0],
+            "device": self.device(cell).partition(":")[0],
+            **({"together": TOGETHER} if self.trains_together(cell) else {}),
             "libraries": versions(TRAINING_LIBRARIES),
             "ranking": RANKING,
             "facts": FACTS,
@@ -117,7 +149,7 @@ class Pipeline(DataPipeline):
     def find(self, cell: Cell) -> CellResult | None:
         """The stored result of a cell, or None."""
         artefact = self.store.find("cells", self.cell_recipe(cell))
-        return self._result(cell, artefact) if artefact else None
+        return self.result(cell, artefact) if artefact else None
 
     def train(self, cell: Cell) -> CellResult:
         """Compute a cell and store it; where another process is at it, wait for that one's result.
@@ -142,13 +174,11 @@ class Pipeline(DataPipeline):
         if self.settings.reuse is not Reuse.NEVER:
             found = self.store.find("cells", recipe)
             if found:
-                return self._result(cell, found)
-        return self._result(cell, self._train(cell, recipe), fresh=True)
+                return self.result(cell, found)
+        return self.result(cell, self._train(cell, recipe), fresh=True)
 
-    def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
-        from recclaims.recommenders.fit import fit
-
-        reset_peak()
+    def given(self, cell: Cell) -> Given:
+        """What a cell is trained and scored on."""
         dataset, split = self.dataset(cell.dataset), self.split(cell.dataset, cell.seed)
         content = {}
         if cell.features:
@@ -161,22 +191,45 @@ class Pipeline(DataPipeline):
             if cell.control:
                 matrix = self._control(cell.control).apply(matrix, cell.seed, features.blocks, categories(dataset))
             content = features.content(matrix)
-        data = training_data(dataset, split, content)
-        recommender = self.recommender(cell)
+        return Given(dataset, split, training_data(dataset, split, content), content_digest(content))
+
+    def prepared(self, cell: Cell, given: Given) -> Prepared:
+        """A cell that is ready to be trained together with others; raises CellError."""
+        from recclaims.recommenders.fit import prepare
+
+        return prepare(self.recommender(cell), self.parameters(cell), given.data, cell.seed, self.device(cell))
+
+    def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
+        from recclaims.recommenders.fit import fit
+
+        reset_peak()
+        given, recommender = self.given(cell), self.recommender(cell)
 
         def train(parameters: Mapping[str, Any]) -> Fitted:
-            return fit(recommender, parameters, data, cell.seed, self.settings.device)
+            return fit(recommender, parameters, given.data, cell.seed, self.device(cell))
 
-        with deterministic(self.settings.device):
+        with deterministic(self.device(cell)):
+            if self.trains_together(cell):
+                from recclaims.recommenders.batched.trainer import train_together
+
+                (fitted,) = train_together([self.prepared(cell, given)])
+                if isinstance(fitted, CellError):
+                    raise CellError(f"{cell.recommender}: {fitted}")
+                return self.keep(cell, recipe, given, fitted)
             parameters, tuned = self.parameters(cell), self._tuned(cell, recipe, train)
             if tuned:
                 parameters |= tuned.parameters
-            fitted = train(parameters)
-            try:
-                per_user = score(fitted, dataset, split, self.settings.mask, cell.seed)
-                scores = scores_digest(fitted, dataset, split)
-            except CellError as error:
-                raise CellError(f"{cell.recommender}: {error}") from error
+            return self.keep(cell, recipe, given, train(parameters), tuned)
+
+    def keep(
+        self, cell: Cell, recipe: Mapping[str, Any], given: Given, fitted: Fitted, tuned: Tuned | None = None
+    ) -> Artefact:
+        """Score a trained cell and store it; raises CellError."""
+        try:
+            per_user = score(fitted, given.dataset, given.split, self.settings.mask, cell.seed)
+            scores = scores_digest(fitted, given.dataset, given.split)
+        except CellError as error:
+            raise CellError(f"{cell.recommender}: {error}") from error
         facts = {
             "cell": str(cell),
             "epochs": fitted.epochs,
@@ -187,7 +240,7 @@ class Pipeline(DataPipeline):
             "trials": tuned.trials if tuned else 0,
             "failed_trials": tuned.failed if tuned else 0,
             "tuned": tuned.parameters if tuned else {},
-            "content": content_digest(content),
+            "content": given.content,
             "derived": fitted.derived,
             "scores": scores,
         }
@@ -221,7 +274,7 @@ class Pipeline(DataPipeline):
 
         return tune(search, objective, cell.seed)
 
-    def _result(self, cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
+    def result(self, cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
         """What an artefact holds, without the values that say nothing of the recommender.
 
         The store keeps those, too: they are what the metric is, and the same as in other libraries.

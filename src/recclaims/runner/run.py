@@ -175,6 +175,11 @@ def _executor(pipeline: Pipeline, n_tasks: int) -> Iterator[Executor]:
 
         with open_cluster(pipeline) as cluster:
             yield cluster
+    elif settings.trains_together:
+        from recclaims.runner.together import open_together
+
+        with open_together(pipeline) as together:
+            yield together
     elif workers := min(settings.workers, n_tasks):
         from recclaims.runner.local import open_pool
 

@@ -45,8 +45,9 @@ class Settings:
         reuse: see Reuse.
         device: "cpu", "cuda" or "cuda:n".
         trust_remote_code: whether code that comes with a checkpoint may run.
-        workers: processes that train at once; 0 trains in this one.
+        workers: processes that train at once on the CPU; 0 trains in this one.
         executor: LOCAL, or the URL of a Dask scheduler, whose workers then train instead.
+        together: whether cells of one shape are trained as one model; on a GPU they always are.
     """
 
     profile: Profile
@@ -57,12 +58,16 @@ class Settings:
     workers: int = 0
     executor: str = LOCAL
     trust_remote_code: bool = False
+    together: bool = False
+
+    @property
+    def trains_together(self) -> bool:
+        """Whether cells of one shape are trained as one model."""
+        return self.together or self.device != "cpu"
 
 
-def default_workers(device: str) -> int:
-    """One process a core, each on one thread: two of them beat one on two threads. A GPU is not shared."""
-    if device != "cpu":
-        return 1
+def default_workers() -> int:
+    """One process a core, each on one thread: two of them beat one on two threads."""
     allowed = getattr(os, "sched_getaffinity", None)  # Linux alone says which cores this process may use
     return max(1, len(allowed(0)) if allowed else os.cpu_count() or 1)
 

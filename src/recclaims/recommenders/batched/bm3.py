@@ -1,0 +1,87 @@
+"""BM3 of several cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from recclaims.recommenders import draws
+from recclaims.recommenders.batched.model import BatchedModel
+from recclaims.recommenders.batched.sampling import Batch
+from recclaims.recommenders.batched.tables import mean_of_layers, rows, together
+
+_SHORTEST = 1e-8
+
+
+class BatchedBM3(BatchedModel):
+    """See bm3.BM3. All items are projected in every step, and every place of a batch is predicted for itself."""
+
+    def __init__(self, models: Sequence[Any], device: torch.device, dtype: torch.dtype) -> None:
+        super().__init__(models, device, dtype)
+        self._graph = together([model.graph for model in models], dtype).to(device)
+        self._frozen = {name: self.stacked([model.frozen[name] for model in models]) for name in self.first.frozen}
+        self._keys = torch.tensor([draws.key(model.seed, draws.DROPOUT) for model in models], device=device)
+
+    def _embeddings(self) -> torch.Tensor:
+        own = self.parameters["item_embedding"]
+        nodes = mean_of_layers(self._graph, self.nodes(self.parameters["user_embedding"], own), self.first.n_layers)
+        users, items = self.cut(nodes)
+        return self.nodes(users, items + own)
+
+    def _predicted(self, embeddings: torch.Tensor) -> torch.Tensor:
+        weight, bias = self.parameters["predictor.weight"], self.parameters["predictor.bias"]
+        return torch.baddbmm(bias.unsqueeze(1), embeddings, weight.transpose(1, 2))
+
+    def _projected(self, modality: str) -> torch.Tensor:
+        frozen = self._frozen.get(modality)
+        features = self.parameters[f"trained.{modality}"] if frozen is None else frozen
+        weight, bias = (self.parameters[f"projections.{modality}.{part}"] for part in ("weight", "bias"))
+        return torch.baddbmm(bias.unsqueeze(1), features, weight.transpose(1, 2))
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """See BatchedModel."""
+        nodes = self._embeddings()
+        ids = torch.stack([batch.users, batch.positive + self.n_users], dim=1)
+        users, items = rows(nodes, ids).unbind(1)
+        keys = draws.bits(self._keys, batch.step)
+        of_users, of_items = self._targets(users, keys, 0), self._targets(items, keys, 1)
+        predicted_users, predicted_items = self._predicted(torch.cat([users, items], dim=1)).chunk(2, dim=1)
+        loss: torch.Tensor = self._distance(predicted_users, of_items, batch) + self._distance(
+            predicted_items, of_users, batch
+        )
+        all_users, all_items = self.cut(nodes)
+        # The padding rows are no user and no item.
+        lengths = sum(table[:, 1:].square().sum(dim=(1, 2)).sqrt() for table in (all_users, all_items))
+        loss = loss + self.first.reg_weight * lengths / (self.n_items - 1)
+        for number, modality in enumerate(self.first.modalities, start=2):
+            projected = rows(self._projected(modality), batch.positive)
+            predicted = self._predicted(projected)
+            both = of_items + self._targets(projected, keys, number)
+            # Two distances from the same prediction: 2 - <a, t + t'>.
+            loss = loss + self.first.cl_weight * (1 + self._distance(predicted, both, batch))
+        return loss
+
+    def _distance(self, predicted: torch.Tensor, targets: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """1 - the mean over the batch of <a / |a|, t>, (cells,), a predicted and t as _targets gives them."""
+        cosines = (functional.normalize(predicted, dim=2, eps=_SHORTEST) * targets).sum(dim=2)
+        return 1 - batch.mean(cosines)
+
+    def _targets(self, embeddings: torch.Tensor, keys: torch.Tensor, number: int) -> torch.Tensor:
+        """Rows (cells, b, d) with some of their numbers left out, scaled to length 1, without a gradient."""
+        targets = embeddings.detach()
+        places = torch.arange(-(-targets[0].numel() // 4), device=self.device)
+        of_target = draws.bits(keys, torch.full_like(keys, number))
+        bits = draws.bits(of_target.unsqueeze(1), places).view(torch.int16)[:, : targets[0].numel()]
+        kept = (bits.to(torch.int32) & 0xFFFF) >= round(self.first.dropout * 2**16)
+        targets = targets * kept.view(targets.shape)
+        lengths = torch.linalg.vector_norm(targets, dim=2, keepdim=True)
+        scaled: torch.Tensor = targets / lengths.clamp_min(_SHORTEST)
+        return scaled
+
+    def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """See BatchedModel."""
+        users, items = self.cut(self._predicted(self._embeddings()))
+        return users, items
