@@ -7,7 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +60,7 @@ def test_the_notebook_s_lines_judge_arrays(tmp_path):
     rows = [json.loads(line) for line in (toy / "items.jsonl").read_text().splitlines()]
     (tmp_path / "items.csv").write_text("item_id,title\n" + "".join(f"{r['item_id']},{r['title']}\n" for r in rows))
     np.save(tmp_path / "clip.npy", np.eye(len(COLOURS), dtype=np.float32)[np.arange(len(rows)) % len(COLOURS)])
-    (tmp_path / "judge.py").write_text("if __name__ == '__main__':\n" + textwrap.indent(code, "    "))
+    (tmp_path / "judge.py").write_text(code)
     done = subprocess.run(
         [sys.executable, "judge.py"], cwd=tmp_path, env=_absolute(), capture_output=True, text=True, check=False
     )

@@ -80,8 +80,7 @@ def evaluate(
         reuse: "missing", "always" or "never"; see --claims-reuse.
         device: "auto", "cpu", "cuda" or "cuda:n".
         executor: "local" or "dask://HOST:PORT".
-        workers: processes that train at once; 0: this one; None: one a core. A script that has more than 0 calls this
-            under `if __name__ == "__main__":`, as every program that starts processes does.
+        workers: processes that train at once; 0: this one; None: one a core.
         trust_remote_code: whether code that comes with a model's checkpoint may run.
         progress: a bar on the terminal, none, or a function that is told.
 

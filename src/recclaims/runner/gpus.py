@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -44,7 +43,7 @@ class Gpus:
 
     def __init__(self, pipeline: Pipeline, devices: Sequence[str]) -> None:
         self._pipeline = pipeline
-        context = multiprocessing.get_context("spawn")
+        context = local.SpawnWithoutMain()
         own = pipeline.registry.own.packed() if pipeline.registry.own else None
         self._processes = [
             ProcessPoolExecutor(

@@ -7,11 +7,15 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
+from typing import Any
 
 from recclaims.own_objects import with_own
 from recclaims.plugin_manager import registry
@@ -98,7 +102,7 @@ class Pool:
     def _started(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
             self._workers,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=SpawnWithoutMain(),
             initializer=start_worker,
             initargs=(self._settings, self._store, self._own),
         )
@@ -118,6 +122,28 @@ class Pool:
     def shutdown(self) -> None:
         """Wait for the processes to end; drop what has not begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _ProcessWithoutMain(SpawnProcess):
+    """A process that does not run its parent's program again: a script needs no `if __name__ == "__main__":`."""
+
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802 - the name that multiprocessing calls
+        main = sys.modules["__main__"].__dict__
+        before: dict[str, Any] = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+        main.pop("__file__", None)
+        main["__spec__"] = None
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            del main["__spec__"]
+            main.update(before)
+
+
+class SpawnWithoutMain(SpawnContext):
+    """Starts such processes; what they perform is of this package, and a program's own objects come packed."""
+
+    Process = _ProcessWithoutMain
 
 
 def how_died(codes: Iterable[int | None]) -> str:
