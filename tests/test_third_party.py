@@ -89,7 +89,7 @@ def test_a_fault_of_the_plugin_is_its_cases_alone(run, body, message):
 
 def test_a_plugin_that_does_not_import_is_named(run):
     output, session = run(GOOD + "\n    !", "-k", "content-knn-attributes", code=0)
-    assert "plugin initial (initial 1.0) is left out: SyntaxError" in output
+    assert "plugin initial (initial 1.0) is left out: it cannot be imported: SyntaxError" in output
     assert session.results["claims"]
 
 

@@ -65,15 +65,12 @@ class OwnObjects:
         Raises:
             RecclaimsError: an object holds what cannot be sent, as an open file or a lock.
         """
-        import cloudpickle
-
         try:
-            packed: bytes = cloudpickle.dumps(self)
+            return _written(self)
         except Exception as error:  # whatever an object of somebody else's raises
             raise RecclaimsError(
                 f"an encoder or recommender cannot be sent to another process: {one_line(error)}; use workers=0"
             ) from error
-        return packed
 
 
 def with_own(installed: Registry, packed: bytes | None) -> Registry:
@@ -95,10 +92,16 @@ def with_own(installed: Registry, packed: bytes | None) -> Registry:
     return own.beside(installed)
 
 
-def _known_as(one: Any) -> str:
-    """By what the store knows an object: its code and its state, so that a changed one is never taken for the old."""
+def _written(what: Any) -> bytes:
+    """As bytes, classes of scripts and notebooks by their code."""
     import cloudpickle
 
+    written: bytes = cloudpickle.dumps(what)
+    return written
+
+
+def _known_as(one: Any) -> str:
+    """By what the store knows an object: its code and its state, so that a changed one is never taken for the old."""
     state = vars(one) if hasattr(one, "__dict__") else {}
     digest = hashlib.sha256()
     for part in dict.fromkeys(
@@ -106,7 +109,7 @@ def _known_as(one: Any) -> str:
     ):
         digest.update(part.encode() + b"\n")
     try:
-        digest.update(cloudpickle.dumps({key: _plain(value) for key, value in state.items()}))
+        digest.update(_written({key: _plain(value) for key, value in state.items()}))
     except Exception:  # it cannot be written down, so that no other object is known to be the same
         digest.update(uuid.uuid4().bytes)
     return digest.hexdigest()[:16]

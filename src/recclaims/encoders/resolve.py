@@ -142,7 +142,7 @@ def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
     except RecclaimsError:
         if colon:
             raise  # asked for in so many words
-        return EncoderFacts(frozenset(), "", "dense", ("",))  # it joins, and making it says what is wrong
+        return EncoderFacts(frozenset(), "", "dense", ("",), shown=name)  # it joins, and making it says what is wrong
 
 
 def _facts(name: str, factory: Any, registry: Registry) -> EncoderFacts:

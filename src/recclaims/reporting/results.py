@@ -259,7 +259,12 @@ def _write_per_user(run: Run, path: Path) -> None:
     columns |= {"user": pa.int32(), **dict.fromkeys(METRICS, pa.float64())}
     schema = pa.schema(list(columns.items()))
     waiting: list[Any] = []
-    with draft_of(path) as draft, pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+    # Arrow opens no path that is not UTF-8.
+    with (
+        draft_of(path) as draft,
+        draft.open("wb") as file,
+        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
         for result in run.outcome.results.values():
             waiting.append(_rows(result, run.called(result.cell), schema))
             if sum(table.num_rows for table in waiting) >= ROWS_AT_ONCE:

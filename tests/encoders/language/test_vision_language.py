@@ -85,6 +85,11 @@ def test_checkpoints_are_small(checkpoint):
     assert sum(path.stat().st_size for path in checkpoint.iterdir()) < 1_000_000
 
 
+def said(records):
+    """What was answered, without how it was computed."""
+    return [{key: value for key, value in record.items() if key not in ("batch", "device")} for record in records]
+
+
 @pytest.mark.parametrize("pooling", ["eos", "mean", "last_prompt_token"])
 def test_a_batch_gives_what_single_items_give(checkpoint, pictures, pooling):
     made = encoder(checkpoint, f"&pooling={pooling}")
@@ -93,7 +98,7 @@ def test_a_batch_gives_what_single_items_give(checkpoint, pictures, pooling):
     alone = [made.encode([item]) for item in pictures]
     np.testing.assert_allclose(together.matrix, np.concatenate([one.matrix for one in alone]), atol=1e-5, rtol=0)
     np.testing.assert_allclose(together.matrix, reordered.matrix[::-1], atol=1e-5, rtol=0)
-    assert list(together.records) == [record for one in alone for record in one.records]
+    assert said(together.records) == said(record for one in alone for record in one.records)
     # The rows differ by far more than the rounding that is allowed.
     distances = np.abs(together.matrix[:, None] - together.matrix[None]).max(axis=2)
     assert distances[~np.eye(4, dtype=bool)].min() > 1e-2
@@ -160,7 +165,7 @@ def test_sampling_depends_on_item_and_seed_alone(checkpoint, pictures):
         made = encoder(checkpoint, f"&temperature=1.5&seed={seed}", stops=None)
         together = made.encode(pictures)
         alone = [made.encode([item]).records[0] for item in pictures[::-1]][::-1]
-        assert list(together.records) == alone
+        assert said(together.records) == said(alone)
         texts[seed] = [record["text"] for record in together.records]
     assert texts[0] != texts[1]
 
