@@ -49,7 +49,6 @@ def test_macos_has_neither_proc_nor_affinity(monkeypatch, tmp_path):
     monkeypatch.delattr("os.sched_getaffinity", raising=False)
     monkeypatch.setattr("os.cpu_count", lambda: 6)
     assert default_workers() == 6
-    assert default_workers("cuda") == 1
     monkeypatch.setattr(memory, "_PROC", tmp_path / "absent")
     kilobytes = memory.peak_mb()
     monkeypatch.setattr(sys, "platform", "darwin")
