@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from recclaims._model.case_result import CaseVerdict
 from recclaims.claims.run import Run
-from recclaims.errors import RecclaimsError, one_line
+from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import registry
 from recclaims.reporting import results as documents
 from recclaims.reporting import tables
-from recclaims.reporting.files import write_atomically
+from recclaims.reporting.files import write_reports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ class Results:
     @cached_property
     def verdicts(self) -> tuple[CaseVerdict, ...]:
         """One per case, in the order of the cases."""
-        return tuple(map(CaseVerdict.of, self.document["claims"]))
+        return tuple(map(CaseVerdict.model_validate, self.document["claims"]))
 
     def table(self, claim: str | None = None) -> str:
         """A row per case as text: means, relative effect with its interval, verdict and reason.
@@ -88,13 +88,7 @@ class Results:
         """
         place = Path(folder).expanduser()
         documents.write(self.document, self._run, place)
-        failed = []
-        for name, reporter in registry().reporters.items():
-            try:
-                made = reporter()
-                write_atomically(place / made.filename, made.render(self.document))
-            except Exception as error:  # a plugin's code
-                failed.append(f"reporter '{name}' failed: {one_line(error)}")
+        failed = write_reports(self.document, registry().reporters, place)
         if failed:
             raise RecclaimsError("; ".join(failed))
         return place

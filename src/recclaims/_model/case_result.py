@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -50,8 +48,3 @@ class CaseVerdict(BaseModel):
     n_users: int = Field(default=0, ge=0)
     n_seeds: int = Field(default=0, ge=0)
     seconds: float | None = None
-
-    @classmethod
-    def of(cls, entry: dict[str, Any]) -> CaseVerdict:
-        """Of an entry of a document's `claims`."""
-        return cls.model_validate(entry)

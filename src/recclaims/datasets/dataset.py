@@ -118,8 +118,10 @@ class Dataset:
             DatasetError: a column is missing or holds something else; names frame, row and column.
         """
         from recclaims.datasets.frames import dataset_of
+        from recclaims.datasets.protocol import Protocol
 
-        return dataset_of(name, interactions, items, features, relevance=relevance, split=split, domain=domain)
+        settings = {"split": split} | ({} if relevance is None else {"relevance": str(relevance)})
+        return Protocol.parse(settings, name).applied_to(dataset_of(name, interactions, items, features or {}, domain))
 
     @cached_property
     def fingerprint(self) -> str:

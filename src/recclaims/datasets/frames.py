@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,35 +28,20 @@ if TYPE_CHECKING:
 INTERACTIONS, ITEMS = "interactions", "items"
 
 
-def dataset_of(
-    name: str,
-    interactions: Any,
-    items: Any = None,
-    features: Mapping[str, Any] | None = None,
-    *,
-    relevance: float | None = None,
-    split: str = "random",
-    domain: str = "",
-) -> Dataset:
-    """See Dataset.of."""
-    from dataclasses import replace
-
-    from recclaims.datasets.protocol import Protocol
-
+def dataset_of(name: str, interactions: Any, items: Any, features: Mapping[str, Any], domain: str) -> Dataset:
+    """See Dataset.of, which puts it under a protocol."""
     if not (isinstance(name, str) and name.strip() and name.isprintable()):
         raise DatasetError(f"name is {name!r}, not a line of text")
     table = _interactions(interactions)
-    catalogue = _items(items, table) if items is not None else None
-    if catalogue is None:
-        ids = table["item_id"].unique(maintain_order=True)
-        catalogue = [Item(item_id) for item_id in ids]
-    catalogue = [replace(item, domain=domain) for item in catalogue] if domain else catalogue
-    dataset = assemble(name, catalogue, table, INTERACTIONS)
-    arrays = {
-        key: _vectors(key, value, [item.item_id for item in catalogue]) for key, value in (features or {}).items()
-    }
-    settings = {"split": split} | ({} if relevance is None else {"relevance": str(relevance)})
-    return Protocol.parse(settings, name).applied_to(replace(dataset, features=arrays))
+    if items is None:
+        catalogue = [Item(item_id) for item_id in table["item_id"].unique(maintain_order=True)]
+    else:
+        catalogue = _items(items)
+    if domain:
+        catalogue = [replace(item, domain=domain) for item in catalogue]
+    ids = [item.item_id for item in catalogue]
+    arrays = {key: _vectors(key, value, ids) for key, value in features.items()}
+    return assemble(name, catalogue, table, INTERACTIONS, features=arrays)
 
 
 def frame_of(given: Any, what: str) -> pl.DataFrame:
@@ -107,7 +93,7 @@ def _interactions(given: Any) -> pl.DataFrame:
     return table
 
 
-def _items(given: Any, interactions: pl.DataFrame) -> list[Item]:
+def _items(given: Any) -> list[Item]:
     if isinstance(given, Sequence) and given and all(isinstance(entry, Item) for entry in given):
         return list(given)
     import polars as pl

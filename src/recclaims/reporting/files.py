@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from recclaims.errors import RecclaimsError, foreign
 from recclaims.store import Store, is_dead
 
 
@@ -58,3 +59,16 @@ def place_of(reporter: Any, directory: Path) -> Path:
     if not isinstance(name, str) or Path(name).name != name or name == "results.json":
         raise ValueError(f'its filename is {name!r}; write the name of a file, as in filename = "mine.txt"')
     return directory / name
+
+
+def write_reports(document: Mapping[str, Any], reporters: Mapping[str, Any], directory: Path) -> list[str]:
+    """Write every reporter's file; return a line for each that failed, which costs the others nothing."""
+    failed = []
+    for name, reporter in reporters.items():
+        try:
+            with foreign(f"reporter '{name}' failed"):  # after hours of training
+                made = reporter()
+                write_atomically(place_of(made, directory), rendered(made, document))
+        except RecclaimsError as error:
+            failed.append(str(error))
+    return failed
