@@ -1,6 +1,6 @@
 """Loads the fixtures of the suite: those of the installed library, under its name, wherever this clone lies."""
 
-from recclaims.pytest_plugin import load_fixtures
+from recclaims._pytest.plugin import load_fixtures
 
 
 def pytest_configure(config):

@@ -20,10 +20,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from recclaims.datasets.emoji import Emoji
+from recclaims.data.emoji import Emoji
+from recclaims.engine.pipeline import Pipeline
+from recclaims.engine.settings import Profile, Settings
 from recclaims.plugin_manager import registry
-from recclaims.runner.pipeline import Pipeline
-from recclaims.runner.settings import Profile, Settings
 from recclaims.store import Store
 
 ENCODERS = ("efficientnet-lite0", "sbert", "attributes")

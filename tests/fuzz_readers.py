@@ -14,26 +14,26 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save as safetensors
 
-from recclaims.claims.builtin import NOISE
-from recclaims.datasets.catalogue import Item
-from recclaims.datasets.interactions_file import read_table
-from recclaims.datasets.items_file import peek, peek_answers, read_items
-from recclaims.datasets.reference import open_source
-from recclaims.datasets.splits import check_relevant, make_split
-from recclaims.encoders.language.parsing import parse_keywords
-from recclaims.encoders.language.prompts import _read as read_prompts
-from recclaims.encoders.language.prompts import domain_names, find_domain
-from recclaims.encoders.resolve import facts_of, make_encoder
-from recclaims.encoders.vector_files import read_vectors
+from recclaims._pytest.options import add_options, settings_of
+from recclaims._pytest.plugin import SESSION, ClaimsSession, planner_of
+from recclaims.data.catalogue import Item
+from recclaims.data.interactions_file import read_table
+from recclaims.data.items_file import peek, peek_answers, read_items
+from recclaims.data.reference import open_source
+from recclaims.data.splits import check_relevant, make_split
+from recclaims.engine.cell import Cell
+from recclaims.engine.stored_cell import read_cell
 from recclaims.errors import RecclaimsError
+from recclaims.features.resolve import facts_of, make_encoder
+from recclaims.features.vector_files import read_vectors
+from recclaims.lvlm.parsing import parse_keywords
+from recclaims.lvlm.prompts import _read as read_prompts
+from recclaims.lvlm.prompts import domain_names, find_domain
+from recclaims.planning.builtin import NOISE
 from recclaims.plugin_manager import registry
-from recclaims.pytest_options import add_options, settings_of
-from recclaims.pytest_plugin import SESSION, ClaimsSession, planner_of
 from recclaims.reporting import changes as changed
 from recclaims.reporting.baseline import compare
 from recclaims.reporting.results import read
-from recclaims.runner.cell import Cell
-from recclaims.runner.stored_cell import read_cell
 from recclaims.store import Store, _document
 
 from .fuzz_inputs import WORDS, damaged, damaged_bytes, damaged_text, text

@@ -64,7 +64,7 @@ import hashlib, os, signal, time
 from pathlib import Path
 
 from logged import log, wait_for_others
-from recclaims.recommenders.content_knn import ContentKNN
+from recclaims.recommenders.models.content_knn import ContentKNN
 
 
 class Logged(ContentKNN):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recclaims.cli import _parser, main
-from recclaims.encoders.hub import hub_folder
+from recclaims.features.hub import hub_folder
 from recclaims.paths import expanded
 from recclaims.reporting.privacy import share
 

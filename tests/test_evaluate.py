@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import recclaims
-from recclaims.recommenders.content_knn import ContentKNN
+from recclaims.recommenders.models.content_knn import ContentKNN
 
 from .test_pytest_face import Session
 from .toy import write_toy

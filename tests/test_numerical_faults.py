@@ -12,24 +12,24 @@ import polars as pl
 import pytest
 import torch
 
-from recclaims.claims.builtin import CONTENT, NOISE
-from recclaims.claims.case import cases
-from recclaims.claims.run import run as judge
-from recclaims.datasets.catalogue import Item
-from recclaims.datasets.dataset import Dataset, Interactions
-from recclaims.datasets.splits import make_split
-from recclaims.encoders.features import LONGEST, SHORTEST, FeatureReport, Features
+from recclaims.data.catalogue import Item
+from recclaims.data.dataset import Dataset, Interactions
+from recclaims.data.splits import make_split
+from recclaims.engine import run_cells as runner
+from recclaims.engine.cell import Cell
+from recclaims.engine.pipeline import Pipeline
+from recclaims.engine.profile import Profile
+from recclaims.engine.settings import Settings
 from recclaims.errors import DatasetError
 from recclaims.evaluation.ranking import METRICS
+from recclaims.features.encoded import LONGEST, SHORTEST, FeatureReport, Features
+from recclaims.judging.run_cases import run as judge
+from recclaims.planning.builtin import CONTENT, NOISE
+from recclaims.planning.case import cases
 from recclaims.plugin_manager import load
-from recclaims.recommenders.graphs import nearest
-from recclaims.recommenders.ties import Lot
+from recclaims.recommenders._kernels.graphs import nearest
+from recclaims.recommenders._kernels.ties import Lot
 from recclaims.reporting.results import build, write
-from recclaims.runner import run as runner
-from recclaims.runner.cell import Cell
-from recclaims.runner.pipeline import Pipeline
-from recclaims.runner.profile import Profile
-from recclaims.runner.settings import Settings
 from recclaims.store import Store
 
 N, USERS, HAD = 40, 24, 9

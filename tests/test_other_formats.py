@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from recclaims.engine.cell import Cell
+from recclaims.engine.pipeline import Pipeline
+from recclaims.engine.profile import Profile
+from recclaims.engine.settings import Settings
 from recclaims.errors import CellError, ChangedError
 from recclaims.plugin_manager import registry
-from recclaims.runner.cell import Cell
-from recclaims.runner.pipeline import Pipeline
-from recclaims.runner.profile import Profile
-from recclaims.runner.settings import Settings
 from recclaims.store import Store
 
 from .foreign import vectors, write_mmrec
@@ -86,7 +86,7 @@ def test_features_stay_mapped_until_they_are_trained_on(session, tmp_path, monke
         seen.update(data.content)
         raise CellError("seen")
 
-    monkeypatch.setattr("recclaims.recommenders.fit.fit", fit)
+    monkeypatch.setattr("recclaims.recommenders._recbole.fit.fit", fit)
     with pytest.raises(CellError, match="seen"):
         mine.train(Cell(str(session.data), "vbpr", "features:text_feat"))
     matrix = seen["textual"]

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from recclaims.pytest_options import what_computes
+from recclaims._pytest.options import what_computes
 
 from .toy import COLOURS, N_ITEMS, N_USERS, write_toy
 
@@ -428,7 +428,7 @@ def test_collection_is_free_of_torch(session):
 )
 def test_the_first_lines_say_what_computes(device, workers, executor, gpu, line, monkeypatch):
     options = {"claims_device": device, "claims_workers": workers, "claims_executor": executor}
-    monkeypatch.setattr("recclaims.pytest_options.has_gpu", lambda: gpu)
+    monkeypatch.setattr("recclaims._pytest.options.has_gpu", lambda: gpu)
     assert what_computes(SimpleNamespace(getoption=options.get)) == line
 
 

@@ -220,7 +220,7 @@ def recclaims_reporters():
 """
 MODEL = """
 import sys
-from recclaims.recommenders.content_knn import ContentKNN
+from recclaims.recommenders.models.content_knn import ContentKNN
 
 class Exits(ContentKNN):
     def __init__(self, config, dataset):

@@ -5,15 +5,10 @@ This module is the whole public surface; importing it loads neither torch nor Re
 
 from typing import TYPE_CHECKING, Any
 
-from recclaims.claims.case import Case
-from recclaims.claims.claim import Claim
-from recclaims.datasets.catalogue import Item
-from recclaims.datasets.dataset import Dataset, Interactions
-from recclaims.datasets.parameters import Parameter
-from recclaims.datasets.vectors import FeatureArray
-from recclaims.encoders.features import Features
-from recclaims.encoders.noise import NoiseControl
-from recclaims.encoders.protocol import Encoder
+from recclaims.data.catalogue import Item
+from recclaims.data.dataset import Dataset, Interactions
+from recclaims.data.parameters import Parameter
+from recclaims.data.vectors import FeatureArray
 from recclaims.errors import (
     CellError,
     DatasetError,
@@ -23,7 +18,12 @@ from recclaims.errors import (
     StoreError,
     UnknownNameError,
 )
+from recclaims.features.controls.noise import NoiseControl
+from recclaims.features.encoded import Features
+from recclaims.features.protocol import Encoder
 from recclaims.hookspecs import hookimpl
+from recclaims.planning.case import Case
+from recclaims.planning.claim import Claim
 from recclaims.recommenders.spec import Recommender
 
 if TYPE_CHECKING:

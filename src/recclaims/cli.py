@@ -13,15 +13,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recclaims.encoders.language.checkpoints import TRUST
-from recclaims.encoders.resolve import make_encoder, why_unavailable
 from recclaims.errors import NotAvailableError, RecclaimsError, UnknownNameError, foreign, printable
+from recclaims.features.resolve import make_encoder, why_unavailable
+from recclaims.lvlm.checkpoints import TRUST
 from recclaims.paths import expanded
 from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
-    from recclaims.encoders.chunks import EncodingProgress
-    from recclaims.runner.pipeline import Pipeline
+    from recclaims.engine.pipeline import Pipeline
+    from recclaims.features.chunks import EncodingProgress
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -165,7 +165,7 @@ def _count(text: str) -> int:
 def _prepare(options: argparse.Namespace) -> int:
     from tabulate import tabulate
 
-    from recclaims.datasets.preparation import Request, data_directory, prepare
+    from recclaims.data.preparation import Request, data_directory, prepare
 
     given = {key: getattr(options, key) for key in ("core", "lacking") if getattr(options, key) is not None}
     request = Request(
@@ -183,9 +183,9 @@ def _prepare(options: argparse.Namespace) -> int:
 
 
 def _pipeline(options: argparse.Namespace) -> Pipeline:
-    from recclaims.runner.pipeline import Pipeline
-    from recclaims.runner.profile import Profile
-    from recclaims.runner.settings import Settings
+    from recclaims.engine.pipeline import Pipeline
+    from recclaims.engine.profile import Profile
+    from recclaims.engine.settings import Settings
     from recclaims.store import Store
 
     settings = Settings(Profile.named("quick"), seeds=1, trust_remote_code=getattr(options, "trust_remote_code", False))
@@ -193,7 +193,7 @@ def _pipeline(options: argparse.Namespace) -> Pipeline:
 
 
 def _encode(options: argparse.Namespace) -> int:
-    from recclaims.encoders.features import shown_made
+    from recclaims.features.encoded import shown_made
 
     pipeline = _pipeline(options)
     facts = pipeline.encode(options.data, options.encoder).json("facts")
@@ -208,7 +208,7 @@ def _encode(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from recclaims.exporting.export import export
+    from recclaims.interop.export import export
 
     place = Path(options.to)
     for path in export(_pipeline(options), options.dataset, options.format, place, options.encoder, options.seed):
@@ -217,11 +217,11 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _keywords(options: argparse.Namespace) -> int:
-    from recclaims.datasets.reference import open_source
-    from recclaims.encoders.language.answers import Keywords
-    from recclaims.encoders.language.diagnosis import compliance, compliance_table, slot_records
-    from recclaims.encoders.language.kinds import of_kind
-    from recclaims.encoders.language.parsing import parse_keywords
+    from recclaims.data.reference import open_source
+    from recclaims.features.answer_types import of_kind
+    from recclaims.lvlm.answers import Keywords
+    from recclaims.lvlm.diagnosis import compliance, compliance_table, slot_records
+    from recclaims.lvlm.parsing import parse_keywords
     from recclaims.reporting import tables
 
     dataset = open_source(options.data, registry()).load()
@@ -308,8 +308,8 @@ def _calibrate(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from recclaims.claims.calibration import Plan, conduct_all, null_rows, power_rows
-    from recclaims.claims.study import Study
+    from recclaims.calibration.calibrate import Plan, conduct_all, null_rows, power_rows
+    from recclaims.calibration.simulation import Study
     from recclaims.reporting.calibration import render
     from recclaims.store import Store
 

@@ -12,30 +12,30 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from recclaims.claims.claim import Claim
-from recclaims.claims.controls import noises_of
-from recclaims.claims.planner import Planner
-from recclaims.claims.run import run
-from recclaims.datasets.dataset import Dataset
-from recclaims.datasets.vectors import FeatureArray, FeatureFile
-from recclaims.encoders.language import trust
+from recclaims import trust
+from recclaims.data.dataset import Dataset
+from recclaims.data.vectors import FeatureArray, FeatureFile
+from recclaims.engine.device import device_of
+from recclaims.engine.hyperparameters import read_hyperparameters
+from recclaims.engine.pipeline import Pipeline
+from recclaims.engine.profile import Profile
+from recclaims.engine.run_cells import Progress
+from recclaims.engine.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
+from recclaims.judging.run_cases import run
 from recclaims.own_objects import OwnObjects
+from recclaims.planning.claim import Claim
+from recclaims.planning.controls import noises_of
+from recclaims.planning.planner import Planner
 from recclaims.plugin_manager import Registry, registry
 from recclaims.recommenders.spec import Recommender
 from recclaims.reporting import results as documents
 from recclaims.reporting.case_names import check_names
 from recclaims.results import Results
-from recclaims.runner.device import device_of
-from recclaims.runner.hyperparameters import read_hyperparameters
-from recclaims.runner.pipeline import Pipeline
-from recclaims.runner.profile import Profile
-from recclaims.runner.run import Progress
-from recclaims.runner.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
 from recclaims.store import Store
 
 if TYPE_CHECKING:
-    from recclaims.claims.case import Case
+    from recclaims.planning.case import Case
 
 #: A name or an object, or several of them.
 Given = Any

@@ -17,7 +17,8 @@ from recclaims.offers import factory_of, listed
 
 #: Built-ins register through the same hooks as everybody else.
 BUILTINS = tuple(
-    f"recclaims.{floor}.builtin" for floor in ("datasets", "encoders", "recommenders", "claims", "reporting")
+    f"recclaims.{floor}.builtin"
+    for floor in ("data", "features", "lvlm", "recommenders", "planning", "reporting", "amazon2023")
 )
 #: The origin of what they bring, without a version: a release does not change keys.
 BUILTIN = "recclaims"

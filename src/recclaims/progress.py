@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from recclaims.runner.run import Progress
+from recclaims.engine.run_cells import Progress
 
 
 @contextlib.contextmanager

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recclaims._model.case_result import CaseVerdict
-from recclaims.claims.run import Run
 from recclaims.errors import RecclaimsError
+from recclaims.judging.run_cases import Run
 from recclaims.plugin_manager import registry
 from recclaims.reporting import results as documents
 from recclaims.reporting import tables

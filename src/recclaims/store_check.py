@@ -19,8 +19,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from recclaims.engine.data import PROTOCOL
 from recclaims.errors import StoreError
-from recclaims.runner.data import PROTOCOL
 from recclaims.store import Store
 
 

@@ -20,11 +20,11 @@ import torch
 
 from recclaims.evaluation.ranking import ItemLists
 from recclaims.recommenders import builtin
+from recclaims.recommenders._recbole.fit import Prepared, TrainingData, fit, prepare
+from recclaims.recommenders._recbole.trainer import CellTrainer
 from recclaims.recommenders.batched.families import FAMILIES
 from recclaims.recommenders.batched.trainer import Together
-from recclaims.recommenders.fit import Prepared, TrainingData, fit, prepare
 from recclaims.recommenders.spec import Recommender
-from recclaims.recommenders.trainer import CellTrainer
 
 from .shape import features, interactions
 

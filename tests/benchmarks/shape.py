@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from recclaims.evaluation.ranking import ItemLists
-from recclaims.recommenders.allocator import keep_freed_memory
+from recclaims.recommenders._kernels.allocator import keep_freed_memory
 
 N_USERS, N_ITEMS, N_PAIRS = 19_445, 7_050, 160_792
 BATCH = 2048
@@ -46,10 +46,10 @@ def build(recommender, content=(), sizes=(N_USERS, N_ITEMS, N_PAIRS), **changes)
     """A model of a recommender, with its batches and a trainer: what `fit` makes."""
     import torch
 
-    from recclaims.recommenders.recbole_bridge import TrainDataset, make_config, pad, quiet_recbole
-    from recclaims.recommenders.sampling import make_batches
+    from recclaims.recommenders._recbole.bridge import TrainDataset, make_config, pad, quiet_recbole
+    from recclaims.recommenders._recbole.sampling import make_batches
+    from recclaims.recommenders._recbole.trainer import CellTrainer
     from recclaims.recommenders.spec import TRAINING
-    from recclaims.recommenders.trainer import CellTrainer
 
     keep_freed_memory()  # it stays so for all that this process measures afterwards
     users, items, _ = interactions(*sizes)
@@ -78,7 +78,7 @@ def stock_epoch_of(recommender, content=(), **changes):
     from recbole.sampler import Sampler
     from recbole.trainer import Trainer
 
-    from recclaims.recommenders.recbole_bridge import TrainDataset
+    from recclaims.recommenders._recbole.bridge import TrainDataset
 
     model, _, trainer = build(recommender, content, stock=True, **changes)
     users, items, _ = interactions()
@@ -98,8 +98,8 @@ def stock_epoch_of(recommender, content=(), **changes):
 def evaluation(n_users=N_USERS, n_items=N_ITEMS, n_pairs=N_PAIRS):
     """A function that ranks all items for all users of this library."""
     from recclaims.evaluation.ranking import evaluate
+    from recclaims.recommenders._recbole.fit import _scorer
     from recclaims.recommenders.builtin import BPR
-    from recclaims.recommenders.fit import _scorer
 
     model, _, _ = build(BPR, sizes=(n_users, n_items, n_pairs))
     model.eval()
@@ -110,7 +110,7 @@ def evaluation(n_users=N_USERS, n_items=N_ITEMS, n_pairs=N_PAIRS):
 
 def scores_of(recommender, content=(), n_users=N_USERS, **changes):
     """A function that builds a recommender without training and gives the first users' scores of all items."""
-    from recclaims.recommenders.fit import _scorer
+    from recclaims.recommenders._recbole.fit import _scorer
 
     def score():
         model, _, _ = build(recommender, content, **changes)
@@ -129,8 +129,8 @@ def stock_evaluation(users_at_once):
     from recbole.sampler import Sampler
     from recbole.trainer import Trainer
 
+    from recclaims.recommenders._recbole.bridge import TrainDataset
     from recclaims.recommenders.builtin import BPR
-    from recclaims.recommenders.recbole_bridge import TrainDataset
 
     settings = {
         "eval_batch_size": users_at_once * (N_ITEMS + 1),

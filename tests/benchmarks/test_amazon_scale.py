@@ -19,9 +19,9 @@ N_REVIEWS, N_PRODUCTS = int(SHARE * 5_000_000), int(SHARE * 200_000)
 SCRIPT = """
 import json, sys, time
 from recclaims.cli import main
-from recclaims.datasets.reference import open_source
+from recclaims.data.reference import open_source
 from recclaims.plugin_manager import registry
-from recclaims.runner.memory import peak_mb
+from recclaims.engine.memory import peak_mb
 
 started = time.perf_counter()
 code = main(["prepare", sys.argv[1], "--from", sys.argv[2], "--to", sys.argv[3]])

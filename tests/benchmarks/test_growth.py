@@ -25,12 +25,12 @@ from pathlib import Path
 warnings.simplefilter("ignore")
 import numpy as np
 import torch
-from recclaims.claims.intervals import behrens_fisher_interval, crossed_bootstrap_interval
-from recclaims.datasets.reference import open_source
-from recclaims.datasets.splits import make_split
+from recclaims.judging.intervals import behrens_fisher_interval, crossed_bootstrap_interval
+from recclaims.data.reference import open_source
+from recclaims.data.splits import make_split
 from recclaims.plugin_manager import registry
 from recclaims.recommenders import builtin
-from recclaims.runner.memory import peak_mb, reset_peak
+from recclaims.engine.memory import peak_mb, reset_peak
 from tests.benchmarks import shape
 
 folder, *sizes = json.loads(sys.argv[1])

@@ -19,7 +19,7 @@ import json, sys, time, warnings
 warnings.simplefilter("ignore")
 import torch
 from recclaims.recommenders import builtin
-from recclaims.runner.memory import peak_mb
+from recclaims.engine.memory import peak_mb
 from tests.benchmarks import shape
 
 name, *sizes = json.loads(sys.argv[1])

@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from recclaims.engine import run_cells as runner
+from recclaims.engine.cell import Cell
+from recclaims.engine.pipeline import Pipeline
+from recclaims.engine.profile import Profile
+from recclaims.engine.settings import Settings
 from recclaims.plugin_manager import registry
-from recclaims.runner import run as runner
-from recclaims.runner.cell import Cell
-from recclaims.runner.pipeline import Pipeline
-from recclaims.runner.profile import Profile
-from recclaims.runner.settings import Settings
 from recclaims.store import Store
 
 pytest.importorskip("distributed")

@@ -8,9 +8,9 @@ import time
 from dataclasses import replace
 
 from recclaims import plugin_manager
-from recclaims.runner.pipeline import Pipeline
-from recclaims.runner.profile import Profile
-from recclaims.runner.settings import Settings
+from recclaims.engine.pipeline import Pipeline
+from recclaims.engine.profile import Profile
+from recclaims.engine.settings import Settings
 from recclaims.store import Store
 
 from ..logged import install

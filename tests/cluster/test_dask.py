@@ -17,15 +17,15 @@ import pytest
 pytest.importorskip("distributed")
 
 from recclaims import plugin_manager
+from recclaims.engine import run_cells as runner
+from recclaims.engine.cell import Cell
+from recclaims.engine.execute import dask_cluster
+from recclaims.engine.execute.dask_cluster import Common
+from recclaims.engine.machine import installation
+from recclaims.engine.pipeline import Pipeline
+from recclaims.engine.profile import Profile
+from recclaims.engine.settings import Settings, checked_executor
 from recclaims.errors import RecclaimsError
-from recclaims.runner import dask_cluster
-from recclaims.runner import run as runner
-from recclaims.runner.cell import Cell
-from recclaims.runner.dask_cluster import Common
-from recclaims.runner.machine import installation
-from recclaims.runner.pipeline import Pipeline
-from recclaims.runner.profile import Profile
-from recclaims.runner.settings import Settings, checked_executor
 from recclaims.store import Store
 
 from ..logged import ROOT

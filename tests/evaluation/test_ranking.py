@@ -107,7 +107,7 @@ def test_equals_a_slow_and_obvious_version(seed, block):
 def test_equals_recboles_evaluator_on_the_same_scores_and_mask():
     from recbole.evaluator import Collector, Evaluator
 
-    from recclaims.recommenders.recbole_bridge import make_config
+    from recclaims.recommenders._recbole.bridge import make_config
 
     random = np.random.default_rng(0)
     n_users, n_items = 200, 120

@@ -25,19 +25,20 @@ import sklearn.linear_model  # noqa: F401
 import torch
 import torch._dynamo
 
-from recclaims.claims.arm import Arm
-from recclaims.claims.builtin import NOISE
-from recclaims.claims.case import Case
-from recclaims.claims.run import run
-from recclaims.encoders.features import Encoded
+from recclaims.engine.pipeline import Pipeline
+from recclaims.engine.profile import Profile
+from recclaims.engine.settings import Settings
 from recclaims.errors import RecclaimsError, one_line
+from recclaims.features.encoded import Encoded
+from recclaims.judging.run_cases import run
+from recclaims.planning.arm import Arm
+from recclaims.planning.builtin import NOISE
+from recclaims.planning.case import Case
 from recclaims.plugin_manager import registry
-from recclaims.recommenders import bm3, content_knn, recbole_bridge, vbpr  # noqa: F401
+from recclaims.recommenders._recbole import bridge as recbole_bridge  # noqa: F401
+from recclaims.recommenders.models import bm3, content_knn, vbpr  # noqa: F401
 from recclaims.reporting import results
 from recclaims.reporting.files import write_atomically
-from recclaims.runner.pipeline import Pipeline
-from recclaims.runner.profile import Profile
-from recclaims.runner.settings import Settings
 from recclaims.store import Store
 from recclaims.store_check import check
 from tests.toy import write_toy

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from recclaims.cli import main
+from recclaims.engine.data import PROTOCOL
 from recclaims.errors import StoreError
-from recclaims.runner.data import PROTOCOL
 from recclaims.store import Store, key_of
 from recclaims.store_check import check, outdated, prune
 

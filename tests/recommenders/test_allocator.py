@@ -8,8 +8,8 @@ import pytest
 SCRIPT = """
 import resource, sys
 import numpy as np
-from recclaims.recommenders.allocator import keep_freed_memory
-from recclaims.runner.memory import peak_mb, reset_peak
+from recclaims.recommenders._kernels.allocator import keep_freed_memory
+from recclaims.engine.memory import peak_mb, reset_peak
 
 n, size = map(int, sys.argv[1:])
 

@@ -7,11 +7,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from recclaims.evaluation.ranking import ItemLists
 from recclaims.recommenders import builtin
+from recclaims.recommenders._recbole.fit import TrainingData, fit, prepare
+from recclaims.recommenders._recbole.sampling import SAMPLERS, make_batches
 from recclaims.recommenders.batched.families import FAMILIES, has_batched_form
 from recclaims.recommenders.batched.sampling import CellBatches
 from recclaims.recommenders.batched.trainer import MOST, Together, fitting, shape
-from recclaims.recommenders.fit import TrainingData, fit, prepare
-from recclaims.recommenders.sampling import SAMPLERS, make_batches
 from recclaims.recommenders.spec import Recommender
 
 from .blocks import N_ITEMS, N_USERS, checkerboard, parity_features

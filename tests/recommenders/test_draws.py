@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from recclaims.recommenders import draws
+from recclaims.recommenders._kernels import draws
 
 N = 100_000
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from recclaims.recommenders import builtin
-from recclaims.recommenders.freedom import FREEDOM, graph_weights
-from recclaims.recommenders.recbole_bridge import TrainDataset, interaction_of, make_config, pad
+from recclaims.recommenders._recbole.bridge import TrainDataset, interaction_of, make_config, pad
+from recclaims.recommenders.models.freedom import FREEDOM, graph_weights
 from recclaims.recommenders.spec import TRAINING
 
 from . import dense

@@ -12,7 +12,7 @@ import torch
 from recclaims.errors import CellError, RecclaimsError
 from recclaims.evaluation.ranking import ItemLists, evaluate
 from recclaims.recommenders import builtin
-from recclaims.recommenders.fit import TrainingData, fit
+from recclaims.recommenders._recbole.fit import TrainingData, fit
 from recclaims.recommenders.spec import Recommender
 
 from .blocks import N_ITEMS, N_USERS, checkerboard, parity_features

@@ -3,8 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recclaims.recommenders.graphs import nearest
-from recclaims.recommenders.ties import Lot
+from recclaims.recommenders._kernels.graphs import nearest
+from recclaims.recommenders._kernels.ties import Lot
 
 from ..drawing import examples
 

@@ -7,8 +7,8 @@ import scipy.sparse as sp
 from recclaims.errors import CellError, UnknownNameError
 from recclaims.evaluation.ranking import ItemLists
 from recclaims.recommenders import builtin
-from recclaims.recommenders.fit import TrainingData, fit
-from recclaims.recommenders.item_knn import NEIGHBOURHOODS, SIMILARITIES, WEIGHTINGS, neighbours
+from recclaims.recommenders._recbole.fit import TrainingData, fit
+from recclaims.recommenders.models.item_knn import NEIGHBOURHOODS, SIMILARITIES, WEIGHTINGS, neighbours
 
 N_USERS, N_ITEMS = 30, 14
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from recclaims.recommenders.lookups import (
+from recclaims.recommenders._kernels.gathers import (
     KeptGradient,
     Occurrences,
     looked_up,

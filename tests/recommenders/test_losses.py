@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from recclaims.recommenders.lookups import Occurrences
-from recclaims.recommenders.losses import cosine_distance
+from recclaims.recommenders._kernels.gathers import Occurrences
+from recclaims.recommenders._kernels.losses import cosine_distance
 
 IDS = torch.tensor([7, 2, 2, 9, 7, 2, 40])
 

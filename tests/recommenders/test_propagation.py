@@ -3,7 +3,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from recclaims.recommenders.propagation import Propagator, bipartite, mean_of_layers
+from recclaims.recommenders._kernels.propagation import Propagator, bipartite, mean_of_layers
 
 
 def test_the_bipartite_graph_is_the_symmetric_normalisation():

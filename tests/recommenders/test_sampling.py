@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from recclaims.errors import UnknownNameError
-from recclaims.recommenders.sampling import SAMPLERS, PairBatches, make_batches
+from recclaims.recommenders._recbole.sampling import SAMPLERS, PairBatches, make_batches
 
 USERS = np.array([1, 1, 2, 2, 2, 3], dtype=np.int64)
 ITEMS = np.array([1, 2, 1, 3, 4, 5], dtype=np.int64)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from recclaims.errors import RecclaimsError
-from recclaims.exporting.tables import write_table
+from recclaims.interop.tables import write_table
 from recclaims.reporting import results
 from recclaims.reporting.files import draft_of, write_atomically
 from recclaims.store import Store

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recclaims.datasets import catalogue
-from recclaims.datasets.catalogue import Item
-from recclaims.encoders.extraction import extract
-from recclaims.encoders.images import encode_images
+from recclaims.data import catalogue
+from recclaims.data.catalogue import Item
 from recclaims.errors import DatasetError
+from recclaims.features.extraction import extract
+from recclaims.features.images import encode_images
 
 
 def png(width, height, rows=b""):

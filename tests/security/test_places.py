@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from recclaims.datasets.reference import open_source
+from recclaims.data.reference import open_source
 from recclaims.errors import RecclaimsError, StoreError
 from recclaims.plugin_manager import Registry
 from recclaims.store import Store

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
-from recclaims.datasets.catalogue import Item
-from recclaims.datasets.reference import open_source
-from recclaims.encoders.extraction import extract
-from recclaims.encoders.resolve import bind, make_encoder
+from recclaims.data.catalogue import Item
+from recclaims.data.reference import open_source
 from recclaims.errors import RecclaimsError
+from recclaims.features.extraction import extract
+from recclaims.features.resolve import bind, make_encoder
 from recclaims.plugin_manager import registry
 from recclaims.reporting import results
 from recclaims.store import Store

@@ -13,17 +13,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recclaims.datasets import interactions_file, items_file, parquet
-from recclaims.datasets.amazon import lines
-from recclaims.datasets.amazon.faults import Faults
-from recclaims.datasets.catalogue import Item
-from recclaims.datasets.dataset import Dataset, Interactions
-from recclaims.datasets.interactions_file import read_table
-from recclaims.datasets.items_file import read_items
-from recclaims.encoders import vector_files
-from recclaims.encoders.file_features import FileFeatures
-from recclaims.encoders.vector_files import read_vectors
+from recclaims.amazon2023 import lines
+from recclaims.amazon2023.faults import Faults
+from recclaims.data import interactions_file, items_file, parquet
+from recclaims.data.catalogue import Item
+from recclaims.data.dataset import Dataset, Interactions
+from recclaims.data.interactions_file import read_table
+from recclaims.data.items_file import read_items
 from recclaims.errors import DatasetError, FeatureError, RecclaimsError
+from recclaims.features import vector_files
+from recclaims.features.encoders.file_features import FileFeatures
+from recclaims.features.vector_files import read_vectors
 from recclaims.reporting import results
 
 
@@ -106,7 +106,7 @@ def test_an_id_is_bounded_before_it_is_unpacked(tmp_path, name):
     write_parquet(path, make(), **options)
     code = (
         "import resource, sys; from pathlib import Path; import polars, pyarrow.parquet, pyarrow.compute\n"
-        "from recclaims.datasets.interactions_file import read_table\n"
+        "from recclaims.data.interactions_file import read_table\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: read_table(Path(sys.argv[1]))\n"
         "except Exception as error: print(type(error).__name__, error)\n"

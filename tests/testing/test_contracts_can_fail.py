@@ -8,10 +8,11 @@ import torch
 from recbole.model.abstract_recommender import GeneralRecommender
 from recbole.utils import InputType
 
-from recclaims.datasets.reference import open_source
+from recclaims.data.reference import open_source
 from recclaims.errors import RecclaimsError
 from recclaims.plugin_manager import registry
-from recclaims.recommenders import builtin, item_knn
+from recclaims.recommenders import builtin
+from recclaims.recommenders.models import item_knn
 from recclaims.recommenders.spec import Recommender
 from recclaims.testing import DatasetContract, EncoderContract, RecommenderContract
 from recclaims.testing.catalogue import plain_items
@@ -103,7 +104,7 @@ def test_an_encoder_that_does_not_say_what_it_is_fails(attributes):
 
 def test_a_module_that_imports_something_heavy_is_named():
     made = encoder()
-    type(made).__module__ = "recclaims.recommenders.fit"
+    type(made).__module__ = "recclaims.recommenders._recbole.fit"
     with pytest.raises(AssertionError, match=r"imports .*torch"):
         contract_of(made).test_its_module_imports_nothing_heavy()
 

@@ -4,9 +4,9 @@ from types import MappingProxyType
 
 import pytest
 
-from recclaims.datasets.movielens import MovieLens100K
-from recclaims.datasets.reference import open_source
-from recclaims.encoders.resolve import make_encoder
+from recclaims.data.movielens import MovieLens100K
+from recclaims.data.reference import open_source
+from recclaims.features.resolve import make_encoder
 from recclaims.plugin_manager import registry
 from recclaims.recommenders import builtin
 from recclaims.testing import DatasetContract, EncoderContract, RecommenderContract

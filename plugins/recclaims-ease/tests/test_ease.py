@@ -7,7 +7,7 @@ from scipy.optimize import minimize
 
 from recclaims.errors import CellError
 from recclaims.evaluation.ranking import ItemLists
-from recclaims.recommenders.fit import TrainingData, fit
+from recclaims.recommenders._recbole.fit import TrainingData, fit
 from recclaims.testing import RecommenderContract
 
 REG, WEIGHT = 2.0, 3.0

@@ -32,7 +32,7 @@ def test_real_weights_give_the_same_rows_in_any_batch(encoder):
 
 @needs_weights
 def test_the_stop_token_is_known_from_the_weights_alone(encoder):
-    from recclaims.encoders.language.generation import stop_tokens
+    from recclaims.lvlm.generation import stop_tokens
 
     model, processor = encoder.loaded
     assert processor.tokenizer.convert_tokens_to_ids("<|im_end|>") in stop_tokens(model, processor)

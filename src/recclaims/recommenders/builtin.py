@@ -11,7 +11,7 @@ from dataclasses import replace
 from recclaims.hookspecs import hookimpl
 from recclaims.recommenders.spec import Recommender
 
-_HERE = "recclaims.recommenders"
+_HERE = "recclaims.recommenders.models"
 
 MOSTPOP = Recommender("mostpop", "1", f"{_HERE}.mostpop:MostPop", content=False, training_free=True)
 ITEMKNN = Recommender(

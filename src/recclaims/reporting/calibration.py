@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from recclaims.claims.rules import RULES
+from recclaims.calibration.rules import RULES
 
 if TYPE_CHECKING:
-    from recclaims.claims.calibration import NullRow, Plan, PowerRow, Rate
+    from recclaims.calibration.calibrate import NullRow, Plan, PowerRow, Rate
 
 
 def render(plan: Plan, null: Sequence[NullRow], power: Sequence[PowerRow]) -> str:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from recclaims.encoders.noise import NOISE
+from recclaims.features.controls.noise import NOISE
 
 #: What pytest's -k takes as part of a name, in ASCII: a name is otherwise cut into the pieces between.
 _NAME = re.compile(r"[A-Za-z0-9_:+\-.\[\]\\/]+")

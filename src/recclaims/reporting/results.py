@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recclaims.datasets.reference import path_in
+from recclaims.data.reference import path_in
+from recclaims.engine.machine import hardware, installed_version
 from recclaims.errors import RecclaimsError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.json_keys import each_key_once
@@ -22,16 +23,15 @@ from recclaims.regular_file import open_text
 from recclaims.reporting.files import draft_of, write_atomically
 from recclaims.reporting.privacy import share, shareable
 from recclaims.reporting.schema import SCHEMA, checked
-from recclaims.runner.machine import hardware, installed_version
 
 if TYPE_CHECKING:
-    from recclaims.claims.assess import CaseResult
-    from recclaims.claims.case import Case
-    from recclaims.claims.claim import Claim
-    from recclaims.claims.run import Run
-    from recclaims.runner.cell import Cell, CellResult
-    from recclaims.runner.pipeline import Pipeline
-    from recclaims.runner.settings import Settings
+    from recclaims.engine.cell import Cell, CellResult
+    from recclaims.engine.pipeline import Pipeline
+    from recclaims.engine.settings import Settings
+    from recclaims.judging.case_result import CaseResult
+    from recclaims.judging.run_cases import Run
+    from recclaims.planning.case import Case
+    from recclaims.planning.claim import Claim
 
 #: The largest file that is read.
 MAX_BYTES = 500_000_000

@@ -8,7 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from recclaims.encoders.features import shown_made
+from recclaims.features.encoded import shown_made
 
 #: How a verdict reads in a narrow column.
 SHORT = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recclaims.datasets.catalogue import Item
+from recclaims.data.catalogue import Item
 
 _COLOURS = ("red", "green", "blue", "black", "orange", "purple", "gold", "navy")
 _SHAPES = ("disc", "square")

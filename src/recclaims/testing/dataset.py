@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from recclaims.datasets.splits import STRATEGIES, make_split, relevant
+from recclaims.data.protocol import STRATEGIES
+from recclaims.data.splits import make_split, relevant
 from recclaims.errors import NotAvailableError
 
 if TYPE_CHECKING:
-    from recclaims.datasets.dataset import Dataset, DatasetSource
+    from recclaims.data.dataset import Dataset, DatasetSource
 
 _CARRIED = {"visual": "items_with_image", "textual": "items_with_text", "attributes": "items_with_attributes"}
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from recclaims.encoders.extraction import extract
-from recclaims.encoders.features import FeatureReport
-from recclaims.encoders.protocol import MODALITIES, Encoder
-from recclaims.encoders.resolve import requirements
+from recclaims.features.encoded import FeatureReport
+from recclaims.features.extraction import extract
+from recclaims.features.protocol import MODALITIES, Encoder
+from recclaims.features.resolve import requirements
 from recclaims.testing.catalogue import odd_items, plain_items
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from recclaims.datasets.catalogue import Item
+    from recclaims.data.catalogue import Item
 
 _HEAVY = ("torch", "transformers", "sentence_transformers", "torchvision", "recbole", "ray")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recclaims.encoders.features import Block
-from recclaims.encoders.noise import NoiseControl
+from recclaims.features.controls.noise import NoiseControl
+from recclaims.features.encoded import Block
 
 BLOCKS = (Block("a", "visual", 2), Block("b", "textual", 4))
 

@@ -17,7 +17,7 @@ from recclaims.recommenders.spec import Recommender
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from recclaims.recommenders.fit import Fitted
+    from recclaims.recommenders._recbole.fit import Fitted
 
 _USERS, _ITEMS = 40, 30
 #: Of the catalogue with ties: items, parts that it is seen in, items that a user had, seeds, epochs.
@@ -94,7 +94,7 @@ class RecommenderContract:
 
     def _ranks(self, kinds: int, order: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
         """The mean rank of every item, by its id, among the items of its half; item order[i] is row i: (_MANY,)."""
-        from recclaims.recommenders.fit import TrainingData, fit
+        from recclaims.recommenders._recbole.fit import TrainingData, fit
 
         random = np.random.default_rng(2)
         drawn = [random.choice(np.arange(user % 2, _MANY, 2), _HAD, replace=False) for user in range(_USERS)]
@@ -153,7 +153,7 @@ class RecommenderContract:
         changes: Mapping[str, Any] | None = None,
         seed: int = 0,
     ) -> Fitted:
-        from recclaims.recommenders.fit import TrainingData, fit
+        from recclaims.recommenders._recbole.fit import TrainingData, fit
 
         users, items, held = _checkerboard()
         if content is None:

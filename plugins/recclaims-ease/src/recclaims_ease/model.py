@@ -13,8 +13,8 @@ import scipy.linalg
 import scipy.sparse as sp
 import torch
 
-from recclaims.recommenders.content import ContentRecommender
-from recclaims.recommenders.sampling import history
+from recclaims.recommenders._recbole.sampling import history
+from recclaims.recommenders.models.content import ContentRecommender
 
 #: Items whose dense matrix, and its inverse, still fit into 2 x 3.2 GB.
 MOST_ITEMS = 20_000

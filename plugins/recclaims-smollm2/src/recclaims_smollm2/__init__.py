@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 import recclaims
-from recclaims.encoders.features import Encoded
-from recclaims.encoders.language.generation import Question, Settings, ask, forget_sampling
+from recclaims.features.encoded import Encoded
+from recclaims.lvlm.generation import Question, Settings, ask, forget_sampling
 
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PROMPT = "Classify in one or two words: {text}"
@@ -61,7 +61,7 @@ class SmolLM2:
         """Model and tokenizer."""
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        from recclaims.encoders.hub import quiet
+        from recclaims.features.hub import quiet
 
         quiet()
         where = {"gguf_file": self._weights.name, "local_files_only": True}

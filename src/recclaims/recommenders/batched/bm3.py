@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from recclaims.recommenders import draws
+from recclaims.recommenders._kernels import draws
 from recclaims.recommenders.batched.model import BatchedModel
 from recclaims.recommenders.batched.sampling import Batch
 from recclaims.recommenders.batched.tables import mean_of_layers, rows, together

@@ -6,18 +6,19 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-_HERE = "recclaims.recommenders"
+_MODELS = "recclaims.recommenders.models"
+_BATCHED = "recclaims.recommenders.batched"
 
 #: By the model that a recommender declares, its batched form.
 FAMILIES = {
-    f"{_HERE}.collaborative:BPR": f"{_HERE}.batched.collaborative:BatchedBPR",
-    f"{_HERE}.collaborative:LightGCN": f"{_HERE}.batched.collaborative:BatchedLightGCN",
-    f"{_HERE}.vbpr:VBPR": f"{_HERE}.batched.vbpr:BatchedVBPR",
-    f"{_HERE}.vbpr:ElliotVBPR": f"{_HERE}.batched.vbpr:BatchedElliotVBPR",
-    f"{_HERE}.freedom:FREEDOM": f"{_HERE}.batched.freedom:BatchedFREEDOM",
-    f"{_HERE}.lattice:LATTICE": f"{_HERE}.batched.lattice:BatchedLATTICE",
-    f"{_HERE}.lattice:ElliotLATTICE": f"{_HERE}.batched.lattice:BatchedElliotLATTICE",
-    f"{_HERE}.bm3:BM3": f"{_HERE}.batched.bm3:BatchedBM3",
+    f"{_MODELS}.collaborative:BPR": f"{_BATCHED}.collaborative:BatchedBPR",
+    f"{_MODELS}.collaborative:LightGCN": f"{_BATCHED}.collaborative:BatchedLightGCN",
+    f"{_MODELS}.vbpr:VBPR": f"{_BATCHED}.vbpr:BatchedVBPR",
+    f"{_MODELS}.vbpr:ElliotVBPR": f"{_BATCHED}.vbpr:BatchedElliotVBPR",
+    f"{_MODELS}.freedom:FREEDOM": f"{_BATCHED}.freedom:BatchedFREEDOM",
+    f"{_MODELS}.lattice:LATTICE": f"{_BATCHED}.lattice:BatchedLATTICE",
+    f"{_MODELS}.lattice:ElliotLATTICE": f"{_BATCHED}.lattice:BatchedElliotLATTICE",
+    f"{_MODELS}.bm3:BM3": f"{_BATCHED}.bm3:BatchedBM3",
 }
 #: Raised when a batched cell would come out otherwise, by more than rounding.
 VERSION = 1

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from recclaims.recommenders import draws
+from recclaims.recommenders._kernels import draws
+from recclaims.recommenders._kernels.propagation import Propagator
 from recclaims.recommenders.batched.model import BatchedModel
 from recclaims.recommenders.batched.sampling import Batch
 from recclaims.recommenders.batched.tables import csr, mean_of_layers, propagated, rows, together
-from recclaims.recommenders.propagation import Propagator
 
 
 class PrunedGraphs:

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from recclaims.recommenders._kernels.graphs import nearest
+from recclaims.recommenders._kernels.propagation import Propagator, product
 from recclaims.recommenders.batched.model import BatchedModel
 from recclaims.recommenders.batched.sampling import Batch
 from recclaims.recommenders.batched.tables import csr, mean_of_layers, propagated, rows, together
-from recclaims.recommenders.graphs import nearest
-from recclaims.recommenders.propagation import Propagator, product
 
 
 class ItemGraphs:

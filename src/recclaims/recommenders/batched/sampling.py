@@ -1,4 +1,4 @@
-"""The batches of several cells, drawn on a device: the numbers that recommenders.sampling draws for each of them."""
+"""The batches of several cells, drawn on a device: the numbers that recommenders._recbole.sampling draws for each of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recclaims.recommenders import draws
-from recclaims.recommenders.sampling import DistinctUserBatches, PairBatches, UserBatches
+from recclaims.recommenders._kernels import draws
+from recclaims.recommenders._recbole.sampling import DistinctUserBatches, PairBatches, UserBatches
 
 _LAST = torch.iinfo(torch.int64).max
 

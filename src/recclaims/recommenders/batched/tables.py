@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from recclaims.recommenders.propagation import Propagator, product
+from recclaims.recommenders._kernels.propagation import Propagator, product
 
 
 def rows(tables: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:

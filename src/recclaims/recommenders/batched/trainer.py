@@ -17,12 +17,12 @@ with warnings.catch_warnings():
     from recbole.utils import early_stopping
 
 from recclaims.errors import CellError, one_line
+from recclaims.recommenders._recbole.fit import Fitted, Prepared
 from recclaims.recommenders.batched.capture import Step, logger
 from recclaims.recommenders.batched.families import batched_form
 from recclaims.recommenders.batched.model import BatchedModel
 from recclaims.recommenders.batched.ranking import Validation
 from recclaims.recommenders.batched.sampling import CellBatches
-from recclaims.recommenders.fit import Fitted, Prepared
 
 #: Cells that have stopped go on being computed until no more than this share of a group is left, and then leave it:
 #: a smaller group has to be built and captured anew.

@@ -1,0 +1,1 @@
+"""The pytest plugin: options, cases, sessions of several processes."""

@@ -1,0 +1,228 @@
+"""The options of the contract: what they are called, which values they take, and what they ask for."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from recclaims.engine.device import device_of, has_gpu
+from recclaims.engine.hyperparameters import read_hyperparameters
+from recclaims.engine.profile import Profile, profile_names
+from recclaims.engine.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
+from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.paths import expanded
+from recclaims.planning.controls import noises_of
+from recclaims.plugin_manager import registry
+
+if TYPE_CHECKING:
+    from recclaims.recommenders.spec import Recommender
+
+
+def _profile(name: str) -> str:
+    if name not in profile_names():
+        raise argparse.ArgumentTypeError(str(UnknownNameError.of("profile", name, profile_names())))
+    return name
+
+
+def _between(least: int, most: int) -> Callable[[str], int]:
+    def whole_number(text: str) -> int:
+        if not (text.isdecimal() and len(text) < 10 and least <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {least} to {most:,}")
+        return int(text)
+
+    return whole_number
+
+
+def _price(text: str) -> float:
+    try:
+        price = float(text)
+    except ValueError:
+        price = -1.0
+    if not 0 <= price < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a price")
+    return price
+
+
+def _executor(text: str) -> str:
+    try:
+        return checked_executor(text)
+    except RecclaimsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add the options of the contract."""
+    group = parser.getgroup("recclaims", "claims of multimodal recommendation")
+    add = group.addoption
+    add(
+        "--claims-data",
+        action="append",
+        metavar="NAME|PATH",
+        type=expanded,
+        help="dataset to run on, repeatable (default: ml-100k)",
+    )
+    add("--claims-encoder", action="append", metavar="NAME[:ARGUMENT]", help="encoder, repeatable (default: all)")
+    add(
+        "--claims-profile",
+        type=_profile,
+        metavar="NAME",
+        help="budget: smoke, quick or paper (default: quick)",
+    )
+    add(
+        "--claims-hyperparameters",
+        metavar="FILE",
+        type=expanded,
+        help="TOML with hyper-parameters of your own, over the profile's",
+    )
+    add(
+        "--claims-flavour",
+        choices=["mmrec", "elliot", "all"],
+        help="implementations whose equations recommenders follow, where they differ (default: the profile's)",
+    )
+    add(
+        "--claims-control",
+        action="append",
+        metavar="NAME|all",
+        help="noise to compare with, repeatable (default: the profile's)",
+    )
+    add("--claims-seeds", type=_between(1, 10_000), metavar="N", help="replicates: each its own split and seed")
+    add(
+        "--claims-store",
+        metavar="DIR",
+        type=expanded,
+        default=".recclaims",
+        help="where results are kept (default: .recclaims)",
+    )
+    add(
+        "--claims-reuse",
+        choices=[str(reuse) for reuse in Reuse],
+        default="missing",
+        help="missing: compute what is not stored (default); always: compute nothing; never: train all again",
+    )
+    add(
+        "--claims-report",
+        metavar="DIR",
+        type=expanded,
+        default="reports/latest",
+        help="where tables go (default: reports/latest)",
+    )
+    add(
+        "--claims-baseline",
+        metavar="FILE",
+        type=expanded,
+        help="an earlier results.json: a case fails only where it got worse",
+    )
+    add("--claims-update-baseline", action="store_true", help="write this run's results to --claims-baseline")
+    add("--claims-device", metavar="DEVICE", default="auto", help="auto, cpu or cuda[:n] (default: auto)")
+    add(
+        "--claims-executor",
+        type=_executor,
+        metavar="WHERE",
+        default=LOCAL,
+        help="where cells are computed: local (default) or dask://HOST:PORT",
+    )
+    add(
+        "--claims-mask",
+        choices=[str(mask) for mask in Mask],
+        default="train+valid",
+        help="no candidates at test time",
+    )
+    add(
+        "--claims-price-per-hour",
+        type=_price,
+        metavar="X",
+        help="what an hour of this machine costs, for the table of what encoders cost",
+    )
+    add(
+        "--claims-trust-remote-code",
+        action="store_true",
+        help="let code that comes with a model's checkpoint run (default: it is not run)",
+    )
+    add(
+        "--claims-workers",
+        type=_between(0, 1024),
+        metavar="N",
+        help="processes that train at once; 0: this one (default: cores)",
+    )
+
+
+def admits(config: pytest.Config) -> Callable[[Recommender], bool]:
+    """Which recommenders take part."""
+    wanted = config.getoption("claims_flavour")
+    if wanted is None:
+        return profile_of(config).admits
+    return lambda recommender: wanted == "all" or recommender.flavour in (None, wanted)
+
+
+def plants(config: pytest.Config) -> Callable[[Recommender], bool]:
+    """Which recommenders are tried on planted data."""
+    profile, admitted = profile_of(config), admits(config)
+    return lambda recommender: admitted(recommender) and profile.plants(recommender)
+
+
+def noises(config: pytest.Config) -> tuple[str, ...]:
+    """Which noise controls to compare with; empty: all."""
+    asked = config.getoption("claims_control")
+    return noises_of(asked, profile_of(config).controls, registry(), "--claims-control")
+
+
+def profile_of(config: pytest.Config) -> Profile:
+    """The profile that is asked for, with the hyper-parameters of --claims-hyperparameters.
+
+    Raises:
+        RecclaimsError: the file of hyper-parameters cannot be used.
+    """
+    profile = Profile.named(config.getoption("claims_profile") or "quick")
+    file = config.getoption("claims_hyperparameters")
+    if file is None:
+        return profile
+    return replace(profile, own=read_hyperparameters(Path(file), registry().recommenders))
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """Read the options into Settings.
+
+    Raises:
+        RecclaimsError: a device that is not there.
+    """
+    option = config.getoption
+    profile = profile_of(config)
+    executor = option("claims_executor")
+    device = device_of(option("claims_device"), here=executor == LOCAL)
+    workers = option("claims_workers")
+    return Settings(
+        profile=profile,
+        seeds=option("claims_seeds") or profile.seeds,
+        mask=Mask(option("claims_mask")),
+        reuse=Reuse(option("claims_reuse")),
+        device=device,
+        workers=default_workers() if workers is None else workers,
+        executor=executor,
+        trust_remote_code=option("claims_trust_remote_code"),
+    )
+
+
+def what_computes(config: pytest.Config) -> str:
+    """Who trains, for the first lines of a run; torch is not imported to say so."""
+    executor, wanted = config.getoption("claims_executor"), config.getoption("claims_device")
+    workers = config.getoption("claims_workers")
+    workers = default_workers() if workers is None else workers
+    processes = f"{workers} process{'es' * (workers != 1)} of one thread" if workers else "this process"
+    if executor != LOCAL:
+        return f"the workers of {executor} train"
+    if wanted == "cpu" or (wanted == "auto" and not has_gpu()):
+        return f"{processes} train{'s' * (workers < 2)} on the CPU"
+    gpu = "every GPU trains" if wanted in ("auto", "cuda") else f"{wanted} trains"
+    return f"{gpu} cells of one shape together; what cannot be is left to {processes}"
+
+
+def baseline_of(config: pytest.Config) -> dict[str, Any] | None:
+    """The document that --claims-baseline names, see reporting.baseline.chosen."""
+    from recclaims.reporting.baseline import chosen
+
+    return chosen(config.getoption("claims_baseline"), config.getoption("claims_update_baseline"))

@@ -1,0 +1,359 @@
+"""The pytest face: one parameter set per case, and the summary. Inert where no test makes a claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from recclaims import trust
+from recclaims._pytest.options import add_options, admits, baseline_of, noises, plants, profile_of, what_computes
+from recclaims._pytest.xdist_run import Controller, note_claims, note_refusal
+from recclaims.errors import RecclaimsError, printable
+from recclaims.planning.case import Case, check
+from recclaims.planning.claim import Claim
+from recclaims.planning.planner import Planner
+from recclaims.plugin_manager import BUILTIN, Plugin, registry
+from recclaims.resources import import_shipped
+
+DEFAULT_DATASETS = ("ml-100k",)
+
+
+@dataclass
+class ClaimsSession:
+    """What one pytest session knows of its claims.
+
+    Attributes:
+        planner: what finds the cases, once the first claim has asked for them.
+        document: what came out as results.json holds it, once the first case has asked for it.
+        trained: how many cells were trained for it.
+        baseline: the document that --claims-baseline names.
+        notes: what was said before the run, where only a worker of xdist has heard it.
+        broken: plugins that did not load; `unsound` says which of their claims compare with nothing there is.
+        error: why the cases could not be made.
+        unwritten: why reports could not be written.
+        claims: whether any test makes a claim, selected or not.
+        judged: how many tests came to their verdict.
+        nothing_judged: whether the session fails because none did.
+    """
+
+    planner: Planner | None = None
+    document: dict[str, Any] | None = None
+    trained: int = 0
+    baseline: dict[str, Any] | None = None
+    notes: list[str] = field(default_factory=list)
+    broken: list[Plugin] = field(default_factory=list)
+    unsound: list[str] = field(default_factory=list)
+    error: RecclaimsError | None = None
+    unwritten: list[str] = field(default_factory=list)
+    claims: bool = False
+    judged: int = 0
+    nothing_judged: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """What the summary is made of, for another process of xdist."""
+        return {name: getattr(self, name) for name in ("document", "trained", "notes", "unwritten")}
+
+    def hear(self, told: Mapping[str, Any]) -> None:
+        """Take over what another process has told."""
+        for name in ("document", "trained", "notes", "unwritten"):
+            setattr(self, name, told[name])
+
+
+SESSION = pytest.StashKey[ClaimsSession]()
+#: The property of a test that says its verdict; a test that failed without it was not judged.
+JUDGED = "verdict"
+
+
+#: Options of sessions that are to judge nothing, or have nothing to compare with yet.
+_JUDGES_NOTHING = ("claims_update_baseline", "collectonly", "showfixtures", "show_fixtures_per_test", "setupplan")
+
+
+class TrainingClock:
+    """A timer that stands still but for the training time of cells, as it was measured where they ran.
+
+    pytest-benchmark times each round with it, so that a case's row shows the seconds its cells took to
+    train, in whichever process and run that was.
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        """Seconds of training so far."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Let the clock show that a cell took this long."""
+        self._now += seconds
+
+
+CLOCK = TrainingClock()
+#: What a case gets, by the names that a wheel gives the modules, in a clone, too.
+FIXTURES = tuple(f"recclaims.fixtures.{module}" for module in ("session", "data", "judgement"))
+#: How pytest-benchmark's table is made narrow where nobody says otherwise.
+COLUMNS = ("min", "mean", "max", "rounds")
+
+# Before pytest looks for what it is to collect: `--pyargs recclaims.suite`.
+import_shipped("suite")
+import_shipped("fixtures")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the contract."""
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker, and the fixtures that a wheel carries."""
+    config.addinivalue_line("markers", "claim(id): this test is parametrised with the cases of a claim")
+    config.stash[SESSION] = ClaimsSession()
+    load_fixtures(config)
+
+
+def load_fixtures(config: pytest.Config) -> None:
+    """Load what a case gets; a second time does nothing."""
+    timed = "timed" if is_timed(config) else "untimed"
+    for module in (*FIXTURES, f"recclaims.fixtures.{timed}", "recclaims._pytest.suite_modules"):
+        config.pluginmanager.import_plugin(module)
+
+
+def is_timed(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark is there to show how long cells took (`-p no:benchmark`)."""
+    return hasattr(config.option, "benchmark_columns")
+
+
+class Judged:
+    """Counts the tests that came to their verdict: a baseline of which nothing was judged guards nothing."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count; of a test's reports the one that is not its set-up's or its end's has the verdict, or an error's."""
+        self._config.stash[SESSION].judged += report.when != "teardown" and _is_finding(report)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail a session that was to be compared with a baseline and judged no case."""
+        found, option = self._config.stash[SESSION], self._config.getoption
+        controller = self._config.pluginmanager.get_plugin(Controller.__name__)
+        claims = found.claims or (controller is not None and controller.claims)
+        if hasattr(self._config, "workeroutput"):
+            note_claims(self._config, claims)
+        elif claims and option("claims_baseline") and not any(map(option, _JUDGES_NOTHING)):
+            ended_well = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+            if ended_well and not found.judged:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+                found.nothing_judged = True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Count what is judged, and join xdist before it starts its workers."""
+    plugins = session.config.pluginmanager
+    plugins.register(Judged(session.config), Judged.__name__)
+    if plugins.has_plugin("dsession"):
+        plugins.register(Controller(session.config), Controller.__name__)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a test that carries the marker one parameter set per case."""
+    marker = metafunc.definition.get_closest_marker("claim")
+    if marker is None or "case" not in metafunc.fixturenames:
+        return
+    from recclaims.reporting.case_names import check_names
+
+    metafunc.config.stash[SESSION].claims = True
+    parameters = []
+    try:
+        planner = planner_of(metafunc.config)
+        for claim in _claims(*marker.args):
+            metafunc.config.addinivalue_line("markers", f"{claim.id}: {printable(claim.statement)}")
+            if not marker.args and not _is_sound(claim, metafunc.config.stash[SESSION]):
+                continue
+            marks = [getattr(pytest.mark, claim.id)]
+            if is_timed(metafunc.config):
+                marks.append(pytest.mark.benchmark(group=claim.id, timer=CLOCK))
+            # Which cases there are already depends on what may be loaded.
+            with trust.given(metafunc.config.getoption("claims_trust_remote_code")):
+                mine = planner.cases(claim)
+            check_names(mine)
+            found = [pytest.param(case, id=case.id, marks=marks) for case in mine]
+            parameters += found or [_no_case(planner, claim)]
+    except RecclaimsError as error:
+        # Raised when collection is over: here pytest would show a traceback for every module.
+        session = metafunc.config.stash[SESSION]
+        session.error = session.error or error
+    metafunc.parametrize("case", parameters)
+
+
+def _is_sound(claim: Claim, session: ClaimsSession) -> bool:
+    """Whether a plugin's claim compares with what there is; one that does not is left out, without the others."""
+    try:
+        check(claim, registry())
+    except RecclaimsError as error:
+        session.unsound.append(f"{error}; it is left out ({registry().origin['claims', claim.id]})")
+        return False
+    return True
+
+
+def _no_case(planner: Planner, claim: Claim) -> Any:
+    """A skipped parameter set that says what the claim needs: it can be selected, and is no failure."""
+    reason = planner.why_none(claim)
+    return pytest.param(None, id="no-case", marks=[getattr(pytest.mark, claim.id), pytest.mark.skip(reason=reason)])
+
+
+def _claims(*names: str) -> list[Claim]:
+    """The claims of these names; without a name, those of plugins, which have no module of their own."""
+    found = registry()
+    if names:
+        return [found.find("claims", name) for name in names]
+    return [claim for name, claim in found.claims.items() if found.origin["claims", name] != BUILTIN]
+
+
+def planner_of(config: pytest.Config) -> Planner:
+    """What finds the session's cases, as the options ask."""
+    session = config.stash[SESSION]
+    if session.planner is None:
+        session.broken = registry().broken
+        session.planner = Planner(
+            config.getoption("claims_data") or DEFAULT_DATASETS,
+            registry(),
+            config.getoption("claims_encoder") or (),
+            admits(config),
+            plants(config),
+            noises(config),
+        )
+    return session.planner
+
+
+def case_of(item: pytest.Item) -> Case | None:
+    """The case that a test judges; None where it judges none."""
+    case = getattr(getattr(item, "callspec", None), "params", {}).get("case")
+    return case if isinstance(case, Case) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """End the session with one line where the cases could not be made; leave out tests that got none.
+
+    pytest would report a test with an empty parameter set as skipped; a claim without a case is no test.
+    """
+    error = config.stash[SESSION].error
+    if error is not None:
+        note_refusal(config, str(error))
+        raise pytest.UsageError(str(error))
+    # A claim without a case keeps its one skipped item; plugins may have brought no claim at all.
+    empty = [
+        item
+        for item in items
+        if item.get_closest_marker("claim") and case_of(item) is None and not item.get_closest_marker("skip")
+    ]
+    if empty:
+        config.hook.pytest_deselected(items=empty)
+        items[:] = [item for item in items if item not in empty]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep pytest-benchmark's table of cases narrow, where nobody has said how it is to be."""
+    table = session.config.pluginmanager.get_plugin("pytest-benchmark")
+    if table is None or session.config.getoption("benchmark_columns") or not any(map(case_of, session.items)):
+        return
+    table.columns, table.sort = list(COLUMNS), "name"
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """Say what is about to be run."""
+    if not any(map(case_of, items)):
+        return []
+    return notes(config) if config.getoption("collectonly") else [f"recclaims: {what_computes(config)}", *notes(config)]
+
+
+def notes(config: pytest.Config) -> list[str]:
+    """What a person should know of the selection."""
+    session = config.stash[SESSION]
+    lines = [f"recclaims: {what}" for what in (*session.broken, *session.unsound)]
+    for dataset, encoders in planner_of(config).left_out.items():
+        if encoders:
+            lines.append(f"recclaims: {dataset} has nothing to encode for {', '.join(encoders)}")
+    profile = profile_of(config)
+    for option, what, chosen in (
+        ("flavour", "flavour", profile.flavours),
+        ("control", "noise", profile.controls),
+    ):
+        if chosen and config.getoption(f"claims_{option}") is None:
+            lines.append(
+                f"recclaims: profile {profile.name} has {what} {', '.join(chosen)}; more: --claims-{option} all"
+            )
+    return lines
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    """Keep the machine's name and its folders out of the benchmarks' file, as out of every report."""
+    if config.stash[SESSION].document is None:
+        return
+    from recclaims.reporting.privacy import share
+
+    output_json["machine_info"].pop("node", None)
+    for benchmark in output_json["benchmarks"]:
+        benchmark["params"] = {
+            key: value.id if isinstance(value, Case) else value for key, value in (benchmark["params"] or {}).items()
+        }
+    output_json["benchmarks"] = share(output_json["benchmarks"])
+
+
+def _is_finding(report: Any) -> bool:
+    """Whether a test failed by its verdict, and not before it had one or while it was taken down."""
+    return getattr(report, "when", None) != "teardown" and JUDGED in dict(getattr(report, "user_properties", ()))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    """Show the tables, and say in words what the exit code means."""
+    session = config.stash[SESSION]
+    controller = config.pluginmanager.get_plugin(Controller.__name__)
+    if controller is not None and (left := controller.left()):
+        session.hear(left)
+        session.baseline = baseline_of(config)
+    if session.document is None and not session.nothing_judged:
+        return
+    from recclaims.reporting.terminal import NOTHING_JUDGED, summary
+
+    if session.document is None:
+        terminalreporter.section("recclaims", "=")
+        terminalreporter.write_line(NOTHING_JUDGED, red=True)
+        return
+    from recclaims.reporting.baseline import ABSENT, compare
+
+    failed = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
+    unjudged = sum(not _is_finding(report) for report in failed)
+    changes = None
+    if session.baseline is not None:
+        # Cases of the baseline that were not selected are not gone.
+        found = compare(session.baseline, session.document, "baseline")
+        changes = [change for change in found if change.after != ABSENT]
+    terminalreporter.section("recclaims", "=")
+    for line in session.notes:
+        terminalreporter.write_line(line)
+    judged = not session.nothing_judged
+    for line in summary(session.document, session.trained, exitstatus, changes, unjudged, judged):
+        terminalreporter.write_line(line)
+    for line in session.unwritten:
+        terminalreporter.write_line(line, red=True)
+    terminalreporter.write_line(f"Written to {printable(config.getoption('claims_report'))}.")
+    _tell_github(terminalreporter, session.document, changes)
+
+
+def _tell_github(terminalreporter: pytest.TerminalReporter, document: Mapping[str, Any], changes: Any) -> None:
+    """Annotate the workflow and add to its summary, where this is one."""
+    from recclaims.reporting import github
+
+    if not github.here():
+        return
+    for line in github.annotate(document, changes):
+        terminalreporter.write_line(line)
+    unwritten = github.write_summary(document, changes)
+    if unwritten:
+        terminalreporter.write_line(f"recclaims: {unwritten}", red=True)

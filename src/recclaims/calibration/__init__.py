@@ -1,0 +1,1 @@
+"""How often verdicts are wrong: simulations with known truth."""

@@ -1,1 +1,0 @@
-"""Claims, comparisons, statistics and verdicts."""

@@ -1,0 +1,278 @@
+"""A dataset: a catalogue of items and the interactions users had with them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from typing import Protocol as Interface
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recclaims.data.catalogue import MAX_IMAGE_BYTES, READING, Item, Seen
+from recclaims.data.contents import content_of
+from recclaims.data.markup import has_markup
+from recclaims.data.protocol import Protocol
+from recclaims.errors import DatasetError
+from recclaims.toml_file import LARGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from recclaims.data.vectors import FeatureArray, FeatureFile
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Aligned columns, one row per (user, item) pair, each pair at most once.
+
+    Attributes:
+        users: int32 (n,), index into `Dataset.user_ids`.
+        items: int32 (n,), index into `Dataset.items`.
+        ratings: float32 (n,), or None where the data is implicit.
+        timestamps: float64 (n,), seconds since the epoch, or None.
+    """
+
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    ratings: NDArray[np.float32] | None = None
+    timestamps: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def columns(self) -> Iterator[tuple[str, NDArray[np.generic]]]:
+        """Yield the name and the array of every column that is present."""
+        for name in ("users", "items", "ratings", "timestamps"):
+            column = getattr(self, name)
+            if column is not None:
+                yield name, column
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A catalogue and its interactions, with the protocol under which they are split and scored.
+
+    Attributes:
+        name: what tables and case names call it.
+        items: the catalogue; index in it is the item's row in every feature matrix.
+        user_ids: external ids; index in it is the user's number.
+        interactions: see Interactions.
+        relevance: the lowest rating that counts as relevant when scoring; None: every interaction counts.
+            Training always uses every interaction of the train part.
+        strategy: "random" or "temporal" (see splits).
+        given_split: int8 (n,), 0 train, 1 valid, 2 test, where the data came already split; else None.
+        planted: True for simulated interactions; tables always say so.
+        duplicates_dropped: repeated (user, item) pairs of which only the latest was kept.
+        parameters: what simulated interactions were made with, by name.
+        category: the attribute slot that holds an item's category; None: see categories.
+        listed: ids of the items in the order of the catalogue's own file, which rows of vectors without ids follow;
+            empty: the order of `items`.
+        features: vectors that came with the data, by name; read by the encoder `features:NAME`, which answers for
+            their content itself. In memory (FeatureArray) until `evaluate` has brought them into its store.
+    """
+
+    name: str
+    items: Sequence[Item]
+    user_ids: Sequence[str]
+    interactions: Interactions
+    relevance: float | None = None
+    strategy: str = "random"
+    given_split: NDArray[np.int8] | None = None
+    planted: bool = False
+    duplicates_dropped: int = 0
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    category: str | None = None
+    listed: Sequence[str] = ()
+    features: Mapping[str, FeatureFile | FeatureArray] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        interactions: Any,
+        items: Any = None,
+        features: Mapping[str, Any] | None = None,
+        *,
+        relevance: float | None = None,
+        split: str = "random",
+        domain: str = "",
+    ) -> Dataset:
+        """Make a dataset of what a program has in memory; equal content gives what a folder of it would give.
+
+        Args:
+            name: what tables and case names call it.
+            interactions: columns `user_id`, `item_id`, where there are any `rating`, `timestamp` (seconds or dates)
+                and `split` (train, valid or test), as a polars or pandas frame, an Arrow table or a mapping.
+            items: the same of the catalogue: `item_id`, where there are any `title`, `description`, `image` (a path)
+                and columns of lists of texts, each an attribute slot; or a sequence of Item; None: ids alone.
+            features: by name, vectors of the items: an array (n_items, d) in the order of `items`, or a FeatureArray,
+                which says whose they are and of what. The encoder `features:NAME` reads them.
+            relevance: the lowest rating that counts as relevant; None: every interaction.
+            split: "random" or "temporal", where there is no column `split`.
+            domain: what kind of thing the items are (`movies`), where a model is to be asked about them.
+
+        Raises:
+            DatasetError: a column is missing or holds something else; names frame, row and column.
+        """
+        from recclaims.data.frames import dataset_of
+
+        settings = {"split": split} | ({} if relevance is None else {"relevance": str(relevance)})
+        protocol = Protocol.parse(settings, name)
+        return dataset_of(name, interactions, items, features or {}, domain).under(protocol)
+
+    def under(self, protocol: Protocol) -> Dataset:
+        """The dataset under a protocol.
+
+        Raises:
+            DatasetError: it has no ratings to hold against a threshold, or no times to split by.
+        """
+        relevance = None if protocol.every else protocol.relevance if protocol.relevance is not None else self.relevance
+        strategy = protocol.strategy or self.strategy
+        if relevance is not None and self.interactions.ratings is None:
+            raise DatasetError(f"dataset '{self.name}': relevance is {relevance:g}, but there is no rating column")
+        if strategy == "temporal" and self.interactions.timestamps is None and self.given_split is None:
+            raise DatasetError(f"dataset '{self.name}': a temporal split needs a timestamp column")
+        return replace(self, strategy=strategy, relevance=relevance)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the interactions, the ids behind them and their parameters: what a split and a cell depend on."""
+        digest = hashlib.sha256()
+        for name, column in self.interactions.columns():
+            digest.update(f"{name} {column.dtype} {len(column)}\n".encode())
+            digest.update(np.ascontiguousarray(column).data)
+        digest.update(_line([list(self.user_ids), [item.item_id for item in self.items]]))
+        if self.given_split is not None:
+            digest.update(b"split" + self.given_split.tobytes())
+        digest.update(_line({key: repr(value) for key, value in self.parameters.items()}))
+        return digest.hexdigest()
+
+    @cached_property
+    def catalogue_fingerprint(self) -> str:
+        """SHA-256 of the items' ids, texts, attributes, answers, prompts and image bytes: what features depend on."""
+        return self._catalogue_fingerprint(self._contents)
+
+    @cached_property
+    def seen_items(self) -> Sequence[Item]:
+        """The catalogue for encoders: an image that is no longer what the fingerprint says of it is refused."""
+        return [replace(item, seen=seen) for item, seen in zip(self.items, self._contents, strict=True)]
+
+    def has_changed(self) -> bool:
+        """Whether a file of the catalogue no longer holds what the fingerprint says; reads all of them again."""
+        return self._catalogue_fingerprint(self._read_contents()) != self.catalogue_fingerprint
+
+    @cached_property
+    def _contents(self) -> Sequence[Seen]:
+        return self._read_contents()
+
+    def _read_contents(self) -> Sequence[Seen]:
+        backdrops = {item.backdrop for item in self.items}
+        below = {path: content_of(path, MAX_IMAGE_BYTES) for path in backdrops}
+        return [Seen(content_of(item.image_path, MAX_IMAGE_BYTES), below[item.backdrop]) for item in self.items]
+
+    def _catalogue_fingerprint(self, contents: Sequence[Seen]) -> str:
+        digest = hashlib.sha256(_line({"reading": READING}))
+        prompts = sorted({Path(item.domain) for item in self.items if item.domain.endswith(".toml")})
+        # What it asks counts, not where it lies.
+        digest.update(_line([content_of(path, LARGEST) for path in prompts]))
+        for item, seen in zip(self.items, contents, strict=True):
+            document = {
+                "id": item.item_id,
+                "title": item.title,
+                "description": item.description,
+                "attributes": {slot: list(values) for slot, values in item.attributes.items()},
+                "answers": dict(item.answers),
+                "domain": "" if item.domain.endswith(".toml") else item.domain,
+                "image": seen.image,
+                "backdrop": seen.backdrop,
+            }
+            digest.update(_line(document))
+        return digest.hexdigest()
+
+    @cached_property
+    def strangers(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Users and items of a given split's validation and test that train lacks: int64, their numbers, ascending."""
+        if self.given_split is None:
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        train = self.given_split == 0
+        users, items = (
+            np.setdiff1d(column[~train], column[train]).astype(np.int64)
+            for column in (self.interactions.users, self.interactions.items)
+        )
+        return users, items
+
+    def users_of_one_time(self) -> tuple[int, int]:
+        """How many users' timestamps are all equal, and of how many: those with three interactions, who are split."""
+        users, times = self.interactions.users, self.interactions.timestamps
+        n = len(self.user_ids)
+        split = np.bincount(users, minlength=n) >= 3
+        if times is None:
+            return 0, int(split.sum())
+        first, last = np.full(n, np.inf), np.full(n, -np.inf)
+        np.minimum.at(first, users, times)
+        np.maximum.at(last, users, times)
+        return int((split & (first == last)).sum()), int(split.sum())
+
+    def card(self) -> dict[str, object]:
+        """What a reader needs to judge the dataset: sizes, density, content, protocol."""
+        given = self.given_split is not None
+        strange_users, strange_items = self.strangers
+        n_users, n_items, n = len(self.user_ids), len(self.items), len(self.interactions)
+        marked = sum(has_markup(item.title) or has_markup(item.description) for item in self.items)
+        return {
+            "dataset": self.name,
+            "users": n_users,
+            "items": n_items,
+            "interactions": n,
+            "density": n / max(n_users * n_items, 1),
+            "items_with_image": sum(item.has("visual") for item in self.items),
+            "items_with_text": sum(item.has("textual") for item in self.items),
+            "items_with_both": sum(item.has("multimodal") for item in self.items),
+            "items_with_attributes": sum(bool(item.attributes) for item in self.items),
+            "items_with_answers": sum(bool(item.answers) for item in self.items),
+            **({"items_with_markup": marked} if marked else {}),
+            "split": "given" if given else self.strategy,
+            **({"users_of_one_time": self.users_of_one_time()[0]} if not given and self.strategy == "temporal" else {}),
+            **({"users_not_in_train": len(strange_users), "items_not_in_train": len(strange_items)} if given else {}),
+            "relevance": self.relevance,
+            "planted": self.planted,
+            "parameters": dict(self.parameters),
+            "duplicates_dropped": self.duplicates_dropped,
+        }
+
+
+def _line(document: object) -> bytes:
+    """A line of canonical JSON: no two documents share one, as texts that are joined might."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+class DatasetSource(Interface):
+    """Where a dataset comes from; made cheaply while pytest collects, read only when a case runs.
+
+    Attributes:
+        name: the dataset's name in tables and case names.
+        modalities: what its items can carry, a subset of {"visual", "textual", "attributes", "answers"},
+            known without reading the interactions.
+
+    A source may say by `features`, a mapping from names to FeatureFile, what vectors come with it, and
+    by `answers` the names of the answers of vision-language models that its items carry.
+    What registers a source may declare `parameters`, a mapping from names to Parameter; it is then called with
+    those that a reference sets, and the source's own name says what they are.
+    """
+
+    name: str
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """See the class."""
+        ...
+
+    def load(self) -> Dataset:
+        """Read the dataset; raise DatasetError with file, line and key where it is not well-formed."""
+        ...

@@ -1,0 +1,133 @@
+"""The planted dataset that ships with recclaims: emoji as products, liked by simulated users for a known reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from recclaims.data.dataset import Dataset, Interactions
+from recclaims.data.items_file import read_items
+from recclaims.data.parameters import Parameter
+from recclaims.data.planting import LEAST, VERSION, deal, simulate
+from recclaims.resources import shipped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from recclaims.data.catalogue import Item
+
+N_ITEMS = 857
+#: Behind the icon, where the channel is visual: files in fixtures/emoji/backdrops. Patterns, since what ImageNet
+#: taught a network hardly tells plain colours apart (docs/methods.md).
+BACKDROPS = ("across", "bricks", "checks", "diagonals", "dots", "down", "grain", "rings")
+#: Written into the description, where the channel is textual.
+MAKERS = (
+    "Carved from oak by a village carpenter.",
+    "Blown from molten glass by a Venetian artist.",
+    "Knitted from soft wool by a grandmother.",
+    "Forged from iron by a blacksmith.",
+    "Folded from rice paper by monks in Kyoto.",
+    "Printed in plastic by a robot.",
+    "Stitched from cowhide by a saddler in Texas.",
+    "Carved from ice by fishermen in Greenland.",
+)
+
+
+class Emoji:
+    """857 emoji with image, name and category, and simulated users (see planting) who like groups of them.
+
+    The channel says what an item's group is, and so who can see it:
+
+    visual: the patterned backdrop behind the icon. Dealt at random, so that no name, description or category can
+        tell it.
+    textual: who made the thing, a sentence in the description. Dealt at random, so that no image can tell it.
+    both: what the thing is, its subcategory: the icon shows it and the name says it, as does the category.
+
+    Icons lie on white, and descriptions say nothing of a maker, unless the channel needs them.
+
+    Args:
+        users, items: how many; fewer items are spread evenly over the catalogue, so over its categories.
+        dose: share of the variance of taste that the group makes up; at 0 content says nothing of taste.
+        channel: see above.
+        seed: decides groups and interactions.
+        crowd: which sample of users; its items, their groups and popularity are the seed's alone.
+    """
+
+    name = "emoji"
+    modalities = frozenset({"visual", "textual", "attributes"})
+    parameters: ClassVar[Mapping[str, Parameter]] = {
+        "users": Parameter(943, "simulated users", least=1, most=1_000_000),
+        "items": Parameter(N_ITEMS, "items of the catalogue", least=4 * LEAST, most=N_ITEMS),
+        "dose": Parameter(0.5, "share of taste that content carries", least=0, most=1),
+        "channel": Parameter("both", "where content shows", choices=("visual", "textual", "both")),
+        "seed": Parameter(0, "decides groups and interactions", least=0, most=2**32 - 1),
+        "crowd": Parameter(0, "other users of the same items", least=0, most=2**32 - 1),
+    }
+
+    def __init__(
+        self,
+        users: int = 943,
+        items: int = N_ITEMS,
+        dose: float = 0.5,
+        channel: str = "both",
+        seed: int = 0,
+        crowd: int = 0,
+    ) -> None:
+        self.settings: dict[str, Any] = {
+            "dose": dose,
+            "channel": channel,
+            "users": users,
+            "items": items,
+            "seed": seed,
+            "crowd": crowd,
+        }
+        # No brackets, commas or equals signs: pytest's -k could not select by them.
+        counts = ("users", "items", "seed", "crowd")
+        changed = (f"-{key}{self.settings[key]}" for key in counts if self._is_changed(key))
+        self.name = f"emoji-planted-dose{_short(dose)}-{channel}{''.join(changed)}"
+
+    def _is_changed(self, key: str) -> bool:
+        return bool(self.settings[key] != self.parameters[key].default)
+
+    def load(self) -> Dataset:
+        """Read the catalogue, plant the groups, simulate; see DatasetSource."""
+        settings, items, groups = self.settings, self._catalogue(), self.groups()
+        users, taken = simulate(groups, settings["dose"], settings["users"], settings["seed"], settings["crowd"])
+        return Dataset(
+            name=self.name,
+            items=[self._showing(item, group) for item, group in zip(items, groups, strict=True)],
+            user_ids=[str(user) for user in range(settings["users"])],
+            interactions=Interactions(users, taken),
+            planted=True,
+            parameters={**settings, "simulation": VERSION},
+        )
+
+    def groups(self) -> NDArray[np.int64]:
+        """The group of each item, int64 (n_items,): what content can tell of taste, and no more."""
+        if self.settings["channel"] == "both":
+            kinds = [item.attributes["subcategory"][0] for item in self._catalogue()]
+            return np.unique(kinds, return_inverse=True)[1].astype(np.int64)
+        marks = BACKDROPS if self.settings["channel"] == "visual" else MAKERS
+        return deal(self.settings["items"], len(marks), self.settings["seed"])
+
+    def _catalogue(self) -> list[Item]:
+        everything = read_items(shipped("fixtures", "emoji", "items.jsonl"))
+        n_items = self.settings["items"]
+        return [everything[i * len(everything) // n_items] for i in range(n_items)]
+
+    def _showing(self, item: Item, group: int) -> Item:
+        """The item, made to show its group where the channel needs that."""
+        if self.settings["channel"] == "visual":
+            return replace(item, backdrop=shipped("fixtures", "emoji", "backdrops", f"{BACKDROPS[group]}.png"))
+        if self.settings["channel"] == "textual":
+            return replace(item, description=f"{item.description} {MAKERS[group]}".strip())
+        return item
+
+
+def _short(value: float) -> str:
+    """A number as short as it can be without becoming another one."""
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)

@@ -1,0 +1,114 @@
+"""The formats that are read, and which of them a folder has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recclaims.data.assemble import assemble
+from recclaims.data.folder import MANIFEST, FolderDataset, find_features, read_manifest, with_category
+from recclaims.data.importers.cornac import CORNAC
+from recclaims.data.importers.elliot import ELLIOT
+from recclaims.data.importers.mmrec import MMREC
+from recclaims.data.importers.reader import Reader
+from recclaims.data.importers.recbole import RECBOLE
+from recclaims.data.protocol import Protocol
+from recclaims.errors import DatasetError
+
+if TYPE_CHECKING:
+    from recclaims.data.dataset import Dataset, DatasetSource
+    from recclaims.data.vectors import FeatureFile
+    from recclaims.plugin_manager import Registry
+
+READERS = (MMREC, RECBOLE, ELLIOT, CORNAC)
+#: Keys of dataset.toml that have a meaning beside another program's files.
+KEYS = ("name", "relevance", "split", "category", "domain")
+
+
+def open_folder(path: Path, registry: Registry, protocol: Protocol, suffix: str = "") -> DatasetSource:
+    """A folder's dataset, in recclaims' own format or in another program's.
+
+    Raises:
+        DatasetError: the folder has none of the formats, or two of them.
+    """
+    manifest = read_manifest(path) if (path / MANIFEST).is_file() else {}
+    own = (path / str(manifest.get("items", "items.jsonl"))).is_file() or "base" in manifest
+    reader = None if own else find_reader(path)
+    if reader is not None:
+        return ImportedDataset(path, reader, manifest, registry, protocol, suffix)
+    if not own and not manifest and path.is_dir():
+        formats = "; ".join(f"{reader.name} ({reader.needs})" for reader in READERS)
+        features = find_features(path)
+        has = f"; its features ({', '.join(list(features)[:3])}) need interactions beside them" if features else ""
+        raise DatasetError(f"{path}: has no {MANIFEST} and is no folder of {formats}{has}; see docs/other-formats.md")
+    return FolderDataset(path, registry, protocol, suffix)
+
+
+def find_reader(folder: Path) -> Reader | None:
+    """The reader that recognises a folder; raises DatasetError where two do."""
+    found = [reader for reader in READERS if reader.recognises(folder)]
+    if len(found) > 1:
+        names = " and ".join(reader.name for reader in found)
+        raise DatasetError(f"{folder}: has files of {names}; put each into a folder of its own")
+    return found[0] if found else None
+
+
+class ImportedDataset:
+    """A folder that another program wrote.
+
+    Args:
+        path: the folder.
+        reader: its format.
+        manifest: what its dataset.toml says, if it has one.
+        registry: whose names it may not bear.
+        protocol: split and relevance, over those of the manifest.
+        suffix: what is added to the name, so that a dataset under another protocol has another one.
+
+    Raises:
+        DatasetError: a name that is taken, or a key of dataset.toml that means nothing here.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        reader: Reader,
+        manifest: dict[str, Any],
+        registry: Registry,
+        protocol: Protocol,
+        suffix: str = "",
+    ) -> None:
+        self.path, self.reader, self.manifest = path, reader, manifest
+        for key in manifest:
+            if key not in KEYS:
+                raise DatasetError(f"{path / MANIFEST}: key '{key}' means nothing in a folder of {reader.name}")
+        name: str = manifest.get("name", path.resolve().name)
+        if name in registry.datasets:
+            raise DatasetError(
+                f"{path}: '{name}' is the name of a registered dataset; say another by the key 'name' of {MANIFEST}"
+            )
+        self.name = name + suffix
+        given = Protocol(strategy=manifest.get("split"), relevance=manifest.get("relevance"))
+        self.protocol = given.over(protocol)
+
+    @cached_property
+    def modalities(self) -> frozenset[str]:
+        """What the reader sees in names and first lines."""
+        return self.reader.carries(self.path)
+
+    @cached_property
+    def features(self) -> dict[str, FeatureFile]:
+        """The vectors that came with the folder."""
+        return find_features(self.path)
+
+    def load(self) -> Dataset:
+        """Read the folder; see DatasetSource."""
+        content = self.reader.read(self.path)
+        domain: str = self.manifest.get("domain", "")
+        if domain.endswith(".toml"):
+            domain = str((self.path / domain).resolve())
+        items = [replace(item, domain=domain) for item in content.items] if domain else content.items
+        dataset = assemble(self.name, items, content.table, content.where, features=self.features)
+        slot = self.manifest.get("category")
+        return with_category(dataset, slot, self.path / MANIFEST).under(self.protocol)

@@ -1,1 +1,0 @@
-"""Encoders: what turns items into features, and the controls that replace features."""

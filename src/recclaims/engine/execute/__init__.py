@@ -1,0 +1,1 @@
+"""Where cells are computed: this process, a pool of processes, a GPU, a cluster."""

@@ -1,0 +1,74 @@
+"""Profiles: how many replicates a run has, and the hyper-parameters of every recommender in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from recclaims.engine.hyperparameters import Hyperparameters
+from recclaims.engine.tuning import Search
+from recclaims.errors import UnknownNameError
+from recclaims.resources import shipped
+from recclaims.toml_file import read_toml
+
+if TYPE_CHECKING:
+    from recclaims.recommenders.spec import Recommender
+
+
+@dataclass(frozen=True)
+class Profile(Hyperparameters):
+    """A named budget. Both arms of every comparison read the same lines of it.
+
+    Attributes:
+        name: as in `quick`.
+        seeds: replicates.
+        flavours: the flavours that take part where nobody asks for others; empty: all.
+        controls: the noise controls that claims compare with where nobody asks for others; empty: all.
+        planted: whether "all" recommenders are tried on planted data, or those alone that are not trained ("probes").
+        own: a user's own hyper-parameters: any of them has the last word.
+    """
+
+    name: str
+    seeds: int
+    flavours: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    planted: str = "all"
+    own: Hyperparameters = field(default_factory=Hyperparameters)
+
+    @classmethod
+    def named(cls, name: str) -> Profile:
+        """Read a profile from suite/hyperparameters.toml; raises UnknownNameError."""
+        profiles = _profiles()
+        if name not in profiles:
+            raise UnknownNameError.of("profile", name, profiles, "--claims-profile")
+        table = dict(profiles[name])
+        searches = tuple(Search.of(entry) for entry in table.pop("search", ()))
+        flavours, controls = (tuple(table.pop(key, ())) for key in ("flavours", "controls"))
+        return cls(name, flavours=flavours, controls=controls, searches=searches, **table)
+
+    def of(self, recommender: Recommender, dataset: str = "") -> dict[str, Any]:
+        """See Hyperparameters."""
+        return {**super().of(recommender, dataset), **self.own.of(recommender, dataset)}
+
+    def search(self, recommender: str) -> Search | None:
+        """See Hyperparameters."""
+        return self.own.search(recommender) or super().search(recommender)
+
+    def plants(self, recommender: Recommender) -> bool:
+        """Whether a recommender is tried on planted data."""
+        return self.planted == "all" or recommender.training_free
+
+    def admits(self, recommender: Recommender) -> bool:
+        """Whether a recommender takes part where nobody asks for a flavour."""
+        return not (self.flavours and recommender.flavour) or recommender.flavour in self.flavours
+
+
+@cache
+def _profiles() -> dict[str, dict[str, Any]]:
+    return read_toml(shipped("suite", "hyperparameters.toml"))
+
+
+def profile_names() -> list[str]:
+    """The names of all profiles, in the file's order."""
+    return list(_profiles())

@@ -1,0 +1,189 @@
+"""Bring cells to results: from the store where they may, else encoders first, then cells, by an executor."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from recclaims.engine.cell import Cell, CellResult
+from recclaims.engine.execute.executor import Executor, Failure, InProcess
+from recclaims.engine.pipeline import Pipeline
+from recclaims.engine.settings import LOCAL, Reuse
+from recclaims.errors import RecclaimsError, StorageError
+
+#: How long what another machine wrote may take to be seen in a shared folder: NFS looks anew after a minute at most.
+SECONDS_UNTIL_SHARED = 70.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: `advance` more of this stage's `total` are done, the last of them `what`."""
+
+    stage: str
+    total: int
+    what: str = ""
+    advance: int = 1
+
+
+@dataclass
+class Outcome:
+    """Every cell's result, or why it has none.
+
+    Attributes:
+        results, failures: by cell, one or the other.
+        computed: how many results were computed for this run.
+        machines: what computed them, see Executor; empty: this machine.
+    """
+
+    results: dict[Cell, CellResult] = field(default_factory=dict)
+    failures: dict[Cell, Failure] = field(default_factory=dict)
+    computed: int = 0
+    machines: list[dict[str, str | None]] = field(default_factory=list)
+
+    @property
+    def reused(self) -> int:
+        """How many results were found: before the run, or where another run computed them meanwhile."""
+        return len(self.results) - self.computed
+
+    def as_json(self) -> dict[str, Any]:
+        """What another process needs to find the same in the store, see `recalled`."""
+        return {
+            "cells": [asdict(cell) for cell in self.results],
+            "failures": [{"cell": asdict(cell), **asdict(failure)} for cell, failure in self.failures.items()],
+            "computed": self.computed,
+            "machines": self.machines,
+        }
+
+
+def recalled(pipeline: Pipeline, document: Mapping[str, Any]) -> Outcome:
+    """The outcome that another process had, its results read from the store they share."""
+    outcome = Outcome(computed=document["computed"], machines=document["machines"])
+    for entry in document["failures"]:
+        outcome.failures[Cell(**entry["cell"])] = Failure(entry["reason"], entry["missing"])
+    for entry in document["cells"]:
+        cell = Cell(**entry)
+        found = pipeline.find(cell)
+        if found:
+            outcome.results[cell] = found
+        else:
+            outcome.failures[cell] = Failure("the store has lost it since it was computed")
+    return outcome
+
+
+def run(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], None] = lambda _: None) -> Outcome:
+    """Bring every cell to a result: from the store where it may, by training where it must.
+
+    A cell that fails does not stop the others. Ctrl-C stops at once; what was finished stays in the store.
+
+    Raises:
+        RecclaimsError: the executor cannot be had, or is lost.
+        StorageError: results cannot be kept.
+    """
+    outcome = Outcome()
+    wanted = list(dict.fromkeys(cells))
+    reuse = pipeline.settings.reuse
+    missing: list[Cell] = []
+    for cell in wanted:
+        try:
+            found = None if reuse is Reuse.NEVER else pipeline.find(cell)
+        except RecclaimsError as error:
+            outcome.failures[cell] = _finding(Failure.of(error))
+            continue
+        if found:
+            outcome.results[cell] = found
+        elif reuse is Reuse.ALWAYS:
+            outcome.failures[cell] = Failure("not in the store (--claims-reuse always)", missing=True)
+        else:
+            missing.append(cell)
+    if not missing:
+        return outcome
+    with _executor(pipeline, len(missing)) as executor:
+        outcome.machines = executor.machines
+        missing = _encode(pipeline, missing, executor, outcome, tell)
+        if missing:
+            tell(Progress("cells", len(missing), advance=0))
+        for (_, cell), answer in executor.perform([("train", cell) for cell in missing]):
+            stored = _stored(pipeline, answer) if isinstance(answer, CellResult) else answer
+            if isinstance(stored, CellResult):
+                outcome.results[cell] = stored
+                outcome.computed += stored.fresh
+            else:
+                outcome.failures[cell] = _finding(stored or Failure("no result"))
+            tell(Progress("cells", len(missing), str(cell)))
+    # In the order they were asked for, whichever was done first.
+    outcome.results = {cell: outcome.results[cell] for cell in wanted if cell in outcome.results}
+    return outcome
+
+
+def _stored(pipeline: Pipeline, answer: CellResult) -> CellResult | Failure:
+    """What the store holds of a cell that was computed, whatever else the answer says: verdicts follow from it."""
+    patience = time.monotonic() + (0 if pipeline.settings.executor == LOCAL else SECONDS_UNTIL_SHARED)
+    while True:
+        try:
+            found = pipeline.find(answer.cell)
+        except RecclaimsError as error:
+            return Failure.of(error)
+        if found is not None:
+            return replace(found, fresh=answer.fresh)
+        if time.monotonic() >= patience:
+            return Failure("it was computed, but the store does not hold it")
+        time.sleep(0.2)
+
+
+def _finding(failure: Failure) -> Failure:
+    """The failure, where it says something of a cell; a disk that is full does not, and the rest would fail alike."""
+    if failure.storage:
+        raise StorageError(f"{failure.reason}; what was finished is in the store: mend this, and run the same again")
+    return failure
+
+
+def _encode(
+    pipeline: Pipeline,
+    cells: Sequence[Cell],
+    executor: Executor,
+    outcome: Outcome,
+    tell: Callable[[Progress], None],
+) -> list[Cell]:
+    """Compute the features that cells need; return the cells whose features are there."""
+    needed = dict.fromkeys((cell.dataset, cell.features) for cell in cells if cell.features)
+    tasks = [
+        ("encode", reference, encoder)
+        for reference, encoder in needed
+        if pipeline.store.find("features", pipeline.features_recipe(reference, encoder)) is None
+    ]
+    if tasks:
+        tell(Progress("encoders", len(tasks), advance=0))
+    broken: dict[tuple[str, str], Failure] = {}
+    for (_, reference, encoder), answer in executor.perform(tasks):
+        if isinstance(answer, Failure):
+            broken[reference, encoder] = _finding(answer)
+        tell(Progress("encoders", len(tasks), f"{encoder} on {reference}"))
+    for cell in cells:
+        if cell.features and (cell.dataset, cell.features) in broken:
+            outcome.failures[cell] = broken[cell.dataset, cell.features]
+    return [cell for cell in cells if cell not in outcome.failures]
+
+
+@contextlib.contextmanager
+def _executor(pipeline: Pipeline, n_tasks: int) -> Iterator[Executor]:
+    settings = pipeline.settings
+    if settings.executor != LOCAL:
+        from recclaims.engine.execute.dask_cluster import open_cluster
+
+        with open_cluster(pipeline) as cluster:
+            yield cluster
+    elif settings.trains_together:
+        from recclaims.engine.execute.gpu import open_together
+
+        with open_together(pipeline) as together:
+            yield together
+    elif workers := min(settings.workers, n_tasks):
+        from recclaims.engine.execute.pool import open_pool
+
+        with open_pool(pipeline, workers) as pool:
+            yield pool
+    else:
+        yield InProcess(pipeline)

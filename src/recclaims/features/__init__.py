@@ -1,0 +1,1 @@
+"""Encoders: what turns items into features."""

@@ -1,0 +1,43 @@
+"""The encoders and noise controls that come with recclaims, registered through the hook that everybody uses."""
+
+from __future__ import annotations
+
+from recclaims.features.controls.noise import NOISE, NoiseControl
+from recclaims.features.encoders.attributes import Attributes
+from recclaims.features.encoders.efficientnet import EfficientNetLite0
+from recclaims.features.encoders.file_features import FileFeatures
+from recclaims.features.encoders.resnet import ResNet50
+from recclaims.features.encoders.sentence import SentenceEncoder
+from recclaims.features.fusion import (
+    Concatenation,
+    LateFusion,
+    Mean,
+    PrincipalComponents,
+    SeparateModalities,
+    Sum,
+)
+from recclaims.hookspecs import hookimpl
+
+
+@hookimpl
+def recclaims_encoders() -> list[type]:
+    """See hookspecs."""
+    return [
+        EfficientNetLite0,
+        ResNet50,
+        SentenceEncoder,
+        Attributes,
+        LateFusion,
+        Concatenation,
+        PrincipalComponents,
+        Mean,
+        Sum,
+        SeparateModalities,
+        FileFeatures,
+    ]
+
+
+@hookimpl
+def recclaims_controls() -> list[NoiseControl]:
+    """See hookspecs."""
+    return [*NOISE]

@@ -1,0 +1,1 @@
+"""Noise that takes the place of real features."""

@@ -1,0 +1,1 @@
+"""From what cells scored to verdicts: comparisons, intervals, control checks."""

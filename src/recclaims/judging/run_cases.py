@@ -1,0 +1,185 @@
+"""Run cases: which cells they need, what came of the cells, what follows for the claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recclaims.engine.pipeline import Pipeline
+from recclaims.engine.run_cells import Outcome, Progress
+from recclaims.engine.run_cells import run as run_cells
+from recclaims.errors import RecclaimsError
+from recclaims.features.encoded import FeatureReport, cosines
+from recclaims.features.resolve import facts_of
+from recclaims.judging.assess import assess
+from recclaims.judging.case_result import CaseResult
+from recclaims.judging.verdict import Verdict
+from recclaims.planning.controls import LONG, VARIANTS
+
+if TYPE_CHECKING:
+    from recclaims.engine.cell import Cell, CellResult
+    from recclaims.engine.settings import Settings
+    from recclaims.planning.case import Case
+
+
+@dataclass
+class Run:
+    """Everything that reports are made of.
+
+    Attributes:
+        settings: what was asked for.
+        judged: every case's result, in the order of the cases.
+        outcome: every cell's result or failure.
+        cards: a card of every dataset.
+        names: by reference, what people call the datasets.
+        encoders: facts about the features of every encoder on every dataset.
+        keywords: what the answers behind keywords hold, one record per encoder, dataset and slot.
+        shown: by reference, what people call the encoders.
+        improving: the cells that were best in the last epoch that they were allowed.
+    """
+
+    settings: Settings
+    judged: dict[Case, CaseResult]
+    outcome: Outcome
+    cards: list[dict[str, Any]] = field(default_factory=list)
+    encoders: list[dict[str, Any]] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    keywords: list[dict[str, Any]] = field(default_factory=list)
+    shown: dict[str, str] = field(default_factory=dict)
+    improving: frozenset[Cell] = frozenset()
+
+    def called(self, cell: Cell) -> Cell:
+        """A cell whose features go by what people call them."""
+        return replace(cell, features=self.shown.get(cell.features, cell.features)) if cell.features else cell
+
+    def cells_of(self, case: Case) -> list[CellResult]:
+        """The results of both arms of a case, as far as there are any."""
+        seeds = self.settings.seeds
+        cells = case.treatment_cells(seeds) + case.control_cells(seeds)
+        return [self.outcome.results[cell] for cell in cells if cell in self.outcome.results]
+
+
+def run(
+    cases: Sequence[Case],
+    pipeline: Pipeline,
+    tell: Callable[[Progress], None] = lambda _: None,
+    outcome: Outcome | None = None,
+) -> Run:
+    """Run cases to their verdicts.
+
+    Args:
+        cases: which.
+        pipeline: what finds and computes their cells.
+        tell: told how far it is.
+        outcome: what came of the cells, where that is known; nothing is computed then.
+
+    Raises:
+        RecclaimsError: a dataset cannot be read, or the executor is lost; every other fault is its case's alone.
+    """
+    seeds = pipeline.settings.seeds
+    # Before anything is trained: whoever gave a file may move it meanwhile.
+    asked = dict.fromkeys(encoder for case in cases for encoder in case.encoders)
+    shown = {name: facts_of(name, pipeline.registry).shown for name in asked}
+    references = dict.fromkeys(cell.dataset for case in cases for cell in case.cells(1))
+    cards = [pipeline.dataset(reference).card() for reference in references]
+    for reference in references:
+        for seed in range(seeds):
+            pipeline.split(reference, seed)  # an empty split is one clear error, not one per cell
+    if outcome is None:
+        outcome = run_cells(pipeline, (cell for case in cases for cell in _wanted(pipeline, case, seeds)), tell)
+    judged = assess(
+        cases,
+        seeds,
+        outcome.results,
+        outcome.failures,
+        features_fault=lambda case: _fault(pipeline, case),
+        training_free=lambda case: pipeline.registry.recommenders[case.recommender].training_free,
+        fixed=lambda case: _fixed(pipeline, case, seeds),
+    )
+    ran = (case for case in cases if judged[case].verdict is not Verdict.NOT_RUN)
+    used = dict.fromkeys((case.dataset, encoder) for case in ran for encoder in case.encoders)
+    encoders = [facts for pair in used if (facts := _facts(pipeline, *pair))]
+    names = {reference: pipeline.dataset(reference).name for reference in references}
+    keywords = [record for pair in used for record in _keywords(pipeline, *pair)]
+    for record in (*encoders, *keywords):
+        record["encoder"] = shown.get(record["encoder"], record["encoder"])
+    told = {case: _with_cosines(pipeline, judged[case]) for case in cases}
+    improving = frozenset(cell for cell, result in outcome.results.items() if pipeline.ended_improving(result))
+    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords, shown, improving)
+
+
+def _wanted(pipeline: Pipeline, case: Case, seeds: int) -> list[Cell]:
+    """The cells of a case; where an encoder cannot run, only those that say so: nothing is trained in vain."""
+    absent = [encoder for encoder in case.encoders if _is_absent(pipeline, case.dataset, encoder)]
+    cells = case.cells(seeds)
+    return [cell for cell in cells if cell.features in absent] if absent else cells
+
+
+def _fixed(pipeline: Pipeline, case: Case, seeds: int) -> int:
+    """How many users have a value of the case's metric, in either arm and any replicate, that nothing could change."""
+    datasets = dict.fromkeys(cell.dataset for cell in case.treatment_cells(1) + case.control_cells(1))
+    values = [pipeline.fixed(dataset, seed)[case.claim.metric] for dataset in datasets for seed in range(seeds)]
+    return int(np.any(values, axis=0).sum())
+
+
+def _is_absent(pipeline: Pipeline, reference: str, encoder: str) -> bool:
+    try:
+        return pipeline.obstacle(reference, encoder) is not None
+    except RecclaimsError:
+        return True  # it cannot be made; its cells say why
+
+
+def _fault(pipeline: Pipeline, case: Case) -> str | None:
+    for encoder in case.encoders:
+        report = _report(pipeline, case.dataset, encoder)
+        # What a short limit does to answers is what the claim asks.
+        fault = report.inadmissible(cut_off=not (case.control == LONG and encoder == case.arms[0].features))
+        if fault:
+            return fault
+    return None
+
+
+def _report(pipeline: Pipeline, reference: str, encoder: str) -> FeatureReport:
+    facts = pipeline.encode(reference, encoder).json("facts")
+    return FeatureReport(**{name: facts.get(name, 0) for name in FeatureReport.__dataclass_fields__})
+
+
+def _with_cosines(pipeline: Pipeline, result: CaseResult) -> CaseResult:
+    """Where both arms are one encoder asked twice, say how alike its embeddings are, whatever became of the results."""
+    case = result.case
+    treated, other = (arm.features for arm in case.arms)
+    if case.control not in VARIANTS or result.comparison is None or treated is None or other is None:
+        return result
+    pair = [pipeline.features(case.dataset, encoder) for encoder in (treated, other)]
+    alike = cosines(*(features.matrix[~(pair[0].filled | pair[1].filled)] for features in pair))
+    told = f"cosine of the embeddings {alike.mean():.4f} on average, {alike.min():.4f} at least"
+    cut = _report(pipeline, case.dataset, treated).truncated
+    if case.control == LONG:
+        told += f", {cut:,} of {len(alike):,} answers cut off"
+    return replace(result, reason=f"{result.reason}; {told}")
+
+
+def _keywords(pipeline: Pipeline, reference: str, encoder: str) -> list[dict[str, Any]]:
+    try:
+        records = pipeline.diagnosis(reference, encoder)
+    except RecclaimsError:
+        return []  # the case says why
+    return [{"encoder": encoder, "dataset": pipeline.dataset(reference).name, **record} for record in records]
+
+
+def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] | None:
+    try:
+        facts = pipeline.encode(reference, encoder).json("facts")
+    except RecclaimsError:
+        return None  # the case says why
+    seconds = facts.pop("seconds")
+    encoded = facts["items"] - facts["imputed"]
+    return {
+        "dataset": pipeline.dataset(reference).name,
+        **facts,
+        "seconds": seconds,
+        "items_per_second": encoded / seconds if seconds > 0 else None,
+    }

@@ -1,0 +1,1 @@
+"""What is claimed, and the cases and arms that answer it."""

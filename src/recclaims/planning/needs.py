@@ -1,0 +1,40 @@
+"""Why a claim has no case here, and what would give it some."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recclaims.planning.claim import Claim
+
+
+def why_no_case(claim: Claim, datasets: Sequence[str], encoders: Sequence[str]) -> str:
+    """One line for a claim without a case.
+
+    Args:
+        claim: the claim.
+        datasets: references of the datasets that were tried.
+        encoders: the encoders that were asked for; empty: all that are here.
+    """
+    tried = f"no case on {', '.join(datasets)}"
+    if encoders:
+        tried += f" with {', '.join(encoders)}"
+    return f"{tried}: {_needs(claim)}"
+
+
+def _needs(claim: Claim) -> str:
+    if claim.generative:
+        return (
+            "it needs a vision-language model, --claims-encoder 'lvlm:FOLDER?domain=movies' with the folder of a "
+            "checkpoint or a plugin's generative encoder, and --claims-data with images and texts "
+            "(docs/vision-language.md)"
+        )
+    if claim.encoders:
+        return (
+            f"it needs --claims-data whose items carry what {', '.join(claim.encoders)} reads, the answers of a "
+            "vision-language model (docs/vision-language.md)"
+        )
+    if claim.modalities:
+        return f"it needs {' or '.join(claim.modalities)} features: --claims-data whose items carry image and text"
+    return "it needs a recommender and an encoder that fit the data and the options"

@@ -1,0 +1,98 @@
+"""Which cases claims have on datasets: what pytest parametrises, and what `evaluate` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
+
+from recclaims.data.reference import open_source
+from recclaims.errors import DatasetError
+from recclaims.features.available_inputs import carried
+from recclaims.features.resolve import facts_of
+from recclaims.planning.case import Case, cases, without_argument
+from recclaims.planning.needs import why_no_case
+from recclaims.planning.planted import REFERENCES, Opened, planted_cases
+
+if TYPE_CHECKING:
+    from recclaims.data.dataset import DatasetSource
+    from recclaims.planning.claim import Claim
+    from recclaims.plugin_manager import Registry
+    from recclaims.recommenders.spec import Recommender
+
+
+class Planner:
+    """Finds the cases of claims; each dataset is opened once for all of them.
+
+    Args:
+        references: the datasets, as --claims-data takes them.
+        registry: what is installed.
+        encoders: those that take part, arguments included; empty: all there are.
+        admits: which recommenders take part.
+        plants: which recommenders are tried on planted data.
+        noises: the noise controls to compare with; empty: all that a claim names.
+
+    Attributes:
+        left_out: by dataset, the encoders that it has nothing for.
+    """
+
+    def __init__(
+        self,
+        references: Sequence[str],
+        registry: Registry,
+        encoders: Sequence[str] = (),
+        admits: Callable[[Recommender], bool] = lambda _: True,
+        plants: Callable[[Recommender], bool] = lambda _: True,
+        noises: Collection[str] = (),
+    ) -> None:
+        self.references, self.registry, self.encoders = list(dict.fromkeys(references)), registry, tuple(encoders)
+        self.admits, self.plants, self.noises = admits, plants, noises
+        self.left_out: dict[str, list[str]] = {}
+        self._sources: dict[str, DatasetSource] = {}
+        self._names: dict[str, str] = {}
+
+    def cases(self, claim: Claim) -> list[Case]:
+        """The cases of a claim on every dataset.
+
+        Raises:
+            UnknownNameError, DatasetError, FeatureError: a reference names nothing, or what cannot be opened or made;
+                or two datasets share a name.
+        """
+        if claim.planted:
+            return list(planted_cases(claim, self._planted(), self.registry, self.encoders, self.plants))
+        found: list[Case] = []
+        for reference in self.references:
+            source = self._open(reference)
+            found += cases(claim, reference, source, self.registry, self.encoders, self.admits, self.noises)
+            if source.name not in self.left_out:
+                self.left_out[source.name] = self._without_input(source)
+        return found
+
+    def why_none(self, claim: Claim) -> str:
+        """Say in one line what a claim without a case needs."""
+        return why_no_case(claim, self.references, self.encoders)
+
+    def _open(self, reference: str) -> DatasetSource:
+        """Open a dataset once for all claims; two of one name could not be told apart in any table."""
+        if reference not in self._sources:
+            self._sources[reference] = open_source(reference, self.registry)
+        source = self._sources[reference]
+        other = self._names.setdefault(source.name, reference)
+        if other != reference:
+            raise DatasetError(
+                f"--claims-data: {other} and {reference} are both called '{source.name}'; "
+                "give one of them another name in its dataset.toml"
+            )
+        return source
+
+    def _planted(self) -> dict[str, Opened]:
+        """The planted datasets; where one was asked for in other words, by those."""
+        names = {self._open(reference).name: reference for reference in self.references}
+        made = {reference: open_source(reference, self.registry) for reference in REFERENCES}
+        words = {reference: names.get(source.name, reference) for reference, source in made.items()}
+        return {reference: Opened(word, self._open(word)) for reference, word in words.items()}
+
+    def _without_input(self, source: DatasetSource) -> list[str]:
+        """The encoders that a dataset has nothing for."""
+        wanted = self.encoders or without_argument(self.registry)
+        modalities = carried(source)
+        return [name for name in wanted if not facts_of(name, self.registry, "--claims-encoder").requires <= modalities]

@@ -1,0 +1,107 @@
+"""The cases of claim `controls`: the suite itself on planted data, where the answer is known.
+
+Every recommender that reads content, on the attributes of emoji that users like by the dose:
+    dose 0: nothing to find, so "supported" would be false (SILENT);
+    dose 1: content is all there is to taste, so it must be found (FOUND).
+Every encoder, with a probe that only compares features, where content shows in one channel alone: found by those that
+read it, silent for the others. And what such a probe finds rises with the dose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from recclaims.features.resolve import facts_of, is_bound
+from recclaims.planning.arm import Arm, can_read
+from recclaims.planning.case import Case, Expectation, check, distinct, without_argument
+
+if TYPE_CHECKING:
+    from recclaims.data.dataset import DatasetSource
+    from recclaims.planning.claim import Claim
+    from recclaims.plugin_manager import Registry
+    from recclaims.recommenders.spec import Recommender
+
+NOTHING, SOME, STRONG = "emoji?dose=0", "emoji?dose=0.5", "emoji?dose=1"
+#: By what an encoder must read to see it, a dataset on which nothing else shows.
+CHANNELS = {"visual": "emoji?dose=1&channel=visual", "textual": "emoji?dose=1&channel=textual"}
+#: The shipped features that tell the groups of channel `both` best.
+FEATURES = "attributes"
+PROBE = "content-knn"
+CONTROL = "permuted"
+
+REFERENCES = (NOTHING, SOME, STRONG, *CHANNELS.values())
+
+
+class Opened(NamedTuple):
+    """A dataset, and the reference that its cells go by: whoever asked for it first chose the words."""
+
+    reference: str
+    source: DatasetSource
+
+
+def planted_cases(
+    claim: Claim,
+    opened: Mapping[str, Opened],
+    registry: Registry,
+    encoders: Sequence[str] = (),
+    admits: Callable[[Recommender], bool] = lambda _: True,
+) -> Iterator[Case]:
+    """Yield the cases of a claim about the suite.
+
+    Args:
+        claim: the claim.
+        opened: the datasets, by REFERENCES.
+        registry: what is installed; a new encoder or recommender is put to the test without another line.
+        encoders: the encoders to test, but those that know the items of one dataset alone; empty: all there are.
+        admits: which recommenders take part.
+    """
+    check(claim, registry)
+    for recommender in registry.recommenders.values():
+        reads = recommender.content and can_read(recommender, facts_of(FEATURES, registry))
+        if reads and admits(recommender):
+            for reference, expects in ((NOTHING, Expectation.SILENT), (STRONG, Expectation.FOUND)):
+                yield _case(claim, opened[reference], recommender, FEATURES, expects)
+    probe = registry.recommenders[PROBE]
+    for more, less in ((SOME, NOTHING), (STRONG, SOME)):
+        yield _rising(claim, opened[more], opened[less], less, probe)
+    free = [encoder for encoder in encoders or without_argument(registry) if not is_bound(encoder, registry)]
+    for encoder, facts in distinct({name: facts_of(name, registry, "--claims-encoder") for name in free}).items():
+        for channel, reference in CHANNELS.items():
+            if facts.requires <= opened[reference].source.modalities and can_read(probe, facts):
+                sees = channel in facts.requires
+                expects = Expectation.FOUND if sees else Expectation.SILENT
+                case = _case(claim, opened[reference], probe, encoder, expects, tests=encoder)
+                asked = () if facts.shown == encoder else (encoder,)
+                yield replace(case, treatment=facts.shown, asked=asked)
+
+
+def _case(
+    claim: Claim,
+    dataset: Opened,
+    recommender: Recommender,
+    features: str,
+    expects: Expectation,
+    tests: str = "",
+) -> Case:
+    arms = Arm(recommender.name, features), Arm(recommender.name, features, noise=CONTROL)
+    return Case(
+        claim,
+        dataset.reference,
+        dataset.source.name,
+        recommender.name,
+        features,
+        CONTROL,
+        arms,
+        recommender.flavour,
+        expects=expects,
+        tests=tests or recommender.name,
+    )
+
+
+def _rising(claim: Claim, more: Opened, less: Opened, label: str, probe: Recommender) -> Case:
+    """The same users with more and with less content in their taste: the probe has nothing else to rank by."""
+    arms = Arm(probe.name, FEATURES), Arm(probe.name, FEATURES, dataset=less.reference)
+    dose = label.partition("=")[2]
+    return Case(claim, more.reference, more.source.name, probe.name, FEATURES, f"dose{dose}", arms, probe.flavour)

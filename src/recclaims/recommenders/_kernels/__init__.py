@@ -1,0 +1,1 @@
+"""What the models compute with: gathers, losses, propagation, graphs, ties."""

@@ -1,0 +1,1 @@
+"""What is read from RecBole, and what is done in its place."""

@@ -1,0 +1,211 @@
+"""Train one recommender on one train part and give back what scores users."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from numpy.typing import NDArray
+
+from recclaims.errors import CellError, is_order, one_line
+from recclaims.evaluation.ranking import PRIMARY, ItemLists, evaluate
+from recclaims.recommenders._kernels.allocator import keep_freed_memory
+from recclaims.recommenders._recbole.bridge import (
+    USER,
+    BridgeConfig,
+    TrainDataset,
+    interaction_of,
+    make_config,
+    pad,
+    quiet_recbole,
+)
+from recclaims.recommenders._recbole.sampling import PairBatches, history, make_batches
+from recclaims.recommenders._recbole.trainer import CellTrainer
+from recclaims.recommenders.spec import TRAINING, Recommender
+
+#: Users, int64 (b,) -> scores of all items, float (b, n_items).
+Scorer = Callable[[NDArray[np.int64]], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained recommender.
+
+    Attributes:
+        score: users, int64 (b,) -> scores of all items, float (b, n_items), in external order; the caller's own.
+        epochs: epochs trained.
+        best_epoch: the epoch whose weights are used, chosen on validation; 0 where nothing is trained.
+        seconds: wall-clock time of building the model and training it.
+        valid_score: the best validation score.
+        derived: SHA-256 of what a recommender that trains nothing derives from its features and reads instead of them
+            (its attribute `derived`, a scipy CSR matrix); None where it does not say.
+    """
+
+    score: Scorer
+    epochs: int
+    best_epoch: int
+    seconds: float
+    valid_score: float
+    derived: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a recommender may see: the train part, the items that choose, and content.
+
+    Attributes:
+        users, items: the train pairs, shape (n,) each, external numbers from 0.
+        n_users, n_items: sizes of the dataset.
+        valid: the items of the validation part, per user; early stopping maximises recall@20 on them.
+        content: feature matrices float32 (n_items, d) by modality; empty for a feature-free twin.
+    """
+
+    users: NDArray[np.integer[Any]]
+    items: NDArray[np.integer[Any]]
+    n_users: int
+    n_items: int
+    valid: ItemLists
+    content: Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A cell that is ready to be trained.
+
+    Attributes:
+        model: a RecBole model, on its device.
+        batches: its batches.
+        config: its configuration.
+        settings: hyper-parameters and settings of the training loop.
+        scorer: gives the model's scores.
+        data: what it is trained on, but for the content, of which the model has what it needs.
+        seen: the train items of every user.
+        seed: of everything that is drawn.
+        seconds: wall-clock time of all this.
+    """
+
+    model: Any
+    batches: PairBatches
+    config: BridgeConfig
+    settings: Mapping[str, Any]
+    scorer: Scorer
+    data: TrainingData
+    seen: ItemLists
+    seed: int
+    seconds: float
+
+    def validate(self) -> float:
+        """Mean recall@20 on the validation part; NaN where no user has a value."""
+        found = evaluate(self.scorer, self.data.valid, self.seen, cutoffs=(20,), seed=self.seed)[PRIMARY]
+        return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
+
+
+def prepare(
+    recommender: Recommender, parameters: Mapping[str, Any], data: TrainingData, seed: int, device: str = "cpu"
+) -> Prepared:
+    """Build a cell's model and batches; arguments and what it raises as `fit`."""
+    keep_freed_memory()
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - RecBole's own models draw from the global state
+    torch.manual_seed(seed)
+    for modality, matrix in data.content.items():
+        if not np.isfinite(matrix).all():
+            raise CellError(f"{recommender.name}: {modality} features contain NaN or inf")
+    # Imported before the clock starts, as training time is what is recorded: the model, and what torch's
+    # optimisers import on their first step.
+    model_class = recommender()
+    if not recommender.training_free:
+        importlib.import_module("torch._dynamo")
+    settings = {**TRAINING, **recommender.parameters, **parameters}
+    with _named(recommender), quiet_recbole():
+        started = time.perf_counter()
+        config = make_config(model_class, settings, seed, device)
+        matrices = tuple((modality, pad(matrix).to(device)) for modality, matrix in data.content.items())
+        dataset = TrainDataset(config, data.users, data.items, data.n_users, data.n_items, content=matrices)
+        model = config.model_class(config, dataset).to(torch.device(device))
+        users, items = history(dataset)
+        batches = make_batches(recommender.sampler, users, items, data.n_items, settings["train_batch_size"], seed)
+        batches.take_at_least(settings["least_steps_per_epoch"])
+        seen = ItemLists.of(data.users, data.items, data.n_users)
+        if not recommender.training_free and not data.valid.lengths.any():
+            raise CellError("no user has a relevant item in the validation part: nothing can choose the epoch")
+        seconds = time.perf_counter() - started
+        rest = replace(data, content={})
+        return Prepared(model, batches, config, settings, _scorer(model, device), rest, seen, seed, seconds)
+
+
+@contextlib.contextmanager
+def _named(recommender: Recommender) -> Iterator[None]:
+    """Say in every error whose it is."""
+    try:
+        yield
+    except CellError as error:
+        raise CellError(f"{recommender.name}: {error}") from error
+    except BaseException as error:  # RecBole's or a third party's model
+        if is_order(error):
+            raise
+        raise CellError(f"{recommender.name}: {one_line(error)}") from error
+
+
+def fit(
+    recommender: Recommender, parameters: Mapping[str, Any], data: TrainingData, seed: int, device: str = "cpu"
+) -> Fitted:
+    """Train a recommender; deterministic from `seed` on one thread.
+
+    Args:
+        recommender: which.
+        parameters: hyper-parameters, over those of the recommender and TRAINING.
+        data: what it is trained on.
+        seed: seed of initialisation, shuffling, sampling and pruning.
+        device: where to train.
+
+    Raises:
+        CellError: the loss or a score is NaN or inf, or the model itself failed; the message names it.
+    """
+    cell = prepare(recommender, parameters, data, seed, device)
+    with _named(recommender), quiet_recbole():
+        started = time.perf_counter()
+        if recommender.training_free:
+            for batch in cell.batches:
+                cell.model.calculate_loss(batch.to(torch.device(device)))  # where such models count, as MostPop does
+            seconds = cell.seconds + time.perf_counter() - started
+            derived = _digest(getattr(cell.model, "derived", None))
+            return Fitted(cell.scorer, 0, 0, seconds, cell.validate(), derived)
+        trainer = CellTrainer(cell.config, cell.model, cell.validate)
+        trainer.run(cell.batches)
+        seconds = cell.seconds + time.perf_counter() - started
+        return Fitted(cell.scorer, trainer.epochs_run, trainer.best_epoch, seconds, float(trainer.best_valid_score))
+
+
+def _digest(matrix: Any) -> str | None:
+    if not isinstance(matrix, sp.csr_matrix):
+        return None
+    rows = matrix.copy()
+    rows.sum_duplicates()
+    digest = hashlib.sha256()
+    for part in (rows.indptr.astype(np.int64), rows.indices.astype(np.int64), rows.data):
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
+
+
+def _scorer(model: Any, device: str) -> Scorer:
+    # A model that does not say so may give away scores that it keeps.
+    kept = not getattr(model, "fresh_scores", False)
+
+    def score(users: NDArray[np.int64]) -> torch.Tensor:
+        batch = interaction_of({USER: torch.from_numpy(users + 1)}).to(torch.device(device))
+        with torch.no_grad():
+            flat: torch.Tensor = model.full_sort_predict(batch)
+        scores = flat.view(len(users), -1)[:, 1:]  # column 0 is the padding id
+        return scores.clone() if kept else scores
+
+    return score

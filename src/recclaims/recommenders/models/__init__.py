@@ -1,0 +1,1 @@
+"""The recommenders themselves."""

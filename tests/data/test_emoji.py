@@ -1,0 +1,185 @@
+import dataclasses
+import hashlib
+import itertools
+import json
+import re
+
+import numpy as np
+import pytest
+
+from recclaims.data.emoji import BACKDROPS, MAKERS, N_ITEMS, Emoji
+from recclaims.data.reference import open_source
+from recclaims.errors import DatasetError, UnknownNameError
+from recclaims.plugin_manager import load
+from recclaims.resources import shipped
+
+
+@pytest.fixture(scope="module")
+def registry():
+    return load(group="none")
+
+
+def read(registry, query=""):
+    return open_source(f"emoji{query}", registry).load()
+
+
+@pytest.fixture(scope="module")
+def default(registry):
+    return read(registry)
+
+
+def test_every_item_has_an_image_a_name_and_a_category(default):
+    assert len(default.items) == N_ITEMS
+    for item in default.items:
+        assert item.image().size == (64, 64)
+        assert item.title
+        assert set(item.attributes) == {"category", "subcategory"}
+    assert len({item.attributes["category"] for item in default.items}) == 5
+    images = {hashlib.sha256(item.image_path.read_bytes()).digest() for item in default.items}
+    assert len(images) == N_ITEMS
+
+
+def test_licences_lie_beside_what_they_license():
+    assert "Apache License" in shipped("fixtures", "emoji", "LICENSE-APACHE-2.0").read_text()
+    assert "MIT License" in shipped("fixtures", "emoji", "LICENSE-MIT").read_text()
+    listed = [
+        json.loads(line)["image"] for line in shipped("fixtures", "emoji", "items.jsonl").read_text().splitlines()
+    ]
+    there = {f"images/{path.name}" for path in shipped("fixtures", "emoji", "images").iterdir()}
+    assert set(listed) == there
+    backdrops = {path.stem for path in shipped("fixtures", "emoji", "backdrops").iterdir()}
+    assert backdrops == set(BACKDROPS)
+
+
+def test_it_says_that_it_is_planted_and_how(default):
+    card = default.card()
+    assert card["planted"]
+    assert card["parameters"] == {
+        "dose": 0.5, "channel": "both", "users": 943, "items": 857, "seed": 0, "crowd": 0, "simulation": 1,
+    }  # fmt: skip
+    assert default.name == "emoji-planted-dose0.5-both"
+    assert default.strategy == "random"
+    assert default.relevance is None
+
+
+VARIANTS = ("users=944", "items=856", "dose=0.25", "dose=0", "channel=visual", "channel=textual", "seed=1")
+AT_DOSE_0 = ("dose=0&channel=visual", "dose=0&channel=textual", "dose=0&seed=1")
+
+
+def test_every_parameter_changes_name_and_fingerprint(registry, default):
+    made = [default, *(read(registry, f"?{query}") for query in VARIANTS + AT_DOSE_0)]
+    for one, other in itertools.combinations(made, 2):
+        assert one.name != other.name
+        assert one.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize("query", VARIANTS + AT_DOSE_0 + ("dose=0.1234567&users=5000&items=40&seed=4294967295",))
+def test_k_can_select_by_the_name(registry, query):
+    assert re.fullmatch(r"[\w.-]+", open_source(f"emoji?{query}", registry).name)
+
+
+def test_close_doses_have_names_of_their_own(registry):
+    names = {open_source(f"emoji?dose={dose}", registry).name for dose in ("0.1234567", "0.12345671", "0.12")}
+    assert len(names) == 3
+
+
+def test_the_same_reference_is_the_same_data(registry, default):
+    again = read(registry)
+    assert again.fingerprint == default.fingerprint
+    assert again.catalogue_fingerprint == default.catalogue_fingerprint
+
+
+def test_the_interactions_of_the_default_are_those_of_this_version(default):
+    """Another digest is another simulation: raise planting.VERSION."""
+    columns = np.concatenate([default.interactions.users, default.interactions.items]).astype("<i4")
+    assert hashlib.sha256(columns.tobytes()).hexdigest()[:16] == "be336405b2060666"
+
+
+def test_at_dose_0_the_content_is_independent_of_the_interactions(registry):
+    made = {channel: read(registry, f"?dose=0&channel={channel}") for channel in ("visual", "textual", "both")}
+    users = [dataset.interactions.users for dataset in made.values()]
+    items = [dataset.interactions.items for dataset in made.values()]
+    for other in (1, 2):
+        np.testing.assert_array_equal(users[0], users[other])
+        np.testing.assert_array_equal(items[0], items[other])
+    assert len({dataset.catalogue_fingerprint for dataset in made.values()}) == 3
+
+
+def test_the_visual_channel_is_in_the_image_alone(registry, default):
+    planted = read(registry, "?channel=visual")
+    assert [item.backdrop.stem for item in planted.items] == [BACKDROPS[g] for g in Emoji(channel="visual").groups()]
+    for before, after in zip(default.items, planted.items, strict=True):
+        assert dataclasses.replace(after, backdrop=None) == before
+        own, shown = (np.asarray(item.image(), dtype=float) for item in (before, after))
+        assert (np.abs(own - shown).max(axis=2) > 10).mean() > 0.05
+    assert planted.catalogue_fingerprint != default.catalogue_fingerprint
+
+
+def test_the_textual_channel_is_in_the_description_alone(registry, default):
+    planted = read(registry, "?channel=textual")
+    makers = [next(maker for maker in MAKERS if item.description.endswith(maker)) for item in planted.items]
+    assert makers == [MAKERS[g] for g in Emoji(channel="textual").groups()]
+    for before, after in zip(default.items, planted.items, strict=True):
+        assert dataclasses.replace(after, description=before.description) == before
+
+
+@pytest.mark.parametrize("channel", ["visual", "textual", "both"])
+def test_users_like_what_the_channel_shows(registry, channel):
+    dataset = read(registry, f"?channel={channel}&dose=1")
+    groups = Emoji(channel=channel).groups()
+
+    def same(labels):
+        """How often two items of a user are of one group."""
+        counts = np.zeros((len(dataset.user_ids), labels.max() + 1))
+        np.add.at(counts, (dataset.interactions.users, labels[dataset.interactions.items]), 1)
+        n = counts.sum(axis=1)
+        return ((counts * (counts - 1)).sum(axis=1) / (n * (n - 1))).mean()
+
+    random = np.random.default_rng(0)
+    chance = np.mean([same(random.permutation(groups)) for _ in range(20)])
+    assert same(groups) > 1.8 * chance
+
+
+def test_fewer_items_keep_the_categories(registry):
+    few = read(registry, "?items=100")
+    assert len(few.items) == 100
+    assert len({item.attributes["category"] for item in few.items}) == 5
+    assert few.interactions.items.max() < 100
+
+
+def test_the_fewest_items_and_users_work(registry):
+    tiny = read(registry, "?items=40&users=1")
+    assert len(tiny.interactions) >= 10
+
+
+FAULTS = {
+    "dose=1.5": (DatasetError, "emoji?dose=1.5: dose is 1.5, not a number from 0 to 1"),
+    "dose=nan": (DatasetError, "dose is nan, not a number from 0 to 1"),
+    "dose=much": (DatasetError, "dose is 'much', not a number from 0 to 1"),
+    "users=0": (DatasetError, "users is 0, not a whole number from 1 to 1,000,000"),
+    "users=2.5": (DatasetError, "users is '2.5', not a whole number from 1 to 1,000,000"),
+    "items=858": (DatasetError, "items is 858, not a whole number from 40 to 857"),
+    "chanel=visual": (UnknownNameError, "unknown key 'chanel'; did you mean 'channel'?"),
+    "channel=visul": (UnknownNameError, "emoji?channel=visul: unknown channel 'visul'; did you mean 'visual'?"),
+    "dose=0&dose=1": (DatasetError, "emoji?dose=0&dose=1: key 'dose' is given twice"),
+    "splt=random": (UnknownNameError, "did you mean 'split'?"),
+}
+
+
+@pytest.mark.parametrize(("query", "fault"), FAULTS.items())
+def test_faults_are_one_line(registry, query, fault):
+    error, message = fault
+    with pytest.raises(error) as caught:
+        open_source(f"emoji?{query}", registry)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("query", ["relevance=4", "split=temporal"])
+def test_there_are_no_ratings_and_no_times(registry, query):
+    with pytest.raises(DatasetError, match=r"rating column|timestamp column"):
+        read(registry, f"?{query}")
+
+
+def test_the_protocol_is_in_the_name_too(registry):
+    assert open_source("emoji?split=random&dose=0", registry).name == "emoji-planted-dose0-both?split=random"

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from recclaims.data.reference import open_source
+from recclaims.planning.builtin import CONTROLS
+from recclaims.planning.case import Expectation
+from recclaims.planning.planted import CHANNELS, NOTHING, REFERENCES, SOME, STRONG, Opened, planted_cases
+from recclaims.plugin_manager import load
+
+FOUND, SILENT = Expectation.FOUND, Expectation.SILENT
+
+
+@pytest.fixture
+def registry():
+    return load()
+
+
+def made(registry, *encoders, admits=lambda _: True, words=()):
+    opened = {name: Opened(dict(words).get(name, name), open_source(name, registry)) for name in REFERENCES}
+    return list(planted_cases(CONTROLS, opened, registry, encoders, admits))
+
+
+def test_every_recommender_of_content_must_find_it_and_must_not_dream(registry):
+    expected = {(case.recommender, case.dataset): case.expects for case in made(registry) if case.tests in TESTED}
+    names = {name for name, found in registry.recommenders.items() if found.content}
+    assert {name for name, _ in expected} == names
+    for name in names:
+        assert expected[name, NOTHING] is SILENT
+        assert expected[name, STRONG] is FOUND
+
+
+TESTED = set(load().recommenders)
+
+
+def test_an_encoder_finds_what_it_reads_and_nothing_else(registry):
+    expected = {(case.treatment, case.dataset): case.expects for case in made(registry) if case.tests not in TESTED}
+    for encoder, seen in {
+        "sbert": {"textual"},
+        "efficientnet-lite0": {"visual"},
+        "late_fusion": {"visual", "textual"},
+        "attributes": set(),
+    }.items():
+        for channel, reference in CHANNELS.items():
+            assert expected[encoder, reference] is (FOUND if channel in seen else SILENT), (encoder, channel)
+
+
+def test_encoders_can_be_asked_for(registry):
+    tested = {case.tests for case in made(registry, "sbert:all-mpnet-base-v2") if case.expects} - TESTED
+    assert tested == {"sbert:all-mpnet-base-v2"}
+
+
+def test_vectors_of_other_items_are_not_tried(registry, tmp_path):
+    np.save(tmp_path / "some.npy", np.zeros((3, 2), np.float32))
+    path = f"features:{tmp_path / 'some.npy'}"
+    tested = {case.tests for case in made(registry, "sbert", path, f"late_fusion:sbert+{path}")} - TESTED
+    assert tested == {"", "sbert"}
+
+
+def test_the_probe_finds_more_where_there_is_more(registry):
+    rising = [case for case in made(registry) if case.expects is None]
+    assert [(case.dataset, case.arms[1].dataset) for case in rising] == [(SOME, NOTHING), (STRONG, SOME)]
+    for case in rising:
+        treatment, control = case.treatment_cells(2), case.control_cells(2)
+        assert [cell.seed for cell in treatment] == [cell.seed for cell in control]
+        assert {cell.dataset for cell in treatment} == {case.dataset}
+        assert {cell.dataset for cell in control} == {case.arms[1].dataset}
+
+
+def test_who_does_not_take_part_is_not_tested(registry):
+    free = made(registry, admits=lambda recommender: recommender.training_free)
+    assert {case.recommender for case in free} == {"content-knn", "attribute-knn", "attribute-knn-content"}
+
+
+def test_a_dataset_goes_by_the_words_of_whoever_asked_first(registry):
+    cases = made(registry, words=[(SOME, "emoji"), (NOTHING, "emoji?dose=0.0")])
+    assert {case.dataset for case in cases} == {"emoji", "emoji?dose=0.0", STRONG, *CHANNELS.values()}
+    assert {case.arms[1].dataset for case in cases} == {None, "emoji", "emoji?dose=0.0"}
+
+
+def test_ids_tell_cases_apart(registry):
+    ids = [case.id for case in made(registry)]
+    assert len(set(ids)) == len(ids)
