@@ -1,4 +1,4 @@
-"""The batches of several cells, drawn on a device: the numbers that recommenders._recbole.sampling draws for each of them."""
+"""The batches of several cells, drawn on a device: the numbers that _recbole.sampling draws for each of them."""
 
 from __future__ import annotations
 
