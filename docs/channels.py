@@ -49,7 +49,7 @@ def main() -> None:
     print("|---" * (3 + len(ENCODERS) * len(PROBES)) + "|")
     with tempfile.TemporaryDirectory() as temporary:
         store = Store(options.store or Path(temporary))
-        pipeline = Pipeline(Settings(Profile.named("quick"), seeds=1), registry(), store)
+        pipeline = Pipeline(Settings(Profile.named("quick"), replicates=1), registry(), store)
         for channel in ("visual", "textual", "both"):
             rows, largest, n_groups = [], [], 0
             for seed in range(options.seeds if channel != "both" else 1):

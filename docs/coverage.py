@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from recclaims.judging.intervals import INTERVALS, crossed_bootstrap_interval
+from recclaims.calibration.intervals import INTERVALS, crossed_bootstrap_interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -34,7 +34,7 @@ from recclaims.store import Store
 
 N, USERS, HAD = 40, 24, 9
 RECOMMENDERS = ("content-knn", "freedom", "lattice", "vbpr", "bm3", "attribute-knn", "itemknn")
-TINY = Profile("tiny", 1, training={"epochs": 2, "embedding_size": 4, "train_batch_size": 64, "eval_step": 1})
+TINY = Profile("tiny", training={"epochs": 2, "embedding_size": 4, "train_batch_size": 64, "eval_step": 1})
 #: LATTICE's graph has no root of a negative sum; it says so.
 NO_LAPLACIAN = "lattice: ValueError: an item's similarities to its neighbours sum to less than zero: no Laplacian"
 NO_SETS = "attribute-knn: ValueError: attributes are rows of 0 and 1; these features are not"
@@ -89,7 +89,7 @@ class Run:
             found.encoders[encoder.name] = encoder
             found.origin["encoders", encoder.name] = "test"
         self.source, self.registry = Source(), found
-        self.pipeline = Pipeline(Settings(TINY, seeds=seeds), found, Store(place))
+        self.pipeline = Pipeline(Settings(TINY, replicates=seeds), found, Store(place))
 
     def cells(self, recommenders=RECOMMENDERS):
         """By recommender, its metrics or the reason why it has none."""

@@ -61,7 +61,7 @@ def test_features_by_path_are_found_again_by_their_content(session, tmp_path):
     reference, encoder = str(session.data), f"features:{path}?modality=visual"
 
     def pipeline():
-        return Pipeline(Settings(Profile.named("smoke"), seeds=1), registry(), Store(tmp_path / "store"))
+        return Pipeline(Settings(Profile.named("smoke"), replicates=1), registry(), Store(tmp_path / "store"))
 
     def keys():
         mine = pipeline()
@@ -79,7 +79,7 @@ def test_features_by_path_are_found_again_by_their_content(session, tmp_path):
 
 
 def test_features_stay_mapped_until_they_are_trained_on(session, tmp_path, monkeypatch):
-    mine = Pipeline(Settings(Profile.named("smoke"), seeds=1), registry(), Store(tmp_path / "store"))
+    mine = Pipeline(Settings(Profile.named("smoke"), replicates=1), registry(), Store(tmp_path / "store"))
     seen = {}
 
     def fit(recommender, parameters, data, *_):
@@ -117,7 +117,7 @@ def test_names_that_a_dataset_lacks_are_left_out(session):
 def test_vectors_that_change_while_they_are_read_are_not_kept(session, tmp_path):
     path = tmp_path / "mine.npy"
     np.save(path, vectors(5))
-    mine = Pipeline(Settings(Profile.named("smoke"), seeds=1), registry(), Store(tmp_path / "store"))
+    mine = Pipeline(Settings(Profile.named("smoke"), replicates=1), registry(), Store(tmp_path / "store"))
     reference, encoder = str(session.data), f"features:{path}?modality=visual"
     mine.features_recipe(reference, encoder)
     np.save(path, vectors(5)[::-1])

@@ -188,7 +188,9 @@ def _pipeline(options: argparse.Namespace) -> Pipeline:
     from recclaims.engine.settings import Settings
     from recclaims.store import Store
 
-    settings = Settings(Profile.named("quick"), seeds=1, trust_remote_code=getattr(options, "trust_remote_code", False))
+    settings = Settings(
+        Profile.named("quick"), replicates=1, trust_remote_code=getattr(options, "trust_remote_code", False)
+    )
     return Pipeline(settings, registry(), Store(Path(options.store).absolute()), _tell_encoding)
 
 

@@ -16,6 +16,7 @@ from recclaims import trust
 from recclaims.data.dataset import Dataset
 from recclaims.data.vectors import FeatureArray, FeatureFile
 from recclaims.engine.device import device_of
+from recclaims.engine.duration import seconds_of
 from recclaims.engine.hyperparameters import read_hyperparameters
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
@@ -53,6 +54,7 @@ def evaluate(
     profile: str = "quick",
     hyperparameters: str | Path | None = None,
     replicates: int | None = None,
+    budget: str | float | None = None,
     mask: str = "train+valid",
     store: str | Path = ".recclaims",
     reuse: str = "missing",
@@ -74,7 +76,8 @@ def evaluate(
         flavour: "mmrec", "elliot" or "all", where equations differ by family; None: the profile's.
         profile: the budget: "smoke", "quick" or "paper".
         hyperparameters: a TOML file with your own.
-        replicates: how many; None: the profile's.
+        replicates: how many every case has, looked at once; None: as the profile's looks say, as few as decide.
+        budget: a duration (`"10m"`) or seconds, after which nothing more is begun; the same call goes on from there.
         mask: "train+valid" or "train": which items are no candidates at test time.
         store: the folder where results are kept; what lies there is not computed again.
         reuse: "missing", "always" or "never"; see --claims-reuse.
@@ -101,22 +104,23 @@ def evaluate(
     if datasets or own_recommenders or own_encoders or own_claims:
         own = OwnObjects.of(datasets=brought, recommenders=own_recommenders, encoders=own_encoders, claims=own_claims)
         known = own.beside(known)
-    budget = _profile(profile, hyperparameters, known)
-    admits = _admits(chosen, flavour, budget, known)
+    lines = _profile(profile, hyperparameters, known)
+    admits = _admits(chosen, flavour, lines, known)
     planner = Planner(
         references,
         known,
         encoding,
         admits,
-        lambda recommender: admits(recommender) and budget.plants(recommender),
-        noises_of([controls] if isinstance(controls, str) else controls, budget.controls, known, "controls"),
+        lambda recommender: admits(recommender) and lines.plants(recommender),
+        noises_of([controls] if isinstance(controls, str) else controls, lines.controls, known, "controls"),
     )
     asked = [known.find("claims", one) for one in ids] if ids else [c for c in known.claims.values() if not c.planted]
     with trust.given(trust_remote_code):  # which cases there are already depends on what may be loaded
         cases = _cases(planner, asked)
     settings = Settings(
-        profile=budget,
-        seeds=budget.seeds if replicates is None else _count(replicates, "replicates", 1),
+        profile=lines,
+        budget=None if budget is None else seconds_of(str(budget)),
+        replicates=None if replicates is None else _count(replicates, "replicates", 1),
         mask=_member(Mask, mask, "mask"),
         reuse=_member(Reuse, reuse, "reuse"),
         device=device_of(device, here=executor == LOCAL),
@@ -126,7 +130,7 @@ def evaluate(
     )
     kept.sweep()
     with _telling(progress) as tell:
-        done = run(cases, Pipeline(settings, known, kept), tell)
+        done = run(cases, Pipeline(settings, known, kept), tell, controls=planner.controls_of(cases))
     return Results(documents.build(done), done)
 
 

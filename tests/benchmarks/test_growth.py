@@ -25,7 +25,7 @@ from pathlib import Path
 warnings.simplefilter("ignore")
 import numpy as np
 import torch
-from recclaims.judging.intervals import behrens_fisher_interval, crossed_bootstrap_interval
+from recclaims.calibration.intervals import behrens_fisher_interval, crossed_bootstrap_interval
 from recclaims.data.reference import open_source
 from recclaims.data.splits import make_split
 from recclaims.plugin_manager import registry

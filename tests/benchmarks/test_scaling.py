@@ -30,7 +30,7 @@ CELLS = [
     for recommender, features in (("vbpr", "attributes"), ("freedom", "attributes"), ("bpr", None), ("lightgcn", None))
     for seed in SEEDS
 ]
-SETTINGS = Settings(Profile.named("smoke"), seeds=len(SEEDS))
+SETTINGS = Settings(Profile.named("smoke"), replicates=len(SEEDS))
 first = {}
 
 

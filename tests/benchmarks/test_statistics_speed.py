@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recclaims.judging.intervals import crossed_bootstrap_interval
+from recclaims.calibration.intervals import crossed_bootstrap_interval
 
 
 def test_crossed_bootstrap_of_20_000_users(benchmark):

@@ -64,7 +64,7 @@ class Place:
             return len(client.nthreads())
 
     def pipeline(self, store="store", **changes):
-        settings = Settings(Profile("tiny", 1), seeds=1, executor=self.executor)
+        settings = Settings(Profile("tiny"), replicates=1, executor=self.executor)
         return Pipeline(replace(settings, **changes), plugin_manager.registry(), Store(self.root / store))
 
     def end(self):

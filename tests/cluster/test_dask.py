@@ -101,7 +101,7 @@ def test_what_is_no_scheduler_is_one_line_in_time(tmp_path, peer, monkeypatch, n
     sent, options, fault = STRANGERS[name]
     monkeypatch.setattr(dask_cluster, "SECONDS_TO_CONNECT", 0.5)
     executor = peer(sent, **options)
-    settings = Settings(Profile.named("smoke"), seeds=1, executor=executor)
+    settings = Settings(Profile.named("smoke"), replicates=1, executor=executor)
     pipeline = Pipeline(settings, plugin_manager.registry(), Store(tmp_path / "store"))
     address = executor.replace("dask", "tcp")
     started = time.monotonic()
@@ -121,7 +121,7 @@ def test_only_urls_of_dask_schedulers_are_taken(text):
 def test_no_scheduler_is_one_line_that_says_how_to_start_one(tmp_path, monkeypatch):
     monkeypatch.setattr(dask_cluster, "SECONDS_TO_CONNECT", 0.5)
     pipeline = Pipeline(
-        Settings(Profile("tiny", 1), 1, executor="dask://127.0.0.1:9"), plugin_manager.registry(), Store(tmp_path)
+        Settings(Profile("tiny"), 1, executor="dask://127.0.0.1:9"), plugin_manager.registry(), Store(tmp_path)
     )
     with pytest.raises(RecclaimsError, match=r"at tcp://127.0.0.1:9: start one with `dask scheduler --port 9`"):
         runner.run(pipeline, [Cell("emoji?items=40&users=60", "bpr")])
@@ -133,7 +133,7 @@ def test_encryption_is_asked_for_by_dasks_own_configuration(tmp_path, monkeypatc
 
     monkeypatch.setattr(dask_cluster, "SECONDS_TO_CONNECT", 0.5)
     pipeline = Pipeline(
-        Settings(Profile("tiny", 1), 1, executor="dask://127.0.0.1:9"), plugin_manager.registry(), Store(tmp_path)
+        Settings(Profile("tiny"), 1, executor="dask://127.0.0.1:9"), plugin_manager.registry(), Store(tmp_path)
     )
     cell = Cell("emoji?items=40&users=60", "bpr")
     encrypted = dask.config.set({"distributed.comm.require-encryption": True})
@@ -156,7 +156,7 @@ def test_a_worker_with_other_plugins_is_refused(place, workers):
 
 def test_another_release_and_an_unseen_store_are_troubles(tmp_path):
     (tmp_path / "token").write_text("run")
-    settings = Settings(Profile("tiny", 1), 1)
+    settings = Settings(Profile("tiny"), 1)
     good = Common(settings, Store(tmp_path), tmp_path, installation(), tmp_path / "token", "run")
     assert dask_cluster._trouble(good) is None
     older = replace(good, installation={**good.installation, "torch": "1.0", "code of recclaims": "abc"})

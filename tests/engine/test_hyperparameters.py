@@ -32,7 +32,7 @@ def read(tmp_path):
 
 def test_any_word_of_ones_own_is_the_last(read):
     own = read('[training]\nepochs = 3\n[flavour.mmrec]\nreg_weight = 0.5\n[dataset."toy"]\nvbpr = {epochs = 7}\n')
-    profile = replace(Profile("p", 1, recommender={"vbpr": {"epochs": 40, "eval_step": 2}}), own=own)
+    profile = replace(Profile("p", recommender={"vbpr": {"epochs": 40, "eval_step": 2}}), own=own)
     assert profile.of(builtin.VBPR) == {"epochs": 3, "eval_step": 2, "reg_weight": 0.5}
     assert profile.of(builtin.VBPR, "toy") == {"epochs": 7, "eval_step": 2, "reg_weight": 0.5}
     assert profile.of(builtin.MOSTPOP) == {}

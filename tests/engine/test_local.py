@@ -35,7 +35,7 @@ def outcome_of(tmp_path, workers, n_cells, store="store"):
     if not data.exists():
         write_toy(data)
     cells = [Cell(str(data), "logged", "attributes", seed=seed) for seed in range(n_cells)]
-    pipeline = Pipeline(Settings(Profile("tiny", 1), n_cells, workers=workers), load(), Store(tmp_path / store))
+    pipeline = Pipeline(Settings(Profile("tiny"), n_cells, workers=workers), load(), Store(tmp_path / store))
     told = []
     return runner.run(pipeline, cells, told.append), cells, told
 
@@ -93,7 +93,7 @@ def test_what_another_run_is_at_is_left_for_the_end():
 def test_a_cell_in_other_hands_is_not_waited_for(plugin, tmp_path):
     plugin()
     data = str(write_toy(tmp_path / "data"))
-    pipeline = Pipeline(Settings(Profile("tiny", 1), 1), load(), Store(tmp_path / "store"))
+    pipeline = Pipeline(Settings(Profile("tiny"), 1), load(), Store(tmp_path / "store"))
     cell = Cell(data, "logged", "attributes")
     with pipeline.store.lock("cells", pipeline.cell_recipe(cell)):
         assert pipeline.try_train(cell) is None

@@ -29,8 +29,8 @@ from recclaims.store import Store, key_of
 from ..toy import N_USERS, write_toy
 
 TINY = {"epochs": 2, "embedding_size": 4, "train_batch_size": 256}
-PROFILE = Profile("tiny", 1, training=TINY)
-SETTINGS = Settings(PROFILE, seeds=1)
+PROFILE = Profile("tiny", training=TINY)
+SETTINGS = Settings(PROFILE, replicates=1)
 
 
 @pytest.fixture
@@ -77,10 +77,10 @@ VARIANTS = {
     "mask": lambda p, c: with_settings(p, mask=Mask.TRAIN).cell_recipe(c),
     "device": lambda p, c: with_settings(p, device="cuda").cell_recipe(c),
     "hyper-parameters": lambda p, c: with_settings(
-        p, profile=Profile("tiny", 1, training={**TINY, "epochs": 3})
+        p, profile=Profile("tiny", training={**TINY, "epochs": 3})
     ).cell_recipe(c),
     "search": lambda p, c: with_settings(
-        p, profile=Profile("tiny", 1, training=TINY, searches=(Search(("vbpr",), "tpe", 2, {"k": [1]}),))
+        p, profile=Profile("tiny", training=TINY, searches=(Search(("vbpr",), "tpe", 2, {"k": [1]}),))
     ).cell_recipe(c),
 }
 
@@ -131,7 +131,7 @@ def test_a_control_that_does_not_apply_is_not_run(pipeline, data):
 
 def test_what_does_not_matter_is_not_in_the_key(pipeline, data):
     cell = Cell(data, "vbpr", "attributes")
-    other = with_settings(pipeline, workers=7, seeds=9, reuse=Reuse.NEVER)
+    other = with_settings(pipeline, workers=7, replicates=9, reuse=Reuse.NEVER)
     assert other.cell_recipe(cell) == pipeline.cell_recipe(cell)
 
 
@@ -263,7 +263,7 @@ def test_a_killed_run_goes_on_where_it_stopped(pipeline, data, tmp_path):
     ],
 )
 def test_a_cell_that_was_still_improving_is_noticed(pipeline, data, training, improving):
-    mine = with_settings(pipeline, profile=Profile("tiny", 1, training={**TINY, **training}))
+    mine = with_settings(pipeline, profile=Profile("tiny", training={**TINY, **training}))
     result = mine.train(Cell(data, "bpr"))
     assert mine.ended_improving(result) is improving
     assert not mine.ended_improving(mine.train(Cell(data, "mostpop")))

@@ -21,7 +21,7 @@ from recclaims.store import Store, key_of
 
 from ..toy import write_toy
 
-PROFILE = Profile("tiny", 1, training={"epochs": 12, "embedding_size": 8, "train_batch_size": 512, "eval_step": 2})
+PROFILE = Profile("tiny", training={"epochs": 12, "embedding_size": 8, "train_batch_size": 512, "eval_step": 2})
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def pipelines(tmp_path):
-    apart = Pipeline(Settings(PROFILE, seeds=2), load(), Store(tmp_path / "store"))
+    apart = Pipeline(Settings(PROFILE, replicates=2), load(), Store(tmp_path / "store"))
     settings = dataclasses.replace(apart.settings, together=True)
     return apart, Pipeline(settings, apart.registry, apart.store)
 

@@ -106,8 +106,10 @@ def test_every_profile_can_be_read():
 def tuned(tmp_path):
     data = str(write_toy(tmp_path / "data"))
     search = Search(("vbpr", "bpr"), "grid", 9, {"learning_rate": [0.001, 0.05], "embedding_size": [2, 8]})
-    profile = Profile("tiny", 1, training={"epochs": 2, "train_batch_size": 256}, searches=(search,))
-    return Pipeline(Settings(profile, seeds=1), load(), Store(tmp_path / "store")), Cell(data, "vbpr", "attributes")
+    profile = Profile("tiny", training={"epochs": 2, "train_batch_size": 256}, searches=(search,))
+    return Pipeline(Settings(profile, replicates=1), load(), Store(tmp_path / "store")), Cell(
+        data, "vbpr", "attributes"
+    )
 
 
 def trials_in(pipeline):

@@ -58,7 +58,7 @@ def pipeline(tmp_path):
     registry = load()
     registry.encoders["shades"] = Shades
     registry.origin["encoders", "shades"] = "test"
-    return Pipeline(Settings(Profile.named("smoke"), seeds=1), registry, Store(tmp_path / "store"))
+    return Pipeline(Settings(Profile.named("smoke"), replicates=1), registry, Store(tmp_path / "store"))
 
 
 @pytest.mark.parametrize(("own", "change"), [(False, "another"), (False, "gone"), (True, "another")])

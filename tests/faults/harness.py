@@ -66,7 +66,7 @@ class Chunky:
 def pipeline(place, recommenders=("content-knn", "bm3")):
     """Cases and the pipeline that runs them, two replicates of two epochs."""
     training = {"epochs": 2, "train_batch_size": 1024, "embedding_size": 8}
-    profile = replace(Profile.named("smoke"), seeds=2, training=training, recommender={})
+    profile = replace(Profile.named("smoke"), training=training, recommender={})
     found = registry()
     found.encoders["chunky"], found.origin["encoders", "chunky"] = Chunky, "tests"
     data = str(place / "data")
@@ -74,7 +74,7 @@ def pipeline(place, recommenders=("content-knn", "bm3")):
         Case(NOISE, data, "toy", name, "chunky", "permuted", (Arm(name, "chunky"), Arm(name, "chunky", "permuted")))
         for name in recommenders
     ]
-    return cases, Pipeline(Settings(profile, seeds=2), found, Store(place / "store"))
+    return cases, Pipeline(Settings(profile, replicates=2), found, Store(place / "store"))
 
 
 def session(place):

@@ -172,7 +172,7 @@ class Logged(vision_language.VisionLanguage):
 
 found = registry()
 found.encoders["lvlm"] = Logged
-pipeline = Pipeline(Settings(Profile.named("smoke"), seeds=1), found, Store(Path(store)))
+pipeline = Pipeline(Settings(Profile.named("smoke"), replicates=1), found, Store(Path(store)))
 pipeline.encode(data, encoder)
 print(len(Path(log).read_text().split()), flush=True)
 """
@@ -219,7 +219,7 @@ def test_a_killed_encoding_goes_on_where_it_stopped(tmp_path):
     assert len(twice) == 3 * (len(before) - finished)
 
     def pipeline(where):
-        return Pipeline(Settings(Profile.named("smoke"), seeds=1), registry(), Store(where))
+        return Pipeline(Settings(Profile.named("smoke"), replicates=1), registry(), Store(where))
 
     resumed = pipeline(store).encode(str(data), encoder)
     undisturbed = pipeline(tmp_path / "other").encode(str(data), encoder)

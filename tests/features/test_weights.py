@@ -132,7 +132,7 @@ def test_texts_that_a_part_of_a_fusion_cut_are_counted(pictures, tmp_path):
     items[3] = replace(items[3], image_path=broken)
     users = np.arange(4, dtype=np.int32)
     dataset = Dataset("d", items, ["u0", "u1", "u2", "u3"], Interactions(users, users))
-    pipeline = Pipeline(Settings(Profile.named("smoke"), seeds=1), registry(), Store(tmp_path / "store"))
+    pipeline = Pipeline(Settings(Profile.named("smoke"), replicates=1), registry(), Store(tmp_path / "store"))
     pipeline._datasets["d"] = dataset
     for name in ("late_fusion", "late_fusion-sum"):
         facts = pipeline.encode("d", name).json("facts")

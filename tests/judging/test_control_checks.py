@@ -1,78 +1,57 @@
-from dataclasses import replace
-
 import pytest
 
 from recclaims.judging.case_result import CaseResult
-from recclaims.judging.control_checks import silent, withdraw
-from recclaims.judging.verdict import Judgement, Verdict
-from recclaims.planning.builtin import CAPACITY, CONTROLS, NOISE
+from recclaims.judging.control_checks import checked, controls_of
+from recclaims.judging.verdict import Verdict
+from recclaims.planning.builtin import CAPACITY, CONTROLS, NOISE, STABILITY
 from recclaims.planning.case import Arm, Case, Expectation
 
-SEEN = {Verdict.INCONCLUSIVE, Verdict.NO_DIFFERENCE, Verdict.CONTRADICTED}
 
-
-def result(verdict, claim=NOISE, recommender="freedom", features="sbert", expects=None, tests=""):
+def result(verdict, claim=NOISE, recommender="freedom", features="sbert", expects=None, tests="", over=True):
     arms = Arm(recommender, features), Arm(recommender, features, noise="permuted")
     data = f"planted-{expects}" if expects else "toy"
     case = Case(claim, data, data, recommender, features, "permuted", arms, expects=expects, tests=tests)
-    return CaseResult(case, verdict, "because")
+    return CaseResult(case, verdict, "because", over=over)
 
 
-def control(verdict, expects, tests="freedom"):
-    return result(verdict, CONTROLS, "freedom", "attributes", expects, tests)
-
-
-def after(*results):
-    return [found.verdict for found in withdraw({one.case: one for one in results}).values()]
-
-
-def test_to_be_silent_is_right_where_nothing_was_planted():
-    for verdict in SEEN:
-        assert silent(Judgement(verdict, "")).verdict is Verdict.SUPPORTED
-    wrong = silent(Judgement(Verdict.SUPPORTED, "Holm p = 0.01"))
-    assert wrong.verdict is Verdict.CONTRADICTED
-    assert wrong.reason == "an effect where none was planted, Holm p = 0.01"
-    assert silent(Judgement(Verdict.INADMISSIBLE, "NaN")).verdict is Verdict.INADMISSIBLE
+def control(verdict, expects, tests="freedom", over=True):
+    return result(verdict, CONTROLS, "freedom", "attributes", expects, tests, over)
 
 
 @pytest.mark.parametrize("failure", [Verdict.INCONCLUSIVE, Verdict.NO_DIFFERENCE, Verdict.CONTRADICTED])
 def test_who_does_not_find_planted_content_cannot_say_that_there_is_none(failure):
-    blind = control(failure, Expectation.FOUND)
-    verdicts = after(blind, result(Verdict.NO_DIFFERENCE), result(Verdict.SUPPORTED, CAPACITY))
-    assert verdicts == [failure, Verdict.INADMISSIBLE, Verdict.INADMISSIBLE]
+    blind = [control(failure, Expectation.FOUND)]
+    assert checked(result(Verdict.NO_DIFFERENCE), blind).verdict is Verdict.INADMISSIBLE
+    assert checked(result(Verdict.SUPPORTED, CAPACITY), blind).verdict is Verdict.INADMISSIBLE
+    assert checked(result(Verdict.SUPPORTED, STABILITY), blind).verdict is Verdict.INADMISSIBLE
     # What was seen is not unseen.
     for verdict in (Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.INCONCLUSIVE, Verdict.NOT_RUN):
-        assert after(blind, result(verdict))[1] is verdict
+        assert checked(result(verdict), blind).verdict is verdict
 
 
-def test_who_finds_content_where_there_is_none_cannot_say_that_there_is_some():
-    dreaming = control(Verdict.CONTRADICTED, Expectation.SILENT)
-    assert after(dreaming, result(Verdict.SUPPORTED))[1] is Verdict.INADMISSIBLE
-    assert after(dreaming, result(Verdict.NO_DIFFERENCE))[1] is Verdict.NO_DIFFERENCE
-    assert after(dreaming, result(Verdict.SUPPORTED, CAPACITY))[1] is Verdict.SUPPORTED
-
-
-def test_a_control_speaks_of_the_recommender_or_the_encoder_that_it_tests():
-    blind = control(Verdict.INCONCLUSIVE, Expectation.FOUND, tests="sbert")
-    assert after(blind, result(Verdict.NO_DIFFERENCE, recommender="vbpr"))[1] is Verdict.INADMISSIBLE
-    assert after(blind, result(Verdict.NO_DIFFERENCE, features="resnet50"))[1] is Verdict.NO_DIFFERENCE
-    blind = control(Verdict.INCONCLUSIVE, Expectation.FOUND)
-    assert after(blind, result(Verdict.NO_DIFFERENCE, recommender="vbpr"))[1] is Verdict.NO_DIFFERENCE
+def test_a_case_brings_the_positive_control_of_its_recommender_where_it_needs_one():
+    mine, other = (
+        control(Verdict.SUPPORTED, Expectation.FOUND).case,
+        control(Verdict.SUPPORTED, Expectation.FOUND, "bm3").case,
+    )
+    silent = control(Verdict.SUPPORTED, Expectation.SILENT).case
+    assert controls_of(result(Verdict.NO_DIFFERENCE), [other, silent, mine]) == [mine]
+    for verdict in (Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.INCONCLUSIVE, Verdict.NOT_RUN):
+        assert controls_of(result(verdict), [mine]) == []
 
 
 @pytest.mark.parametrize("verdict", [Verdict.SUPPORTED, Verdict.NOT_RUN])
 def test_controls_that_hold_or_were_not_run_withdraw_nothing(verdict):
-    fine = control(verdict, Expectation.FOUND)
-    assert after(fine, result(Verdict.NO_DIFFERENCE))[1] is Verdict.NO_DIFFERENCE
-    assert after(result(Verdict.NO_DIFFERENCE)) == [Verdict.NO_DIFFERENCE]
+    fine = [control(verdict, Expectation.FOUND)]
+    assert checked(result(Verdict.NO_DIFFERENCE), fine).verdict is Verdict.NO_DIFFERENCE
+    assert checked(result(Verdict.NO_DIFFERENCE), []).verdict is Verdict.NO_DIFFERENCE
+
+
+def test_a_control_that_is_not_finished_withdraws_nothing():
+    waiting = [control(Verdict.INCONCLUSIVE, Expectation.FOUND, over=False)]
+    assert checked(result(Verdict.NO_DIFFERENCE), waiting).verdict is Verdict.NO_DIFFERENCE
 
 
 def test_the_reason_names_the_control():
-    blind = control(Verdict.INCONCLUSIVE, Expectation.FOUND)
-    null = result(Verdict.NO_DIFFERENCE)
-    found = withdraw({one.case: one for one in (blind, null)})[null.case]
-    assert found == replace(null, verdict=Verdict.INADMISSIBLE, reason=found.reason)
-    assert found.reason == (
-        "no_difference, but with freedom planted content was not found "
-        "(freedom-attributes-permuted-planted-found: inconclusive)"
-    )
+    found = checked(result(Verdict.NO_DIFFERENCE), [control(Verdict.INCONCLUSIVE, Expectation.FOUND)])
+    assert "freedom-attributes-permuted-planted-found" in found.reason

@@ -24,14 +24,14 @@ def results(one, treatment, control):
 @pytest.mark.parametrize("other", [{"content": "d"}, {"content": None}, {"content": "d", "derived": "x"}])
 def test_features_that_were_never_read_are_no_difference_of_zero(other):
     one = case()
-    found = judged([one], results(one, {}, other))[one]
+    found = judged(one, results(one, {}, other), looks=(5,))
     assert found.verdict is Verdict.INADMISSIBLE
     assert "never read its features" in found.reason
 
 
 def test_equal_features_are_reported_as_equal():
     one = case()
-    found = judged([one], results(one, {}, {}))[one]
+    found = judged(one, results(one, {}, {}), looks=(5,))
     assert found.verdict is Verdict.NO_DIFFERENCE
     assert "both arms read equal features" in found.reason
 
@@ -39,7 +39,7 @@ def test_equal_features_are_reported_as_equal():
 def test_two_features_may_give_one_item_graph():
     one = case()
     graph = {"derived": "g"}
-    found = judged([one], results(one, graph, {**graph, "content": "d"}))[one]
+    found = judged(one, results(one, graph, {**graph, "content": "d"}), looks=(5,))
     assert found.verdict is Verdict.NO_DIFFERENCE
     assert "derives from both features is equal" in found.reason
 
@@ -49,4 +49,4 @@ def test_one_replicate_that_differs_shows_that_they_were_read():
     found = results(one, {}, {"content": "d"})
     last = one.control_cells(5)[-1]
     found[last] = dataclasses.replace(found[last], scores="t")
-    assert judged([one], found)[one].verdict is Verdict.NO_DIFFERENCE
+    assert judged(one, found, looks=(5,)).verdict is Verdict.NO_DIFFERENCE

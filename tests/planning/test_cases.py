@@ -90,7 +90,7 @@ def test_capacity_compares_noise_with_what_has_no_features(registry):
     case = next(c for c in found if c.id == "vbpr-sbert/permuted-bpr-toy")
     assert case.treatment_cells(1) == [Cell("toy", "vbpr", "sbert", "permuted", seed=0)]
     assert case.control_cells(1) == [Cell("toy", "bpr", seed=0)]
-    assert case.claim.equivalence
+    assert case.claim.not_better_than
 
 
 def test_the_baseline_claim_is_about_image_and_text(registry):

@@ -29,7 +29,7 @@ from .test_cases import Source
 
 FUSIONS = ("late_fusion", *(f"late_fusion-{how}" for how in ("concat", "pca", "mean", "sum", "graph")))
 SEPARATE = {"lattice", "freedom", "bm3", "lattice-elliot", "freedom-elliot"}
-PROFILE = Profile("tiny", 1, training={"epochs": 2, "embedding_size": 4, "train_batch_size": 256})
+PROFILE = Profile("tiny", training={"epochs": 2, "embedding_size": 4, "train_batch_size": 256})
 RECOMMENDERS = ("content-knn", "freedom")
 
 
@@ -119,7 +119,7 @@ def test_an_encoder_that_samples_is_the_sampled_arm(registry):
 def judged(shop, checkpoint, registry, tmp_path_factory):
     """Both claims, judged; and the document."""
     store = Store(tmp_path_factory.mktemp("store"))
-    settings = Settings(PROFILE, seeds=2)
+    settings = Settings(PROFILE, replicates=2)
     asked = (f"lvlm:{checkpoint}?max_new_tokens=24", "late_fusion:attributes+sbert")
     source = open_source(str(shop), registry)
     found = [
@@ -184,7 +184,7 @@ def test_a_case_can_be_run_again_by_its_command(judged, checkpoint):
 
 
 def test_absent_weights_are_named_and_nothing_is_trained_in_vain(shop, registry, tmp_path):
-    pipeline = Pipeline(Settings(PROFILE, seeds=1), registry, Store(tmp_path / "store"))
+    pipeline = Pipeline(Settings(PROFILE, replicates=1), registry, Store(tmp_path / "store"))
     found = [
         case
         for claim in (FUSION, STABILITY)
@@ -208,7 +208,7 @@ def test_answers_behind_keywords_are_diagnosed_and_kept(registry, tmp_path, monk
     (data / "items.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     source = open_source(str(data), registry)
     found = [c for c in cases(KEYWORDS, str(data), source, registry) if c.control == "twin"]
-    pipeline = Pipeline(Settings(PROFILE, seeds=1), registry, Store(tmp_path / "store"))
+    pipeline = Pipeline(Settings(PROFILE, replicates=1), registry, Store(tmp_path / "store"))
     document = build(run(found, pipeline))
     assert {(r["encoder"], r["dataset"], r["answers"]) for r in document["keywords"]} == {
         ("keywords:m_keyword", "toy", 48)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from recclaims.engine.device import device_of, has_gpu
+from recclaims.engine.duration import seconds_of
 from recclaims.engine.hyperparameters import read_hyperparameters
 from recclaims.engine.profile import Profile, profile_names
 from recclaims.engine.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
@@ -46,6 +47,13 @@ def _price(text: str) -> float:
     if not 0 <= price < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is not a price")
     return price
+
+
+def _duration(text: str) -> float:
+    try:
+        return seconds_of(text)
+    except RecclaimsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _executor(text: str) -> str:
@@ -90,7 +98,19 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="NAME|all",
         help="noise to compare with, repeatable (default: the profile's)",
     )
-    add("--claims-seeds", type=_between(1, 10_000), metavar="N", help="replicates: each its own split and seed")
+    add(
+        "--claims-seeds",
+        type=_between(1, 10_000),
+        metavar="N",
+        help="replicates of every case, looked at once; each has its own split and seed (default: the profile's looks, "
+        "as few as decide)",
+    )
+    add(
+        "--claims-budget",
+        type=_duration,
+        metavar="TIME",
+        help="begin nothing more after 90s, 10m or 1.5h; the same command goes on from there (default: no end)",
+    )
     add(
         "--claims-store",
         metavar="DIR",
@@ -197,7 +217,8 @@ def settings_of(config: pytest.Config) -> Settings:
     workers = option("claims_workers")
     return Settings(
         profile=profile,
-        seeds=option("claims_seeds") or profile.seeds,
+        replicates=option("claims_seeds"),
+        budget=option("claims_budget"),
         mask=Mask(option("claims_mask")),
         reuse=Reuse(option("claims_reuse")),
         device=device,

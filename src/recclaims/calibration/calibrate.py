@@ -16,8 +16,10 @@ import scipy.stats
 
 from recclaims.calibration.rules import RULES, Floats, Reading, Rule
 from recclaims.calibration.simulation import FIXED, Study, Tables, conduct
+from recclaims.engine.cell import REPLICATES_PER_ASSIGNMENT
 from recclaims.errors import RecclaimsError
 from recclaims.features.resolve import facts_of
+from recclaims.judging.assignment import PROBE, TRAINED
 from recclaims.planning.arm import can_read
 from recclaims.plugin_manager import registry
 
@@ -97,7 +99,8 @@ class Plan:
         return [*self.many_worlds(), *(study for dose in (0.0, *self.doses) for study in self.one_world(dose))]
 
     def _first(self, number: int) -> int:
-        return number * self.study.replicates  # no seed, so no noise, is drawn twice
+        # No seed, and no assignment of noise, which two in a row share, is drawn twice.
+        return number * (self.study.replicates + self.study.replicates % REPLICATES_PER_ASSIGNMENT)
 
 
 @dataclass(frozen=True)
@@ -200,8 +203,10 @@ def _conduct(study: Study, plan: Plan, store: Store) -> tuple[Study, Read]:
 def read_study(tables: Tables, plan: Plan) -> Read:
     """Read one study by every rule at every number of replicates, and by the first rule with fewer users as well."""
     means = np.nanmean(tables[FIXED], axis=1).mean(axis=1)
+    training_free = registry().recommenders[plan.study.recommender].training_free
+    prior = PROBE if training_free else TRAINED
     readings = {
-        (rule.name, users, count): rule.read(*_arms(tables[rule.tuned], users, count))
+        (rule.name, users, count): rule.read(*_arms(tables[rule.tuned], users, count), prior)
         for rule in RULES
         if rule.tuned in tables
         for users in (plan.user_counts if rule is RULES[0] else plan.user_counts[-1:])

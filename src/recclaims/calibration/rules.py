@@ -12,9 +12,12 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
+from recclaims.calibration.earlier import judged_by
+from recclaims.calibration.intervals import DEFAULT_INTERVAL, INTERVALS
 from recclaims.calibration.simulation import EACH, FIXED, ONCE, TREATMENT
-from recclaims.judging.comparison import judged_by
-from recclaims.judging.intervals import DEFAULT_INTERVAL, INTERVALS
+from recclaims.engine.cell import REPLICATES_PER_ASSIGNMENT
+from recclaims.judging.assignment import PROBE
+from recclaims.judging.estimate import estimate
 
 Floats = NDArray[np.floating[Any]]
 ALPHA = 0.05
@@ -45,24 +48,39 @@ class Rule:
 
     Attributes:
         name: for people.
-        read: the reader.
+        reader: treatment and control -> what is made of them.
         tuned: which of a study's tables it reads.
+        by_kind: whether it is told what is expected of trained recommenders and of others.
     """
 
     name: str
-    read: Reader
+    reader: Callable[..., Reading]
     tuned: str = FIXED
+    by_kind: bool = False
+
+    def read(self, treatment: Floats, control: Floats, prior: float = PROBE) -> Reading:
+        """Read a study; `prior` as in judging.assignment."""
+        return self.reader(treatment, control, prior) if self.by_kind else self.reader(treatment, control)
 
 
 def _between(low: float, high: float) -> Reading:
     return Reading(low, high, gain=low > 0, loss=high < 0)
 
 
-def _suite(treatment: Floats, control: Floats) -> Reading:
-    """As the suite judges a case: the interval beyond zero, and p small enough that dealing does not explain it."""
-    estimate = judged_by(np.asarray(treatment, np.float64), np.asarray(control, np.float64), dealt=True)
-    sure = estimate.p_value <= ALPHA
-    return Reading(estimate.low, estimate.high, gain=sure and estimate.low > 0, loss=sure and estimate.high < 0)
+def _suite(treatment: Floats, control: Floats, prior: float = PROBE) -> Reading:
+    """As the suite judges a case at one look, at 5 %: a log ratio, luck of the assignment in its error."""
+    arms = np.asarray(treatment, np.float64), np.asarray(control, np.float64)
+    found = estimate(*arms, [n // REPLICATES_PER_ASSIGNMENT for n in range(arms[0].shape[1])], luck=True, prior=prior)
+    low, high = found.interval(1 - ALPHA)
+    scale = found.control_mean
+    return Reading(low * scale, high * scale, gain=low > 0, loss=high < 0)
+
+
+def _before(treatment: Floats, control: Floats) -> Reading:
+    """As the suite judged a case before: the interval beyond zero, and p that allows for a variance of the dealing."""
+    found = judged_by(np.asarray(treatment, np.float64), np.asarray(control, np.float64), dealt=True)
+    sure = found.p_value <= ALPHA
+    return Reading(found.low, found.high, gain=sure and found.low > 0, loss=sure and found.high < 0)
 
 
 def _interval(name: str) -> Reader:
@@ -107,14 +125,15 @@ def _larger(treatment: Floats, control: Floats) -> Reading:
 
 
 RULES = (
-    Rule("the suite", _suite),
+    Rule("the suite", _suite, by_kind=True),
+    Rule("the suite before", _before),
     *(Rule(name, _interval(name)) for name in sorted(INTERVALS, key=lambda name: name != DEFAULT_INTERVAL)),
     Rule("paired t over replicate means", _t_over_replicates),
     Rule("paired t over the users of one split", _t_over_users),
     Rule("Wilcoxon over the users of one split", _wilcoxon),
     Rule("the larger number of one split", _larger),
-    Rule("the suite, both arms tuned in each replicate", _suite, EACH),
-    Rule("the suite, both arms tuned on the first replicate", _suite, ONCE),
-    Rule("the suite, only the treatment tuned", _suite, TREATMENT),
+    Rule("the suite, both arms tuned in each replicate", _suite, EACH, by_kind=True),
+    Rule("the suite, both arms tuned on the first replicate", _suite, ONCE, by_kind=True),
+    Rule("the suite, only the treatment tuned", _suite, TREATMENT, by_kind=True),
     Rule("the larger number of one split, only the treatment tuned", _larger, TREATMENT),
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recclaims.engine.cell import REPLICATES_PER_ASSIGNMENT
 from recclaims.evaluation.ranking import PRIMARY
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from recclaims.store import Store
 
 #: Raised when the same study would come out otherwise.
-VERSION = 1
+VERSION = 2
 #: Sizes of the neighbourhood among which a study tunes.
 GRID = (5, 10, 20, 40)
 #: Ways in which a study can choose hyper-parameters.
@@ -156,7 +157,9 @@ class _Conductor:
         matrix = np.array(self.features.matrix)
         if arm == 1:
             control = registry().find("controls", self.study.control)
-            matrix = control.apply(matrix, seed, self.features.blocks, categories(self.dataset))
+            matrix = control.apply(
+                matrix, seed // REPLICATES_PER_ASSIGNMENT, self.features.blocks, categories(self.dataset)
+            )
         if seed not in self.splits:
             self.splits[seed] = make_split(self.dataset, seed)
         split = self.splits[seed]

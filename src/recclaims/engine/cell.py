@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: How many replicates share an assignment of noise to items; see judging.assignment.
+REPLICATES_PER_ASSIGNMENT = 2
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -36,6 +39,11 @@ class Cell:
         if self.features is None:
             return self.twin or "none"
         return f"{self.features}/{self.control}" if self.control else self.features
+
+    @property
+    def assignment(self) -> int:
+        """Which draw of its noise it has: two replicates in a row share one, which tells luck in it from the rest."""
+        return self.seed // REPLICATES_PER_ASSIGNMENT
 
     def __str__(self) -> str:
         return f"{self.recommender} {self.arm} on {self.dataset}, seed {self.seed}"

@@ -134,13 +134,13 @@ class Pipeline(DataPipeline):
             "protocol": PROTOCOL,
         }
 
-    def _control_recipe(self, cell: Cell) -> list[str | None] | None:
+    def _control_recipe(self, cell: Cell) -> list[str | int | None] | None:
         if cell.control is None:
             return None
         control = self._control(cell.control)
         slot = [category_slot(self.dataset(cell.dataset))] if control.needs == "categories" else []
         origin = self.registry.origin["controls", control.name]
-        return [control.name, control.version, *slot, *([] if origin == BUILTIN else [origin])]
+        return [control.name, control.version, cell.assignment, *slot, *([] if origin == BUILTIN else [origin])]
 
     def _control(self, name: str) -> NoiseControl:
         control: NoiseControl = self.registry.find("controls", name)
@@ -189,7 +189,8 @@ class Pipeline(DataPipeline):
                 matrix = matrix.copy()
                 matrix[features.filled] = 0  # no attributes, where others are given an average item's
             if cell.control:
-                matrix = self._control(cell.control).apply(matrix, cell.seed, features.blocks, categories(dataset))
+                control = self._control(cell.control)
+                matrix = control.apply(matrix, cell.assignment, features.blocks, categories(dataset))
             content = features.content(matrix)
         return Given(dataset, split, training_data(dataset, split, content), content_digest(content))
 

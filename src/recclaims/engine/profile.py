@@ -22,7 +22,9 @@ class Profile(Hyperparameters):
 
     Attributes:
         name: as in `quick`.
-        seeds: replicates.
+        looks: after how many replicates a case is looked at; it goes on to the next look while it is undecided.
+        probe_looks: the same of recommenders that are not trained, whose replicates cost next to nothing.
+        budget_looks: the same of trained ones where a budget, and not a number, ends the run.
         flavours: the flavours that take part where nobody asks for others; empty: all.
         controls: the noise controls that claims compare with where nobody asks for others; empty: all.
         planted: whether "all" recommenders are tried on planted data, or those alone that are not trained ("probes").
@@ -30,7 +32,9 @@ class Profile(Hyperparameters):
     """
 
     name: str
-    seeds: int
+    looks: tuple[int, ...] = (5,)
+    probe_looks: tuple[int, ...] = (5,)
+    budget_looks: tuple[int, ...] = (5,)
     flavours: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     planted: str = "all"
@@ -44,8 +48,19 @@ class Profile(Hyperparameters):
             raise UnknownNameError.of("profile", name, profiles, "--claims-profile")
         table = dict(profiles[name])
         searches = tuple(Search.of(entry) for entry in table.pop("search", ()))
-        flavours, controls = (tuple(table.pop(key, ())) for key in ("flavours", "controls"))
-        return cls(name, flavours=flavours, controls=controls, searches=searches, **table)
+        looks, probe_looks, budget_looks, flavours, controls = (
+            tuple(table.pop(key, ())) for key in ("looks", "probe_looks", "budget_looks", "flavours", "controls")
+        )
+        return cls(
+            name,
+            looks=looks,
+            probe_looks=probe_looks,
+            budget_looks=budget_looks,
+            flavours=flavours,
+            controls=controls,
+            searches=searches,
+            **table,
+        )
 
     def of(self, recommender: Recommender, dataset: str = "") -> dict[str, Any]:
         """See Hyperparameters."""

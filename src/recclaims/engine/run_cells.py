@@ -73,36 +73,80 @@ def recalled(pipeline: Pipeline, document: Mapping[str, Any]) -> Outcome:
     return outcome
 
 
-def run(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], None] = lambda _: None) -> Outcome:
-    """Bring every cell to a result: from the store where it may, by training where it must.
+class CellRunner:
+    """Brings cells to results, batch after batch, on one executor; use it as a context.
 
     A cell that fails does not stop the others. Ctrl-C stops at once; what was finished stays in the store.
 
-    Raises:
-        RecclaimsError: the executor cannot be had, or is lost.
-        StorageError: results cannot be kept.
+    Args:
+        pipeline: what finds and computes.
+        tell: told how far it is.
+        until: when to begin no further cell, by time.monotonic(); None: never. What was not begun has no result.
+
+    Attributes:
+        outcome: of all batches so far.
     """
-    outcome = Outcome()
-    wanted = list(dict.fromkeys(cells))
-    reuse = pipeline.settings.reuse
-    missing: list[Cell] = []
-    for cell in wanted:
-        try:
-            found = None if reuse is Reuse.NEVER else pipeline.find(cell)
-        except RecclaimsError as error:
-            outcome.failures[cell] = _finding(Failure.of(error))
-            continue
-        if found:
-            outcome.results[cell] = found
-        elif reuse is Reuse.ALWAYS:
-            outcome.failures[cell] = Failure("not in the store (--claims-reuse always)", missing=True)
-        else:
-            missing.append(cell)
-    if not missing:
-        return outcome
-    with _executor(pipeline, len(missing)) as executor:
-        outcome.machines = executor.machines
-        missing = _encode(pipeline, missing, executor, outcome, tell)
+
+    def __init__(
+        self, pipeline: Pipeline, tell: Callable[[Progress], None] = lambda _: None, until: float | None = None
+    ) -> None:
+        self._pipeline, self._tell, self._until = pipeline, tell, until
+        self._stack = contextlib.ExitStack()
+        self._executor: Executor | None = None
+        self.outcome = Outcome()
+
+    def __enter__(self) -> CellRunner:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether no further cell is begun."""
+        return self._until is not None and time.monotonic() >= self._until
+
+    def run(self, cells: Iterable[Cell]) -> None:
+        """Bring every cell to a result: from the store where it may, by training where it must.
+
+        Raises:
+            RecclaimsError: the executor cannot be had, or is lost.
+            StorageError: results cannot be kept.
+        """
+        outcome, pipeline = self.outcome, self._pipeline
+        wanted = [cell for cell in dict.fromkeys(cells) if cell not in outcome.results and cell not in outcome.failures]
+        missing = self._found(wanted)
+        if missing and not self.out_of_time:
+            if self._executor is None:
+                self._executor = self._stack.enter_context(_executor(pipeline, len(missing)))
+                outcome.machines = self._executor.machines
+            self._compute(missing, self._executor)
+        # In the order they were asked for, whichever was done first.
+        done = {cell: outcome.results.pop(cell) for cell in wanted if cell in outcome.results}
+        outcome.results.update(done)
+
+    def _found(self, wanted: Sequence[Cell]) -> list[Cell]:
+        """Take what the store has; return the rest."""
+        outcome, pipeline = self.outcome, self._pipeline
+        reuse = pipeline.settings.reuse
+        missing: list[Cell] = []
+        for cell in wanted:
+            try:
+                found = None if reuse is Reuse.NEVER else pipeline.find(cell)
+            except RecclaimsError as error:
+                outcome.failures[cell] = _finding(Failure.of(error))
+                continue
+            if found:
+                outcome.results[cell] = found
+            elif reuse is Reuse.ALWAYS:
+                outcome.failures[cell] = Failure("not in the store (--claims-reuse always)", missing=True)
+            else:
+                missing.append(cell)
+        return missing
+
+    def _compute(self, cells: list[Cell], executor: Executor) -> None:
+        outcome, pipeline, tell = self.outcome, self._pipeline, self._tell
+        missing = _encode(pipeline, cells, executor, outcome, tell)
         if missing:
             tell(Progress("cells", len(missing), advance=0))
         for (_, cell), answer in executor.perform([("train", cell) for cell in missing]):
@@ -113,9 +157,15 @@ def run(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], No
             else:
                 outcome.failures[cell] = _finding(stored or Failure("no result"))
             tell(Progress("cells", len(missing), str(cell)))
-    # In the order they were asked for, whichever was done first.
-    outcome.results = {cell: outcome.results[cell] for cell in wanted if cell in outcome.results}
-    return outcome
+            if self.out_of_time:
+                return
+
+
+def run(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], None] = lambda _: None) -> Outcome:
+    """Bring cells to results, see CellRunner."""
+    with CellRunner(pipeline, tell) as runner:
+        runner.run(cells)
+    return runner.outcome
 
 
 def _stored(pipeline: Pipeline, answer: CellResult) -> CellResult | Failure:

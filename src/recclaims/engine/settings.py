@@ -40,7 +40,9 @@ class Settings:
 
     Attributes:
         profile: see Profile.
-        seeds: replicates; replicate r has its own split, initialisation, sampling and noise.
+        replicates: how many each case has, looked at once; None: as the profile's looks say. Replicate r has its own
+            split, initialisation and sampling.
+        budget: seconds after which no further look is begun; None: no end.
         mask: see Mask.
         reuse: see Reuse.
         device: "cpu", "cuda" or "cuda:n".
@@ -51,7 +53,7 @@ class Settings:
     """
 
     profile: Profile
-    seeds: int
+    replicates: int | None = None
     mask: Mask = Mask.TRAIN_VALID
     reuse: Reuse = Reuse.MISSING
     device: str = "cpu"
@@ -59,6 +61,25 @@ class Settings:
     executor: str = LOCAL
     trust_remote_code: bool = False
     together: bool = False
+    budget: float | None = None
+
+    @property
+    def seeds(self) -> int:
+        """The most replicates that a trained recommender can have."""
+        return self.looks(training_free=False)[-1]
+
+    def looks(self, training_free: bool, confirmatory: bool = True) -> tuple[int, ...]:
+        """After how many replicates a case is looked at.
+
+        Args:
+            training_free: whether its recommender is a probe that is not trained.
+            confirmatory: whether it decides something; what only describes is looked at once.
+        """
+        if self.replicates is not None:
+            return (self.replicates,)
+        trained = self.profile.looks if self.budget is None else self.profile.budget_looks
+        looks = self.profile.probe_looks if training_free else trained
+        return looks if confirmatory else looks[:1]
 
     @property
     def trains_together(self) -> bool:

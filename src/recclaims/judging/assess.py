@@ -1,97 +1,148 @@
-"""Judge every case of a run: admissible or not, adjusted within its family, with a verdict and its reason."""
+"""Judge a case by its own cells alone: admissible or not, look by look, until one decides.
+
+What other cases say, or whether there are any, changes nothing: a case reads its own replicates, from the first on,
+and no further than the look that decides it.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-
-import numpy as np
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from recclaims.engine.cell import Cell, CellResult
 from recclaims.engine.execute.executor import Failure
 from recclaims.evaluation.ranking import PRIMARY
-from recclaims.judging.case_result import CaseResult
-from recclaims.judging.comparison import Comparison, compare, mean_of, per_user
-from recclaims.judging.control_checks import silent, withdraw
-from recclaims.judging.statistics import holm
+from recclaims.judging.assignment import PROBE, TRAINED
+from recclaims.judging.case_result import CaseResult, Look
+from recclaims.judging.comparison import compare, per_user
+from recclaims.judging.estimate import Estimate, mean_of
+from recclaims.judging.forecast import chance
+from recclaims.judging.levels import nominal_levels
 from recclaims.judging.unread import why_alike
-from recclaims.judging.verdict import Judgement, Verdict, judge
+from recclaims.judging.verdict import Judgement, Levels, Verdict, judge
 from recclaims.planning.case import Case, Expectation
 
+#: Of `no_difference`, and of whatever else is said by two one-sided tests: each at this level, over all looks.
+EQUIVALENCE_LEVEL = 0.05
+#: What counts as silence where nothing was planted: content that is there shows as several times the control.
+SILENT_MARGIN = 0.2
 
-def assess(
-    cases: Iterable[Case],
-    seeds: int,
-    results: Mapping[Cell, CellResult],
-    failures: Mapping[Cell, Failure],
-    features_fault: Callable[[Case], str | None],
-    training_free: Callable[[Case], bool],
-    fixed: Callable[[Case], int] = lambda _: 0,
-) -> dict[Case, CaseResult]:
-    """Judge all cases. Holm's family is every admissible case of one claim on one dataset in this run.
 
-    Controls of the suite may then withdraw verdicts, see control_checks.
+@dataclass(frozen=True)
+class Evidence:
+    """What a case is judged by.
 
-    Args:
-        cases: what to judge.
-        seeds: replicates per arm.
-        results, failures: what the runner brought.
+    Attributes:
+        results, failures: by cell, one or the other, or neither while it is not computed.
+        looks: after how many replicates a case is looked at.
         features_fault: why a case's real features are inadmissible, or None.
         training_free: whether the case's recommender is a probe that may rank below popularity.
-        fixed: how many users' values are left out of a case's cells, as no recommender could change them.
+        fixed: how many users are left out of that many replicates of a case, as nothing could change their value.
     """
-    judged: dict[Case, CaseResult] = {}
-    families: dict[tuple[str, str], dict[Case, Comparison]] = defaultdict(dict)
-    flags: dict[Case, str] = {}
-    left_out: dict[Case, int] = {}
-    for case in cases:
-        failed = [failures[cell] for cell in case.cells(seeds) if cell in failures]
+
+    results: Mapping[Cell, CellResult]
+    failures: Mapping[Cell, Failure]
+    looks: Callable[[Case], tuple[int, ...]]
+    features_fault: Callable[[Case], str | None] = lambda _: None
+    training_free: Callable[[Case], bool] = lambda _: False
+    fixed: Callable[[Case, int], int] = lambda *_: 0
+
+
+def levels_of(case: Case, looks: tuple[int, ...]) -> list[Levels]:
+    """At which levels each look at a case decides."""
+    sides = nominal_levels(looks, case.claim.level)
+    return [Levels(*pair) for pair in zip(sides, nominal_levels(looks, EQUIVALENCE_LEVEL, sides=1), strict=True)]
+
+
+def assess(case: Case, evidence: Evidence) -> CaseResult:
+    """Judge a case as far as its cells are there."""
+    planned = evidence.looks(case)
+    found: CaseResult | None = None
+    for replicates, levels in zip(planned, levels_of(case, planned), strict=True):
+        cells = case.cells(replicates)
+        failed = [evidence.failures[cell] for cell in cells if cell in evidence.failures]
         if failed:
             verdict = Verdict.NOT_RUN if all(failure.missing for failure in failed) else Verdict.INADMISSIBLE
             worst = next((failure for failure in failed if not failure.missing), failed[0])
-            judged[case] = CaseResult(case, verdict, worst.reason)
-            continue
-        fault = features_fault(case)
-        arms = [[results[cell] for cell in cells] for cells in (case.treatment_cells(seeds), case.control_cells(seeds))]
-        comparison = compare(arms[0], arms[1], case.claim.metric, case.dealt)
-        below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(seeds)])
-        n_fixed = fixed(case)
-        if not np.isfinite(comparison.estimate.effect):
-            fault = f"no recommender could change anybody's {case.claim.metric}: there are too few candidates"
-            fault = fault if n_fixed else "no user has a relevant test item in both arms"
-        unread, shared = why_alike(case, *arms)
-        fault = fault or unread or _finds_nothing(case, comparison, training_free(case))
-        if below and not training_free(case):
-            fault = fault or below
-        if fault:
-            judged[case] = CaseResult(case, Verdict.INADMISSIBLE, fault, comparison, n_seeds=seeds, n_fixed=n_fixed)
-        else:
-            families[case.claim.id, case.dataset][case] = comparison
-            flags[case] = "".join(f"; {flag}" for flag in (shared, below, _left_out(case, n_fixed)) if flag)
-            left_out[case] = n_fixed
-    for family in families.values():
-        adjusted = holm([comparison.estimate.p_value for comparison in family.values()])
-        for (case, comparison), p in zip(family.items(), adjusted, strict=True):
-            judgement = _judge(case, comparison, float(p))
-            seconds = sum(results[cell].seconds for cell in case.treatment_cells(seeds) + case.control_cells(seeds))
-            reason = judgement.reason + flags[case]
-            judged[case] = CaseResult(
-                case, judgement.verdict, reason, comparison, float(p), seconds, seeds, left_out[case]
-            )
-    return withdraw(judged)
+            if verdict is Verdict.NOT_RUN and found is not None:
+                # What was seen stands: the rest was not asked for, or is not there.
+                return replace(found, over=True)
+            return CaseResult(case, verdict, worst.reason, planned=planned)
+        if not all(cell in evidence.results for cell in cells):
+            break
+        found = _look(case, replicates, levels, evidence, found)
+        if found.over:
+            return found
+    return found or CaseResult(case, Verdict.INCONCLUSIVE, "not looked at yet", planned=planned, over=False)
 
 
-def _judge(case: Case, comparison: Comparison, p_adjusted: float) -> Judgement:
-    claim = case.claim
-    judgement = judge(
-        comparison.estimate,
-        p_adjusted,
-        comparison.control_mean,
-        margin=claim.margin,
-        direction=claim.direction,
-        equivalence=claim.equivalence,
+def _look(case: Case, replicates: int, levels: Levels, evidence: Evidence, before: CaseResult | None) -> CaseResult:
+    results, planned = evidence.results, evidence.looks(case)
+    arms = [
+        [results[cell] for cell in cells]
+        for cells in (case.treatment_cells(replicates), case.control_cells(replicates))
+    ]
+    metric = case.claim.metric
+    assignments = case.assignments(replicates)
+    probe = evidence.training_free(case)
+    estimate, reported = (
+        compare(arms[0], arms[1], one, assignments, case.dealt, PROBE if probe else TRAINED)
+        for one in (metric, PRIMARY)
     )
-    return silent(judgement) if case.expects is Expectation.SILENT else judgement
+    beside = reported if metric != PRIMARY else None
+    n_fixed = evidence.fixed(case, replicates)
+    unread, shared = why_alike(case, *arms)
+    below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(replicates)])
+    fault = (
+        evidence.features_fault(case)
+        or _nobody_to_compare(case, estimate, n_fixed)
+        or unread
+        or _finds_nothing(case, estimate)
+        or (None if probe else below)
+    )
+    judgement = Judgement(Verdict.INADMISSIBLE, fault) if fault else _judge(case, estimate, levels)
+    undecided = judgement.verdict is Verdict.INCONCLUSIVE
+    plan = chance(estimate, case.claim) if undecided and case.expects is None else None
+    flags = (shared, below, _left_out(case, n_fixed), _other_way(estimate, beside)) if not fault else ()
+    looks = before.looks if before else ()
+    looks += (Look(replicates, levels, estimate, judgement.verdict),)
+    return CaseResult(
+        case,
+        judgement.verdict,
+        "; ".join([judgement.reason, *([str(plan)] if plan else []), *(flag for flag in flags if flag)]),
+        estimate,
+        looks,
+        planned,
+        beside,
+        sum(result.seconds for arm in arms for result in arm),
+        replicates,
+        n_fixed,
+        over=not undecided or len(looks) == len(planned),
+        chance=plan,
+    )
+
+
+def _judge(case: Case, estimate: Estimate, levels: Levels) -> Judgement:
+    if case.expects is not Expectation.SILENT:
+        return judge(estimate, case.claim, levels)
+    judgement = judge(estimate, replace(case.claim, margin=SILENT_MARGIN), levels)
+    if judgement.verdict is Verdict.INADMISSIBLE:
+        return judgement
+    said = {
+        Verdict.SUPPORTED: (Verdict.CONTRADICTED, f"an effect where none was planted, {judgement.reason}"),
+        Verdict.CONTRADICTED: (Verdict.CONTRADICTED, f"an effect where none was planted, {judgement.reason}"),
+        Verdict.NO_DIFFERENCE: (Verdict.SUPPORTED, f"nothing was planted: {judgement.reason}"),
+    }
+    return Judgement(*said[judgement.verdict]) if judgement.verdict in said else judgement
+
+
+def _nobody_to_compare(case: Case, estimate: Estimate, n_fixed: int) -> str | None:
+    if estimate.n_users:
+        return None
+    if n_fixed:
+        return f"no recommender could change anybody's {case.claim.metric}: there are too few candidates"
+    return "no user has a relevant test item in both arms"
 
 
 def _left_out(case: Case, n_fixed: int) -> str | None:
@@ -100,14 +151,20 @@ def _left_out(case: Case, n_fixed: int) -> str | None:
     return f"{users} left out, whose {case.claim.metric} no recommender could change" if n_fixed else None
 
 
-def _finds_nothing(case: Case, comparison: Comparison, training_free: bool) -> str | None:
+def _other_way(estimate: Estimate, beside: Estimate | None) -> str | None:
+    """What to say where the metric that is reported beside has an effect to the other side."""
+    if beside is None or not (estimate.effect * beside.effect < 0):
+        return None
+    return f"{PRIMARY} says {100 * beside.relative:+.1f} %"
+
+
+def _finds_nothing(case: Case, estimate: Estimate) -> str | None:
     """Why a mean of exactly zero is a failure: scores that say nothing look like an effect of -100 %."""
-    zero = [mean == 0 for mean in (comparison.treatment_mean, comparison.control_mean)]
-    if all(zero):
+    if math.isnan(estimate.log_ratio):
         return f"neither arm finds anything for any user ({case.claim.metric} is 0): nothing can differ"
-    if any(zero) and not training_free:
-        arm = case.treatment if zero[0] else case.control
-        return f"{arm} finds nothing for any user ({case.claim.metric} is 0): a failure, not an effect"
+    if math.isinf(estimate.log_ratio):
+        arm = case.control if estimate.log_ratio > 0 else case.treatment
+        return f"{arm} finds nothing for any user of a replicate ({case.claim.metric} is 0): a failure, not an effect"
     return None
 
 

@@ -4,9 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recclaims.judging.comparison import Comparison
-from recclaims.judging.verdict import Verdict
+from recclaims.judging.estimate import Estimate
+from recclaims.judging.forecast import Chance
+from recclaims.judging.verdict import Levels, Verdict
 from recclaims.planning.case import Case
+
+
+@dataclass(frozen=True)
+class Look:
+    """A case as it stood after some replicates.
+
+    Attributes:
+        replicates: how many.
+        levels: at which it could be decided.
+        estimate: the effect then.
+        verdict: what it said; INCONCLUSIVE: nothing yet.
+    """
+
+    replicates: int
+    levels: Levels
+    estimate: Estimate
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -14,15 +32,31 @@ class CaseResult:
     """What came of a case.
 
     Attributes:
-        comparison: None where it could not be compared.
+        estimate: of its last look; None where it could not be compared.
+        looks: all that were taken, the last of them decides.
+        planned: after how many replicates it is looked at.
+        beside: the same comparison in the reported metric, where the case is judged in another.
+        seconds: of training both arms.
+        n_seeds: replicates of the last look.
         n_fixed: users who are left out of it in one replicate or more, as nothing could change their value.
+        over: whether no further look is to come.
+        chance: of an undecided case: what would settle it, and how likely.
     """
 
     case: Case
     verdict: Verdict
     reason: str
-    comparison: Comparison | None = None
-    p_adjusted: float = float("nan")
+    estimate: Estimate | None = None
+    looks: tuple[Look, ...] = ()
+    planned: tuple[int, ...] = ()
+    beside: Estimate | None = None
     seconds: float = 0.0
     n_seeds: int = 0
     n_fixed: int = 0
+    over: bool = True
+    chance: Chance | None = None
+
+    @property
+    def next_look(self) -> int | None:
+        """How many replicates the next look needs; None: there is none to come."""
+        return None if self.over else self.planned[len(self.looks)]

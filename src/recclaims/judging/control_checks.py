@@ -1,58 +1,51 @@
-"""What follows from the controls of the suite for the other cases of a run.
+"""What follows from a case's own positive control: its recommender on planted data, where content is there to be found.
 
-A negative result of a recommender or encoder counts only where planted content was found with it; a positive one only
-where nothing was found when nothing was planted. Controls that were not selected, or not run, withdraw nothing.
+A result that says "nothing is there" counts only where the same recommender finds what was planted. A case brings this
+control with it: it is run and judged whether or not anybody selected it, so that the case has one verdict in every
+selection. That nothing is found where nothing was planted is a claim of its own, `controls`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from recclaims.judging.case_result import CaseResult
-from recclaims.judging.verdict import Judgement, Verdict
+from recclaims.judging.verdict import Verdict
 from recclaims.planning.case import Case, Expectation
 
-
-def silent(judgement: Judgement) -> Judgement:
-    """Judge a case in which there is nothing to find by what was made of it."""
-    if judgement.verdict is Verdict.SUPPORTED:
-        return Judgement(Verdict.CONTRADICTED, f"an effect where none was planted, {judgement.reason}")
-    if judgement.verdict is Verdict.INADMISSIBLE:
-        return judgement
-    made = {
-        Verdict.INCONCLUSIVE: "no effect was seen",
-        Verdict.NO_DIFFERENCE: "no difference",
-        Verdict.CONTRADICTED: "noise was better",
-    }
-    return Judgement(Verdict.SUPPORTED, f"nothing was planted: {made[judgement.verdict]}")
+#: What a positive control says that did not find what was planted.
+_BLIND = (Verdict.INCONCLUSIVE, Verdict.CONTRADICTED, Verdict.NO_DIFFERENCE, Verdict.INADMISSIBLE)
 
 
-def withdraw(judged: Mapping[Case, CaseResult]) -> dict[Case, CaseResult]:
-    """Call inadmissible what a failed control of the same run leaves without ground."""
-    controls = [result for result in judged.values() if result.case.expects and _failed(result)]
-    return {case: _under(result, controls) if case.expects is None else result for case, result in judged.items()}
+def needs_control(result: CaseResult) -> bool:
+    """Whether a result says that nothing is there: no difference, or a claim of as much that holds."""
+    claim = result.case.claim
+    says_equal = claim.equivalence or claim.not_better_than is not None or claim.not_worse_than is not None
+    nothing = result.verdict is Verdict.NO_DIFFERENCE or (result.verdict is Verdict.SUPPORTED and says_equal)
+    return result.case.expects is None and nothing
 
 
-def _failed(result: CaseResult) -> bool:
-    return result.verdict not in (Verdict.SUPPORTED, Verdict.NOT_RUN)
+def controls_of(result: CaseResult, controls: Iterable[Case]) -> list[Case]:
+    """The positive controls of a result's recommender, where it needs one."""
+    if not needs_control(result):
+        return []
+    recommender = result.case.recommender
+    return [case for case in controls if case.expects is Expectation.FOUND and case.tests == recommender]
 
 
-def _under(result: CaseResult, controls: list[CaseResult]) -> CaseResult:
-    case = result.case
-    needed = _needed(result)
+def checked(result: CaseResult, controls: Iterable[CaseResult]) -> CaseResult:
+    """Call a result inadmissible whose own control did not find what was planted.
+
+    Args:
+        result: of the case.
+        controls: results of its controls, see controls_of.
+    """
     for control in controls:
-        tested = control.case.tests
-        if control.case.expects is needed and tested in (case.recommender, *case.encoders):
-            what = "planted content was not found" if needed is Expectation.FOUND else "content was found in none"
-            said = f"{result.verdict}, but with {tested} {what} ({control.case.id}: {control.verdict})"
+        if needs_control(result) and control.over and control.verdict in _BLIND:
+            said = (
+                f"{result.verdict}, but with {control.case.tests} planted content was not found "
+                f"({control.case.id}: {control.verdict})"
+            )
             return replace(result, verdict=Verdict.INADMISSIBLE, reason=said)
     return result
-
-
-def _needed(result: CaseResult) -> Expectation | None:
-    """Which control a result rests on."""
-    positive = not result.case.claim.equivalence
-    if result.verdict is Verdict.SUPPORTED:
-        return Expectation.SILENT if positive else Expectation.FOUND
-    return Expectation.FOUND if result.verdict is Verdict.NO_DIFFERENCE else None

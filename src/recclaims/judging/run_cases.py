@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from recclaims.engine.pipeline import Pipeline
-from recclaims.engine.run_cells import Outcome, Progress
-from recclaims.engine.run_cells import run as run_cells
+from recclaims.engine.run_cells import CellRunner, Outcome, Progress
 from recclaims.errors import RecclaimsError
 from recclaims.features.encoded import FeatureReport, cosines
 from recclaims.features.resolve import facts_of
-from recclaims.judging.assess import assess
+from recclaims.judging.assess import Evidence, assess
 from recclaims.judging.case_result import CaseResult
+from recclaims.judging.control_checks import checked, controls_of
 from recclaims.judging.verdict import Verdict
 from recclaims.planning.controls import LONG, VARIANTS
 
@@ -57,8 +59,8 @@ class Run:
 
     def cells_of(self, case: Case) -> list[CellResult]:
         """The results of both arms of a case, as far as there are any."""
-        seeds = self.settings.seeds
-        cells = case.treatment_cells(seeds) + case.control_cells(seeds)
+        replicates = self.judged[case].n_seeds
+        cells = case.treatment_cells(replicates) + case.control_cells(replicates)
         return [self.outcome.results[cell] for cell in cells if cell in self.outcome.results]
 
 
@@ -67,6 +69,7 @@ def run(
     pipeline: Pipeline,
     tell: Callable[[Progress], None] = lambda _: None,
     outcome: Outcome | None = None,
+    controls: Sequence[Case] = (),
 ) -> Run:
     """Run cases to their verdicts.
 
@@ -75,34 +78,47 @@ def run(
         pipeline: what finds and computes their cells.
         tell: told how far it is.
         outcome: what came of the cells, where that is known; nothing is computed then.
+        controls: cases on planted data that they bring with them, see control_checks.
 
     Raises:
         RecclaimsError: a dataset cannot be read, or the executor is lost; every other fault is its case's alone.
     """
-    seeds = pipeline.settings.seeds
     # Before anything is trained: whoever gave a file may move it meanwhile.
     asked = dict.fromkeys(encoder for case in cases for encoder in case.encoders)
     shown = {name: facts_of(name, pipeline.registry).shown for name in asked}
     references = dict.fromkeys(cell.dataset for case in cases for cell in case.cells(1))
     cards = [pipeline.dataset(reference).card() for reference in references]
+    looks = partial(_looks, pipeline)
     for reference in references:
-        for seed in range(seeds):
+        for seed in range(max(looks(case)[0] for case in cases)):
             pipeline.split(reference, seed)  # an empty split is one clear error, not one per cell
-    if outcome is None:
-        outcome = run_cells(pipeline, (cell for case in cases for cell in _wanted(pipeline, case, seeds)), tell)
-    judged = assess(
-        cases,
-        seeds,
-        outcome.results,
-        outcome.failures,
+    evidence = Evidence(
+        {} if outcome is None else outcome.results,
+        {} if outcome is None else outcome.failures,
+        looks,
         features_fault=lambda case: _fault(pipeline, case),
         training_free=lambda case: pipeline.registry.recommenders[case.recommender].training_free,
-        fixed=lambda case: _fixed(pipeline, case, seeds),
+        fixed=partial(_fixed, pipeline),
     )
+    budget = pipeline.settings.budget
+    if outcome is None:
+        with CellRunner(pipeline, tell, None if budget is None else time.monotonic() + budget) as runner:
+            outcome = runner.outcome
+            evidence = replace(evidence, results=outcome.results, failures=outcome.failures)
+            found = _look_by_look(cases, runner, evidence, pipeline)
+            checks = _look_by_look(_controls(found, controls), runner, evidence, pipeline)
+    else:
+        found = {case: assess(case, evidence) for case in cases}
+        checks = {case: assess(case, evidence) for case in _controls(found, controls)}
+    judged = {
+        case: _out_of_time(checked(result, (checks[one] for one in controls_of(result, checks))))
+        for case, result in found.items()
+    }
     ran = (case for case in cases if judged[case].verdict is not Verdict.NOT_RUN)
     used = dict.fromkeys((case.dataset, encoder) for case in ran for encoder in case.encoders)
     encoders = [facts for pair in used if (facts := _facts(pipeline, *pair))]
-    names = {reference: pipeline.dataset(reference).name for reference in references}
+    every = dict.fromkeys([*references, *(cell.dataset for cell in outcome.results)])
+    names = {reference: pipeline.dataset(reference).name for reference in every}
     keywords = [record for pair in used for record in _keywords(pipeline, *pair)]
     for record in (*encoders, *keywords):
         record["encoder"] = shown.get(record["encoder"], record["encoder"])
@@ -111,17 +127,52 @@ def run(
     return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords, shown, improving)
 
 
-def _wanted(pipeline: Pipeline, case: Case, seeds: int) -> list[Cell]:
+def _looks(pipeline: Pipeline, case: Case) -> tuple[int, ...]:
+    training_free = pipeline.registry.recommenders[case.recommender].training_free
+    return pipeline.settings.looks(training_free, case.confirmatory)
+
+
+def _look_by_look(
+    cases: Sequence[Case], runner: CellRunner, evidence: Evidence, pipeline: Pipeline
+) -> dict[Case, CaseResult]:
+    """Judge every case after as many replicates as it takes: undecided ones go on, by themselves."""
+    found = {case: assess(case, evidence) for case in cases}
+    while waiting := {case: n for case, result in found.items() if (n := result.next_look) is not None}:
+        wanted = [cell for case, replicates in waiting.items() for cell in _wanted(pipeline, case, replicates)]
+        if pipeline.settings.budget is not None:  # what is cut off then has few replicates of all, not all of few
+            wanted.sort(key=lambda cell: cell.seed)
+        runner.run(wanted)
+        now = {case: assess(case, evidence) for case in waiting}
+        if all(now[case].looks == found[case].looks and not now[case].over for case in waiting):
+            break  # out of time: nothing more was seen
+        found |= now
+    return found
+
+
+def _controls(found: Mapping[Case, CaseResult], controls: Sequence[Case]) -> list[Case]:
+    """The positive controls that results need, but those that were asked for themselves."""
+    return list(dict.fromkeys(one for result in found.values() for one in controls_of(result, controls)))
+
+
+def _out_of_time(result: CaseResult) -> CaseResult:
+    """Say of a case that was cut off where it stands: what was not begun says nothing against it."""
+    if result.over:
+        return result
+    after = f"after {result.n_seeds} replicates" if result.looks else "not looked at"
+    return replace(result, reason=f"{result.reason}; {after}, the budget ended before the look at {result.next_look}")
+
+
+def _wanted(pipeline: Pipeline, case: Case, replicates: int) -> list[Cell]:
     """The cells of a case; where an encoder cannot run, only those that say so: nothing is trained in vain."""
     absent = [encoder for encoder in case.encoders if _is_absent(pipeline, case.dataset, encoder)]
-    cells = case.cells(seeds)
+    cells = case.cells(replicates)
     return [cell for cell in cells if cell.features in absent] if absent else cells
 
 
-def _fixed(pipeline: Pipeline, case: Case, seeds: int) -> int:
+def _fixed(pipeline: Pipeline, case: Case, replicates: int) -> int:
     """How many users have a value of the case's metric, in either arm and any replicate, that nothing could change."""
     datasets = dict.fromkeys(cell.dataset for cell in case.treatment_cells(1) + case.control_cells(1))
-    values = [pipeline.fixed(dataset, seed)[case.claim.metric] for dataset in datasets for seed in range(seeds)]
+    values = [pipeline.fixed(dataset, seed)[case.claim.metric] for dataset in datasets for seed in range(replicates)]
     return int(np.any(values, axis=0).sum())
 
 
@@ -151,7 +202,7 @@ def _with_cosines(pipeline: Pipeline, result: CaseResult) -> CaseResult:
     """Where both arms are one encoder asked twice, say how alike its embeddings are, whatever became of the results."""
     case = result.case
     treated, other = (arm.features for arm in case.arms)
-    if case.control not in VARIANTS or result.comparison is None or treated is None or other is None:
+    if case.control not in VARIANTS or result.estimate is None or treated is None or other is None:
         return result
     pair = [pipeline.features(case.dataset, encoder) for encoder in (treated, other)]
     alike = cosines(*(features.matrix[~(pair[0].filled | pair[1].filled)] for features in pair))

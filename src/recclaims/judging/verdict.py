@@ -1,12 +1,27 @@
-"""From an estimate to a verdict and its reason. The rules, with their grounds, are in `docs/methods.md`."""
+"""What one look at a case says: supported, contradicted, no difference, or not yet.
+
+With L and U the limits of the interval at the look's level, m the margin and t the claim's threshold, all relative:
+
+    claim                        supported          contradicted             no difference
+    better by at least t         L > t              U < t (U < 0: t = 0)     t = 0 and -m < L', U' < m
+    not worse than t             L > -t             U < -t
+    not better than t            U < t              L > t
+    equal                        -m < L', U' < m    L > m or U < -m
+
+L' and U' are those of two one-sided tests (TOST: Schuirmann 1987) at their own level. Anything else is inconclusive.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from recclaims.judging.statistics import Estimate, seeds_needed_for_p, users_or_seeds_needed
+from recclaims.judging.estimate import Estimate
+
+if TYPE_CHECKING:
+    from recclaims.planning.claim import Claim
 
 
 class Verdict(StrEnum):
@@ -28,129 +43,110 @@ class Judgement:
     reason: str
 
 
-def judge(
-    estimate: Estimate,
-    p_adjusted: float,
-    control_mean: float,
-    *,
-    margin: float,
-    direction: str = "greater",
-    equivalence: bool = False,
-    alpha: float = 0.05,
-) -> Judgement:
-    """Judge an effect against zero, or (equivalence) against the margin.
+@dataclass(frozen=True)
+class Levels:
+    """At which levels one look decides.
+
+    Attributes:
+        sides: two-sided, of the test against zero or a threshold.
+        equivalence: of each of two one-sided tests against the margin.
+    """
+
+    sides: float
+    equivalence: float
+
+
+def judge(estimate: Estimate, claim: Claim, levels: Levels) -> Judgement:
+    """Judge an estimate as the claim asks; see the module.
 
     Args:
-        estimate: the effect, treatment minus control, with its interval of level 1 - alpha.
-        p_adjusted: its p-value after Holm; an equivalence claim does not use it.
-        control_mean: what the margin is relative to; with 0 the margin is 0.
-        margin: smallest effect of interest, as a share of the control mean.
-        direction: the side of zero that the claim is on; an equivalence claim has none.
-        equivalence: whether the claim is that the arms do not differ by more than the margin.
-        alpha: two-sided level of the family.
+        estimate: the effect.
+        claim: what is claimed, its margin and its threshold.
+        levels: of this look.
     """
-    if direction not in ("greater", "less"):
-        raise ValueError(f"direction: expected 'greater' or 'less', got {direction!r}")
-    if not (margin >= 0 and math.isfinite(margin)):
-        raise ValueError(f"margin: expected a finite number >= 0, got {margin}")
-    if not (math.isfinite(estimate.effect) and math.isfinite(control_mean)):
+    if not math.isfinite(estimate.log_ratio):
         return Judgement(Verdict.INADMISSIBLE, "no effect can be computed")
-    case = _Case(estimate, p_adjusted, margin * abs(control_mean), f"the margin of {100 * margin:g} %", alpha)
-    return case.equivalence() if equivalence else case.superiority(direction)
+    return _Look(estimate, claim, levels).judgement()
 
 
 @dataclass(frozen=True)
-class _Case:
-    """What the rules look at; `margin` is in units of the metric and `margin_text` names it."""
-
+class _Look:
     estimate: Estimate
-    p_adjusted: float
-    margin: float
-    margin_text: str
-    alpha: float
+    claim: Claim
+    levels: Levels
+
+    def judgement(self) -> Judgement:
+        claim = self.claim
+        if claim.equivalence:
+            return self._equal()
+        if claim.not_worse_than is not None:
+            return self._bounded(-claim.not_worse_than, above=True)
+        if claim.not_better_than is not None:
+            return self._bounded(claim.not_better_than, above=False)
+        return self._better()
 
     @property
-    def _inside(self) -> bool:
-        return -self.margin <= self.estimate.low and self.estimate.high <= self.margin
+    def _limits(self) -> tuple[float, float]:
+        return self.estimate.interval(1 - self.levels.sides)
 
     @property
-    def _inside_text(self) -> str:
-        return f"inside {self.margin_text}" if self.margin else "the arms are equal"
+    def _is_equal(self) -> bool:
+        low, high = self.estimate.interval(1 - 2 * self.levels.equivalence)
+        return -self.claim.margin < low and high < self.claim.margin
 
-    def superiority(self, direction: str) -> Judgement:
-        beyond = self.estimate.low > 0 or self.estimate.high < 0
-        holm = _holm_text(self.p_adjusted)
-        if beyond and self.p_adjusted <= self.alpha:
-            small = f", but {self._inside_text}" if self._inside else ""
-            if (self.estimate.low > 0) == (direction == "greater"):
-                return Judgement(Verdict.SUPPORTED, holm + small)
-            return Judgement(Verdict.CONTRADICTED, f"the other way, {holm}{small}")
-        if self._inside:
-            return Judgement(Verdict.NO_DIFFERENCE, self._inside_text)
-        if beyond:
-            return Judgement(Verdict.INCONCLUSIVE, f"excludes zero, but {holm}; {self._settling_p()}")
-        return Judgement(Verdict.INCONCLUSIVE, self._settling())
+    @property
+    def _margin(self) -> str:
+        return f"the margin of {100 * self.claim.margin:g} %"
 
-    def equivalence(self) -> Judgement:
-        if self._inside:
-            return Judgement(Verdict.SUPPORTED, self._inside_text)
-        if self.estimate.low > self.margin or self.estimate.high < -self.margin:
-            return Judgement(Verdict.CONTRADICTED, f"outside {self.margin_text}")
-        return Judgement(Verdict.INCONCLUSIVE, self._settling() or f"on the edge of {self.margin_text}")
+    def _better(self) -> Judgement:
+        low, high = self._limits
+        least = self.claim.at_least
+        if self.claim.direction == "less":
+            low, high = -high, -low
+        said = self._p() if not least else f"beyond {100 * least:g} % at level {_number(self.levels.sides)}"
+        if low > least:
+            return Judgement(Verdict.SUPPORTED, said + self._but_small())
+        if high < least:
+            if least:
+                return Judgement(Verdict.CONTRADICTED, f"less than {100 * least:g} %")
+            return Judgement(Verdict.CONTRADICTED, f"the other way, {said}{self._but_small()}")
+        if not least and self._is_equal:
+            return Judgement(Verdict.NO_DIFFERENCE, f"inside {self._margin}")
+        return Judgement(Verdict.INCONCLUSIVE, self._undecided(least))
 
-    def _settling_p(self) -> str:
-        """Say how many seeds would bring p below alpha after Holm, were the effect as large as it seems.
+    def _bounded(self, threshold: float, *, above: bool) -> Judgement:
+        low, high = self._limits
+        bound = f"{100 * threshold:+g} %"
+        if low > threshold if above else high < threshold:
+            equal = f", and inside {self._margin}" if self._is_equal else ""
+            return Judgement(Verdict.SUPPORTED, f"{'above' if above else 'below'} {bound}{equal}")
+        if high < threshold if above else low > threshold:
+            return Judgement(Verdict.CONTRADICTED, f"{'below' if above else 'above'} {bound}")
+        return Judgement(Verdict.INCONCLUSIVE, f"{bound} lies inside the interval")
 
-        The other cases of the family are taken as they are: this one's factor stays.
-        """
-        factor = self.p_adjusted / self.estimate.p_value
-        seeds = seeds_needed_for_p(self.estimate, self.alpha / factor)
-        if seeds is not None:
-            return f"about {_about(seeds)} seeds would settle it"
-        return "more than replicates can give" + (", as features are dealt once" if self.estimate.dealing else "")
+    def _equal(self) -> Judgement:
+        low, high = self._limits
+        margin = self.claim.margin
+        if self._is_equal:
+            return Judgement(Verdict.SUPPORTED, f"inside {self._margin}")
+        if low > margin or high < -margin:
+            return Judgement(Verdict.CONTRADICTED, f"outside {self._margin}")
+        return Judgement(Verdict.INCONCLUSIVE, f"neither inside nor outside {self._margin}")
 
-    def _settling(self) -> str:
-        """Say how many seeds or users would bring the half-width down to half the margin.
+    def _p(self) -> str:
+        return f"p {_number(self.estimate.p_value)}"
 
-        Then the interval, wherever its centre, cannot both hold zero and leave the margin. Empty where it
-        is that narrow already: an effect of about the margin itself stands in the way.
-        """
-        estimate = self.estimate
-        if min(estimate.n_replicates, estimate.n_users) < 2:
-            return "one seed shows no spread" if estimate.n_replicates < 2 else "one user shows no spread"
-        if self.margin == 0:
-            return "no margin to settle it by"
-        if estimate.high - estimate.low <= self.margin:
-            return ""
-        if not all(map(math.isfinite, estimate.components)):
-            return "too few users recur across seeds for a forecast"
-        return self._forecast()
+    def _but_small(self) -> str:
+        return f", but inside {self._margin}" if self._is_equal and not self.claim.at_least else ""
 
-    def _forecast(self) -> str:
-        estimate = self.estimate
-        needed = users_or_seeds_needed(
-            estimate.components,
-            estimate.n_users,
-            estimate.n_replicates,
-            self.margin / 2,
-            level=1 - self.alpha,
-            density=estimate.density,
-        )
-        # A plan that calls the present numbers enough, when they are not, is off by a little.
-        seeds = needed.replicates and max(needed.replicates, estimate.n_replicates + 1)
-        users = needed.users and max(needed.users, estimate.n_users + 1)
-        counts = [f"{_about(seeds)} seeds"] if seeds else []
-        counts += [f"{_about(users)} users"] if users else []
-        would = f"about {' or '.join(counts)} would settle it" if counts else ""
-        unreachable = "" if seeds else "more than replicates of these users can give"
-        return ", ".join(filter(None, [would, unreachable]))
+    def _undecided(self, least: float) -> str:
+        if not self.estimate.error.known:
+            few = "seed" if self.estimate.n_replicates < 2 else "user"
+            return f"one {few} shows no spread"
+        if least:
+            return f"{100 * least:g} % lies inside the interval"
+        return f"p = {self.estimate.p_value:.2g}, decided below {_number(self.levels.sides, '')}"
 
 
-def _holm_text(p: float) -> str:
-    return "Holm p < 0.001" if p < 0.001 else f"Holm p = {p:.3g}"
-
-
-def _about(count: int) -> str:
-    """Round a count up to two significant digits, with thousands separated."""
-    unit = 10 ** max(len(str(count)) - 2, 0)
-    return f"{-(-count // unit) * unit:,}"
+def _number(p: float, equals: str = "= ") -> str:
+    return "< 0.001" if p < 0.001 else f"{equals}{p:.2g}"

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from recclaims.recommenders.spec import Recommender
 
 
+#: The noise and the twin that decide a question; the others describe.
+CONFIRMATORY_NOISE, CONFIRMATORY_TWIN = "permuted", "twin"
+
+
 class Expectation(StrEnum):
     """What is known of a case before it is run, where its data are planted."""
 
@@ -77,6 +81,20 @@ class Case:
         """Whether the arms read the same features, real in one and replaced by noise in the other."""
         first, second = self.arms
         return first.features == second.features is not None and (first.noise is None) != (second.noise is None)
+
+    @property
+    def confirmatory(self) -> bool:
+        """Whether it decides something. Noise other than `permuted` only describes: it has no true null hypothesis."""
+        noises = {arm.noise for arm in self.arms} - {None}
+        twins = {arm.twin for arm in self.arms} - {None}
+        return noises <= {CONFIRMATORY_NOISE} and twins <= {CONFIRMATORY_TWIN}
+
+    def assignments(self, replicates: int) -> list[int] | None:
+        """Of each replicate, which assignment of noise to items its cells have; None: no arm reads noise."""
+        for arm in self.arms:
+            if arm.noise is not None:
+                return [cell.assignment for cell in arm.cells(self.dataset, replicates)]
+        return None
 
     def treatment_cells(self, seeds: int) -> list[Cell]:
         """The treatment's cells, one per replicate."""
@@ -220,9 +238,7 @@ def check(claim: Claim, registry: Registry) -> None:
     for kind, name, there in (("metric", claim.metric, METRICS), ("direction", claim.direction, DIRECTIONS)):
         if name not in there:
             raise UnknownNameError.of(kind, name, there, where)
-    margin: object = claim.margin
-    if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin < math.inf:
-        raise RecclaimsError(f"{where}: its margin is {margin!r}, not a number of 0 or more, as 0.02 for 2 %")
+    _check_threshold(claim, where)
     for kind, names, known in (
         ("control", claim.controls, {ALL_NOISE, *known_controls(registry)}),
         ("control", claim.treatments, {REAL, *registry.controls}),
@@ -233,3 +249,19 @@ def check(claim: Claim, registry: Registry) -> None:
         for name in names:
             if name not in known:
                 raise UnknownNameError.of(kind, name, sorted(known), where)
+
+
+def _check_threshold(claim: Claim, where: str) -> None:
+    for key in ("margin", "at_least", "not_worse_than", "not_better_than"):
+        share: object = getattr(claim, key)
+        if share is None and key.startswith("not_"):
+            continue
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < math.inf:
+            raise RecclaimsError(f"{where}: its {key} is {share!r}, not a number of 0 or more, as 0.02 for 2 %")
+    asked = [claim.equivalence, claim.at_least > 0, claim.not_worse_than is not None, claim.not_better_than is not None]
+    if sum(asked) > 1:
+        raise RecclaimsError(
+            f"{where}: it can say only one of equivalence, at_least, not_worse_than and not_better_than"
+        )
+    if not 0 < claim.level < 1:
+        raise RecclaimsError(f"{where}: its level is {claim.level!r}, not a share between 0 and 1, as 0.05")

@@ -38,7 +38,11 @@ class Claim:
         planted: True where it is about the suite: its cases are on planted data, whatever dataset was asked for.
         direction: "greater" where the treatment is claimed to be better.
         equivalence: True where the claim is that the arms do not differ.
+        at_least: how much better, relative to the control mean; 0: at all.
+        not_worse_than: where the claim is that the treatment is not worse by more than that share (non-inferiority).
+        not_better_than: where it is that the treatment is not better by more than that (non-superiority).
         margin: the smallest effect of interest, relative to the control mean; set before any run.
+        level: how often a case may be wrong to either side together, whatever number of looks it takes.
         metric: what is compared: one of evaluation.ranking.METRICS.
     """
 
@@ -56,7 +60,11 @@ class Claim:
     planted: bool = False
     direction: str = "greater"
     equivalence: bool = False
+    at_least: float = 0.0
+    not_worse_than: float | None = None
+    not_better_than: float | None = None
     margin: float = 0.02
+    level: float = 0.05
     metric: str = PRIMARY
 
     @property

@@ -9,7 +9,7 @@ from recclaims.data.reference import open_source
 from recclaims.errors import DatasetError
 from recclaims.features.available_inputs import carried
 from recclaims.features.resolve import facts_of
-from recclaims.planning.case import Case, cases, without_argument
+from recclaims.planning.case import Case, Expectation, cases, without_argument
 from recclaims.planning.needs import why_no_case
 from recclaims.planning.planted import REFERENCES, Opened, planted_cases
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from recclaims.planning.claim import Claim
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.spec import Recommender
+
+
+#: The claim about the suite itself.
+CONTROLS = "controls"
 
 
 class Planner:
@@ -66,6 +70,14 @@ class Planner:
             if source.name not in self.left_out:
                 self.left_out[source.name] = self._without_input(source)
         return found
+
+    def controls_of(self, cases: Sequence[Case]) -> list[Case]:
+        """The positive controls of the cases' recommenders, on planted data; those that need one bring it."""
+        claim = self.registry.claims.get(CONTROLS)
+        tested = {case.recommender for case in cases if case.expects is None}
+        if claim is None or not any(self.plants(self.registry.recommenders[name]) for name in tested):
+            return []
+        return [case for case in self.cases(claim) if case.tests in tested and case.expects is Expectation.FOUND]
 
     def why_none(self, claim: Claim) -> str:
         """Say in one line what a claim without a case needs."""

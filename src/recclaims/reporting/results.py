@@ -8,6 +8,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,9 @@ import numpy as np
 from recclaims.data.reference import path_in
 from recclaims.engine.machine import hardware, installed_version
 from recclaims.errors import RecclaimsError
-from recclaims.evaluation.ranking import METRICS
+from recclaims.evaluation.ranking import METRICS, PRIMARY
 from recclaims.json_keys import each_key_once
+from recclaims.judging.headline import headlines
 from recclaims.regular_file import open_text
 from recclaims.reporting.files import draft_of, write_atomically
 from recclaims.reporting.privacy import share, shareable
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from recclaims.engine.cell import Cell, CellResult
     from recclaims.engine.pipeline import Pipeline
     from recclaims.engine.settings import Settings
-    from recclaims.judging.case_result import CaseResult
+    from recclaims.judging.case_result import CaseResult, Look
     from recclaims.judging.run_cases import Run
     from recclaims.planning.case import Case
     from recclaims.planning.claim import Claim
@@ -63,6 +65,7 @@ def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
         "environment": environment(settings.device, run.outcome.machines),
         "datasets": run.cards,
         "claims": [_claim(result) for result in run.judged.values()],
+        "headlines": [asdict(headline) for headline in headlines(run.judged.values())],
         "cells": [_cell(result, run) for result in run.outcome.results.values()],
         "encoders": run.encoders,
         "keywords": run.keywords,
@@ -90,6 +93,7 @@ def _budget(settings: Settings) -> dict[str, Any]:
     return {
         "profile": settings.profile.name,
         "seeds": settings.seeds,
+        "looks": list(settings.looks(training_free=False)),
         "mask": str(settings.mask),
         "hyperparameters": {"file": settings.profile.own.file, "tables": settings.profile.own.tables()},
     }
@@ -114,10 +118,10 @@ def _statement(claim: Claim) -> dict[str, Any]:
 
 
 def _claim(result: CaseResult) -> dict[str, Any]:
-    case, comparison = result.case, result.comparison
+    case, claim, estimate = result.case, result.case.claim, result.estimate
     document: dict[str, Any] = {
-        "claim": case.claim.id,
-        "version": case.claim.version,
+        "claim": claim.id,
+        "version": claim.version,
         "case": case.id,
         "dataset": case.dataset_name,
         "recommender": case.recommender,
@@ -128,31 +132,70 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "control_noise": case.arms[1].noise,
         "expects": case.expects and str(case.expects),
         "asked": list(case.asked),
-        "metric": case.claim.metric,
-        "margin": case.claim.margin,
+        "metric": claim.metric,
+        "margin": claim.margin,
+        "threshold": _threshold(claim),
+        "level": claim.level,
+        "confirmatory": case.confirmatory,
+        "estimand": ESTIMAND if estimate else None,
         "verdict": str(result.verdict),
         "reason": result.reason,
         "n_seeds": result.n_seeds,
         "n_fixed": result.n_fixed,
         "seconds": result.seconds,
+        "looks": [_look(look) for look in result.looks],
+        "chance": asdict(result.chance) if result.chance else None,
+        "planned": list(result.planned),
     }
-    if comparison is not None:
-        estimate = comparison.estimate
+    if estimate is not None:
+        low, high = estimate.interval()
         document |= {
-            "treatment_mean": _number(comparison.treatment_mean),
-            "control_mean": _number(comparison.control_mean),
+            "treatment_mean": _number(estimate.treatment_mean),
+            "control_mean": _number(estimate.control_mean),
             "effect": _number(estimate.effect),
-            "relative_effect": _ratio(estimate.effect, comparison.control_mean),
-            "ci": [_number(estimate.low), _number(estimate.high)],
+            "relative_effect": _number(estimate.relative) if math.isfinite(estimate.log_ratio) else None,
+            "ci": [_number(limit * estimate.control_mean) for limit in (low, high)],
             "p_value": _number(estimate.p_value),
-            "p_adjusted": _number(result.p_adjusted),
+            "p_adjusted": None,
             "n_users": estimate.n_users,
-            "interval": estimate.method,
+            "interval": "log_ratio",
         }
     else:
         empty = ("treatment_mean", "control_mean", "effect", "relative_effect", "p_value", "p_adjusted")
         document |= dict.fromkeys(empty) | {"ci": [None, None], "n_users": 0}
+    beside = result.beside
+    if beside is not None:
+        document["beside"] = {
+            "metric": PRIMARY,
+            "treatment_mean": _number(beside.treatment_mean),
+            "control_mean": _number(beside.control_mean),
+            "relative_effect": _number(beside.relative) if math.isfinite(beside.log_ratio) else None,
+            "relative_ci": [_number(limit) for limit in beside.interval()],
+        }
     return document
+
+
+#: What the effect is of.
+ESTIMAND = "log ratio of the arms' means, over splits, initialisations and users like these"
+
+
+def _threshold(claim: Claim) -> float | None:
+    """Of a claim that states one: how much better, or how little worse or better."""
+    stated = (claim.not_worse_than, claim.not_better_than, claim.at_least or None)
+    return next((share for share in stated if share is not None), None)
+
+
+def _look(look: Look) -> dict[str, Any]:
+    low, high = look.estimate.interval(1 - look.levels.sides)
+    return {
+        "replicates": look.replicates,
+        "level": look.levels.sides,
+        "equivalence_level": look.levels.equivalence,
+        "relative_effect": _number(look.estimate.relative) if math.isfinite(look.estimate.log_ratio) else None,
+        "relative_ci": [_number(low), _number(high)],
+        "p_value": _number(look.estimate.p_value),
+        "verdict": str(look.verdict),
+    }
 
 
 def _cell(result: CellResult, run: Run) -> dict[str, Any]:
@@ -178,10 +221,6 @@ def _cell(result: CellResult, run: Run) -> dict[str, Any]:
 def _number(value: float) -> float | None:
     """A float for JSON, which has no NaN."""
     return float(value) if math.isfinite(value) else None
-
-
-def _ratio(effect: float, control_mean: float) -> float | None:
-    return _number(effect / control_mean) if control_mean else None
 
 
 def environment(device: str, machines: Sequence[Mapping[str, str | None]] = ()) -> dict[str, Any]:

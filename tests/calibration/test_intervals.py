@@ -12,15 +12,17 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from scipy.integrate import quad
 
-from recclaims.judging.components import Table, VarianceComponents, parts_of, variance_components
-from recclaims.judging.intervals import (
+from recclaims.calibration.holm import holm
+from recclaims.calibration.intervals import (
+    DEFAULT_INTERVAL,
+    INTERVALS,
     _BehrensFisher,
     behrens_fisher_interval,
     crossed_bootstrap_interval,
     nadeau_bengio_interval,
     variance_component_interval,
 )
-from recclaims.judging.statistics import DEFAULT_INTERVAL, INTERVALS, holm, users_or_seeds_needed
+from recclaims.judging.components import Table, parts_of, variance_components
 
 CLOSED = [name for name in INTERVALS if name != "crossed_bootstrap"]
 EVERY = pytest.mark.parametrize("name", INTERVALS)
@@ -198,7 +200,7 @@ def test_bootstrap_is_seeded_and_blocks_do_not_change_it(monkeypatch):
     first = crossed_bootstrap_interval(ragged(), n_resamples=500)
     assert crossed_bootstrap_interval(ragged(), n_resamples=500) == first
     assert crossed_bootstrap_interval(ragged(), n_resamples=500, seed=1) != first
-    monkeypatch.setattr("recclaims.judging.intervals._BLOCK_ENTRIES", 30 * 70)
+    monkeypatch.setattr("recclaims.calibration.intervals._BLOCK_ENTRIES", 30 * 70)
     blocked = crossed_bootstrap_interval(ragged(), n_resamples=500)
     assert_allclose((blocked.low, blocked.high), (first.low, first.high), rtol=0.3)
 
@@ -358,53 +360,3 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(p_values):
             break
         rejected.add(index)
     assert set(np.flatnonzero(holm(p_values) <= alpha)) == rejected
-
-
-def test_needed_replicates_worked_by_hand():
-    # Residual 1, 100 users: variance 0.01/R, R-1 d.o.f. 18: t(17) 2.1098 x 0.02357 = 0.0497; 17: 0.0514.
-    needed = users_or_seeds_needed(VarianceComponents(0.0, 0.0, 1.0), 100, 3, 0.05)
-    assert needed.replicates == 18
-    # With 3 replicates: 4.3027 sqrt(1/(3 n)) <= 0.05 from n = 2,469 on.
-    assert needed.users == 2469
-
-
-def test_needed_is_what_the_interval_then_gives():
-    """A complete table with the planned number of replicates has the planned width, on average."""
-    components, n_users, target = VarianceComponents(1.0, 0.01, 1.0), 400, 0.15
-    needed = users_or_seeds_needed(components, n_users, 3, target)
-    assert needed.replicates is not None
-    rng = np.random.default_rng(4)
-    shape = (n_users, needed.replicates)
-    halves = []
-    for _ in range(200):
-        table = rng.normal(size=(n_users, 1)) + 0.1 * rng.normal(size=(1, shape[1])) + rng.normal(size=shape)
-        estimate = behrens_fisher_interval(table)
-        halves.append((estimate.high - estimate.low) / 2)
-    assert 0.85 * target < np.mean(halves) < 1.05 * target
-
-
-def test_no_number_of_replicates_makes_up_for_few_users():
-    needed = users_or_seeds_needed(VarianceComponents(1.0, 0.0, 0.1), 100, 3, 0.05)
-    assert needed.replicates is None
-    assert needed.users is not None
-
-
-def test_no_number_of_users_makes_up_for_few_replicates():
-    needed = users_or_seeds_needed(VarianceComponents(0.0, 1.0, 0.1), 100, 3, 0.5)
-    assert needed.users is None
-    assert needed.replicates is not None
-
-
-@pytest.mark.parametrize("half_width", [0.0, -1.0, math.nan])
-def test_nothing_is_needed_for_an_impossible_width(half_width):
-    needed = users_or_seeds_needed(VarianceComponents(1.0, 1.0, 1.0), 100, 3, half_width)
-    assert (needed.users, needed.replicates) == (None, None)
-
-
-def test_missing_pairs_cost_replicates():
-    components = VarianceComponents(0.0, 0.0, 1.0)
-    full = users_or_seeds_needed(components, 100, 3, 0.05)
-    half = users_or_seeds_needed(components, 100, 3, 0.05, density=0.5)
-    assert full.replicates is not None
-    assert half.replicates is not None
-    assert half.replicates > 1.7 * full.replicates

@@ -1,0 +1,90 @@
+"""What a run says of each recommender in one line: does it use these features, on this data?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from recclaims.judging.case_result import CaseResult
+from recclaims.judging.verdict import Verdict
+from recclaims.planning.case import CONFIRMATORY_NOISE, CONFIRMATORY_TWIN
+
+#: The controls that decide a question: the same features of other items, and none at all; in words.
+_OVER = {CONFIRMATORY_NOISE: "over other items' features", CONFIRMATORY_TWIN: "over its own twin"}
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The answer to one question, from the cases that ask it.
+
+    Attributes:
+        dataset, recommender, features: what is asked about.
+        sentence: the answer.
+        effect, ci: relative, over other items' features or else over the twin; None where neither was compared.
+        replicates: of that comparison.
+        stopped: whether it was decided before its last look.
+    """
+
+    dataset: str
+    recommender: str
+    features: str
+    sentence: str
+    effect: float | None
+    ci: tuple[float, float] | None
+    replicates: int
+    stopped: bool
+
+
+def headlines(results: Iterable[CaseResult]) -> list[Headline]:
+    """One for each recommender, features and dataset that was compared with permuted features or with its twin."""
+    questions: dict[tuple[str, str, str], dict[str, CaseResult]] = {}
+    for result in results:
+        case = result.case
+        real = case.arms[0].features is not None and case.arms[0].noise is None
+        if case.expects is None and real and case.control in _OVER:
+            key = case.dataset_name, case.recommender, case.treatment
+            questions.setdefault(key, {}).setdefault(case.control, result)
+    return [_headline(*key, found) for key, found in questions.items()]
+
+
+def _headline(dataset: str, recommender: str, features: str, found: Mapping[str, CaseResult]) -> Headline:
+    parts = [f"{_effect(found[control])} {over}" for control, over in _OVER.items() if control in found]
+    compared = [found[control] for control in _OVER if control in found and found[control].estimate]
+    lead = compared[0] if compared else None
+    estimate = lead.estimate if lead else None
+    verb = _verb(*(found[control].verdict if control in found else None for control in _OVER))
+    return Headline(
+        dataset,
+        recommender,
+        features,
+        f"{recommender} {verb} {features} on {dataset}: {'; '.join(parts)}",
+        estimate.relative if estimate else None,
+        estimate.interval() if estimate else None,
+        lead.n_seeds if lead else 0,
+        bool(lead and lead.over and len(lead.looks) < len(lead.planned)),
+    )
+
+
+def _verb(others: Verdict | None, none: Verdict | None) -> str:
+    """What the comparisons with other items' features and with none come to together."""
+    said = {others, none}
+    if said & {Verdict.INADMISSIBLE, Verdict.NOT_RUN}:
+        return "was not judged with"
+    if none is Verdict.CONTRADICTED:
+        return "is better without than with"
+    if others is Verdict.CONTRADICTED:
+        return "is better with other items' features than with"
+    if Verdict.SUPPORTED not in said:
+        return "may or may not use" if Verdict.INCONCLUSIVE in said else "makes no use of"
+    if Verdict.NO_DIFFERENCE in said:
+        return "reads, but gains nothing from," if others is Verdict.SUPPORTED else "gains, from whatever item's, with"
+    return "reads" if none is Verdict.INCONCLUSIVE else "uses"
+
+
+def _effect(result: CaseResult) -> str:
+    if result.estimate is None:
+        return str(result.verdict)
+    low, high = result.estimate.interval()
+    stated = f"{100 * result.estimate.relative:+.1f} % [{100 * low:+.1f}, {100 * high:+.1f}]"
+    decided = result.verdict in (Verdict.SUPPORTED, Verdict.CONTRADICTED)
+    return stated if decided else f"{stated} ({result.verdict.replace('_', ' ')})"
