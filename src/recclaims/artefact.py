@@ -82,7 +82,7 @@ class Artefact:
 
     def _listed(self, filename: str) -> Path:
         if not self.has(filename):
-            raise StoreError(f"{self.path / filename}: does not belong to the artefact: its manifest does not name it")
+            raise StoreError(f"{self.path / filename}: does not belong to the artefact: its manifest does not list it")
         return self.path / filename
 
 
@@ -106,7 +106,7 @@ def read_artefact(path: Path, recipe: Mapping[str, Any]) -> tuple[Artefact | Non
         manifest = json.loads(text)
         for name, facts in manifest["files"].items():
             if Path(name).name != name:
-                raise StoreError(f"{path / MANIFEST}: '{name}' is no name of a file")
+                raise StoreError(f"{path / MANIFEST}: '{name}' is not a file name")
             if _regular(path / name).st_size != facts["bytes"]:
                 raise StoreError(f"{path / name}: size does not match")
             if _sha256(path / name) != facts["sha256"]:
@@ -114,7 +114,7 @@ def read_artefact(path: Path, recipe: Mapping[str, Any]) -> tuple[Artefact | Non
         # Hidden ones are those of file systems, as .nfs0123 for what was removed while it was open.
         strange = {one.name for one in path.iterdir() if one.name[0] != "."} - {MANIFEST, *manifest["files"]}
         if strange:
-            raise StoreError(f"{path / min(strange)}: the artefact's manifest does not name it")
+            raise StoreError(f"{path / min(strange)}: the artefact's manifest does not list it")
         if manifest["recipe"] != json.loads(canonical(recipe)):
             raise StoreError(f"{path / MANIFEST}: recipe does not match its key")
         datetime.fromisoformat(manifest["created"])
@@ -167,7 +167,7 @@ def _regular(path: Path) -> os.stat_result:
     if path.parent.is_symlink():
         raise StoreError(f"{path.parent}: is a link, not a folder of the store")
     if not stat.S_ISREG(found.st_mode):
-        what = "a link" if stat.S_ISLNK(found.st_mode) else "no regular file"
+        what = "a link" if stat.S_ISLNK(found.st_mode) else "not a regular file"
         raise StoreError(f"{path}: is {what}, not a file that the store wrote")
     return found
 

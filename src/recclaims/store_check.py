@@ -55,10 +55,10 @@ def check(store: Store) -> Findings:
     """Read every file of a store and compare it with its checksum; nothing is changed.
 
     Raises:
-        StoreError: there is no store, or something cannot be read just now.
+        StoreError: no store here, or something cannot be read just now.
     """
     if not store.root.is_dir():
-        raise StoreError(f"{store.root}: there is no store")
+        raise StoreError(f"{store.root}: no store here")
     findings = Findings(drafts=store.dead_drafts(), locks=sorted(store.root.glob("locks/*.lock")))
     for kind, path in store.paths():
         artefact, fault = check_artefact(kind, path)

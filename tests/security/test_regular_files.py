@@ -191,6 +191,6 @@ def test_an_artefact_with_a_pipe_in_it_is_damaged(tmp_path, name):
         manifest = made.path / "manifest.json"
         manifest.write_text(manifest.read_text().replace(f'"bytes": {size}', '"bytes": 0'))
     ((kind, there),) = store.paths()
-    assert "is no regular file" in check_artefact(kind, there)[1]
+    assert "not a regular file" in check_artefact(kind, there)[1]
     assert store.find("cells", recipe) is None
     assert not made.path.exists()

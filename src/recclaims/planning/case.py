@@ -222,7 +222,7 @@ def check(claim: Claim, registry: Registry) -> None:
             raise UnknownNameError.of(kind, name, there, where)
     margin: object = claim.margin
     if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin < math.inf:
-        raise RecclaimsError(f"{where}: its margin is {margin!r}, not a number of 0 or more, as 0.02 for 2 %")
+        raise RecclaimsError(f"{where}: margin is {margin!r}, not a number of 0 or more; write 0.02 for 2 %")
     for kind, names, known in (
         ("control", claim.controls, {ALL_NOISE, *known_controls(registry)}),
         ("control", claim.treatments, {REAL, *registry.controls}),
