@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "plugins",
         _plugins,
-        "list encoders, recommenders, datasets, claims and reporters, and where they come from",
+        "list encoders, recommenders, datasets, controls, claims and reporters, and where they come from",
     )
     report = add("report", _report, "show a results.json again as Markdown, HTML, LaTeX or CSV")
     report.add_argument(
