@@ -16,6 +16,7 @@ from safetensors.numpy import save as safetensors
 
 from recclaims._pytest.options import add_options, settings_of
 from recclaims._pytest.plugin import SESSION, ClaimsSession, planner_of
+from recclaims.artefact import artefact_json
 from recclaims.data.catalogue import Item
 from recclaims.data.interactions_file import read_table
 from recclaims.data.items_file import peek, peek_answers, read_items
@@ -34,7 +35,7 @@ from recclaims.plugin_manager import registry
 from recclaims.reporting import changes as changed
 from recclaims.reporting.baseline import compare
 from recclaims.reporting.results import read
-from recclaims.store import Store, _document
+from recclaims.store import Store
 
 from .fuzz_inputs import WORDS, damaged, damaged_bytes, damaged_text, text
 from .reporting.documents import card, case, cell, document, encoder, not_run
@@ -311,7 +312,7 @@ def store(random, place):
         manifest = json.loads((path / "manifest.json").read_text())
         content = (path / name).read_bytes()
         manifest["files"][name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-        written(path / "manifest.json", _document(manifest))
+        written(path / "manifest.json", artefact_json(manifest))
     found = kept.find("cells", RECIPE)
     if found is not None:
         read_cell(Cell("d", "r"), found, np.ones(METRICS.shape[1], dtype=bool), {})

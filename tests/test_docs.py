@@ -14,6 +14,8 @@ import pytest
 import yaml
 
 from recclaims import cli
+from recclaims.data.reference import open_source
+from recclaims.plugin_manager import registry
 
 from .test_pytest_face import Session
 from .toy import COLOURS, write_toy
@@ -177,10 +179,30 @@ def test_the_workflow_to_copy_is_a_workflow():
     assert True in workflow  # YAML 1.1 reads the key `on` so
 
 
-def _installed(page, module, site):
+def _python(page):
+    """The blocks of Python on a page."""
+    return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
+
+
+def _run(place, environment, *arguments):
+    """Run Python in a folder; its output, where it succeeds."""
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=place, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def _contract(place, environment, module):
+    """What pytest says of a module of tests, on one line."""
+    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(place), module]
+    return _run(place, environment, *arguments).strip().splitlines()[-1]
+
+
+def _installed(page, module, site, block=0):
     """Write the code of a page and its entry point as pip would leave them; give the environment that finds them."""
     text = (DOCS / page).read_text()
-    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)[1]
+    code = _python(page)[block]
     entry_point = re.search(r"```toml\n\[project\.entry-points\.recclaims\]\n(.*?)```", text, re.DOTALL)[1]
     info = site / f"{module}-1.0.dist-info"
     info.mkdir(parents=True)
@@ -216,3 +238,77 @@ def test_the_encoder_of_the_documentation_joins(tmp_path):
     session("-k", "content-knn-title-words-permuted", env=environment)
     assert session.results["claims"][0]["verdict"] in {"supported", "inconclusive", "no_difference", "contradicted"}
     assert session.results["encoders"][0]["dimension"] == 2
+
+
+JUDGED = {"supported", "inconclusive", "no_difference", "contradicted"}
+
+
+def test_the_claim_of_the_documentation_is_judged_by_pytest_and_in_a_program(tmp_path):
+    environment = _installed("write-a-claim.md", "popularity_claim", tmp_path / "site")
+    session = Session(tmp_path)
+    session("-m", "beats-popularity", env=environment)
+    (case,) = session.results["claims"]
+    assert (case["claim"], case["case"]) == ("beats-popularity", "content-knn-attributes-mostpop-toy")
+    assert case["verdict"] == "supported"
+    _, program = _python("write-a-claim.md")
+    write_toy(tmp_path / "path" / "to" / "folder")
+    (tmp_path / "judge.py").write_text(program)
+    # No entry point: the module is all that the program needs.
+    (tmp_path / "popularity_claim.py").write_text((tmp_path / "site" / "popularity_claim.py").read_text())
+    said = _run(tmp_path, _absolute(), "judge.py")
+    assert said.splitlines()[-1] == str({case["case"]: case["verdict"]})
+
+
+def test_the_recommenders_of_the_documentation_join_and_pass(tmp_path):
+    environment = _installed("write-a-recommender.md", "linear_recommenders", tmp_path / "site", block=1)
+    model, _, contract = _python("write-a-recommender.md")
+    (tmp_path / "site" / "linear_content.py").write_text(model)
+    session = Session(tmp_path)
+    session("-m", "noise or content", "-k", "linear-content-attributes", env=environment)
+    verdicts = {case["control"]: case["verdict"] for case in session.results["claims"]}
+    assert set(verdicts) == {"permuted", "gaussian", "twin"}
+    assert set(verdicts.values()) <= JUDGED
+    (tmp_path / "test_linear.py").write_text(contract)
+    assert re.match(r"13 passed, 3 skipped", _contract(tmp_path, environment, "test_linear.py"))
+
+
+def test_a_recommender_of_recbole_is_there_to_compare_with(tmp_path):
+    environment = _installed("write-a-recommender.md", "linear_recommenders", tmp_path, block=1)
+    data = write_toy(tmp_path / "data")
+    program = f"""
+import recclaims
+claim = recclaims.Claim("c", 1, "Better.", "a test", controls=("enmf",), recommenders=("content-knn",),
+    encoders=("attributes",))
+results = recclaims.evaluate({str(data)!r}, claims=claim, profile="smoke", workers=0, replicates=2)
+print(*[(one.control, one.verdict) for one in results.verdicts])
+"""
+    (tmp_path / "judge.py").write_text(program)
+    said = _run(tmp_path, environment, "judge.py").splitlines()[-1]
+    assert said in {str(("enmf", verdict)) for verdict in JUDGED}
+
+
+def test_the_datasets_of_the_documentation_are_judged(tmp_path):
+    folder, program, source, contract = (
+        re.findall(r"```(?:json|csv)\n(.*?)```", (DOCS / "write-a-dataset.md").read_text(), re.DOTALL),
+        *_python("write-a-dataset.md"),
+    )
+    place = tmp_path / "shop"
+    place.mkdir()
+    (place / "dataset.toml").touch()
+    for name, content in zip(("items.jsonl", "interactions.csv"), folder, strict=True):
+        (place / name).write_text(content)
+    shop = open_source(str(place), registry()).load()
+    assert [item.attributes["material"] for item in shop.items] == [("stoneware",), ("tin",)]
+    assert len(shop.interactions) == 3
+    (tmp_path / "shelf.py").write_text(program)
+    assert "content-knn-attributes-permuted-shelf" in _run(tmp_path, _absolute(), "shelf.py")
+    environment = _installed("write-a-dataset.md", "library_dataset", tmp_path / "site", block=1)
+    assert (tmp_path / "site" / "library_dataset.py").read_text() == source
+    (tmp_path / "test_library.py").write_text(contract)
+    assert re.match(r"\d+ passed", _contract(tmp_path, environment, "test_library.py"))
+    session = Session(tmp_path)
+    data = "library?readers=150&split=random"
+    session("-m", "noise", "-k", "content-knn-attributes-permuted", env=environment, data=data)
+    (case,) = session.results["claims"]
+    assert case["verdict"] == "supported"
+    assert case["dataset"].startswith("library-150")

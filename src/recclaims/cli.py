@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         if not _is_somewhere():
-            raise RecclaimsError("the folder that this was started in is gone; change to one that is there")
+            raise RecclaimsError("the current folder no longer exists; change to one that does")
         code = command(options)
         sys.stdout.flush()  # here, where what goes wrong can be said
     except RecclaimsError as error:
@@ -77,49 +77,53 @@ def _parser() -> argparse.ArgumentParser:
         "--data", default="ml-100k", type=expanded, metavar="NAME|PATH", help="dataset (default: ml-100k)"
     )
     encode.add_argument("--store", default=".recclaims", type=expanded, metavar="DIR", help="default: .recclaims")
-    prepare = add("prepare", _prepare, "make a dataset of raw files, once, and keep it")
-    prepare.add_argument("dataset", metavar="NAME:ARGUMENT", help="as in amazon2023:Baby_Products")
+    prepare = add("prepare", _prepare, "build a dataset from raw files, once, and keep it")
+    prepare.add_argument("dataset", metavar="NAME:ARGUMENT", help="for example amazon2023:Baby_Products")
     prepare.add_argument(
-        "--from", dest="raw", type=expanded, metavar="DIR", help="where the raw files are (default: fetch them)"
+        "--from", dest="raw", type=expanded, metavar="DIR", help="folder of the raw files (default: download them)"
     )
     prepare.add_argument(
         "--to",
         type=expanded,
         metavar="DIR",
-        help="where prepared datasets lie (default: $RECCLAIMS_DATA_DIR, or .recclaims/data)",
+        help="where prepared datasets are kept (default: $RECCLAIMS_DATA_DIR, or .recclaims/data)",
     )
-    prepare.add_argument("--core", type=int, metavar="N", help="least interactions of a user and of an item")
+    prepare.add_argument("--core", type=int, metavar="N", help="fewest interactions that a user and an item must have")
     prepare.add_argument("--lacking", metavar="POLICY", help="keep or drop items without image or text")
-    prepare.add_argument("--images", action="store_true", help="fetch the items' images, too")
-    prepare.add_argument("--max-bad", type=_count, default=0, metavar="N", help="bad lines to leave out (default: 0)")
+    prepare.add_argument("--images", action="store_true", help="download the items' images, too")
+    prepare.add_argument("--max-bad", type=_count, default=0, metavar="N", help="skip up to N bad lines (default: 0)")
     encode.add_argument(
-        TRUST, action="store_true", help="let code that comes with a model's checkpoint run (default: it is not run)"
+        TRUST, action="store_true", help="allow code shipped with a model's checkpoint to run (default: not allowed)"
     )
-    keywords = add("keywords", _keywords, "say how the answers that a catalogue carries kept to their format, by model")
+    keywords = add("keywords", _keywords, "report how well stored model answers follow the keyword format")
     keywords.add_argument(
         "data", type=expanded, metavar="NAME|PATH", help="a dataset whose items have answers, in the field `lvlm`"
     )
     keywords.add_argument(
-        "--domain", default="", type=expanded, metavar="NAME|PATH", help="whose slots (default: the items' own)"
+        "--domain",
+        default="",
+        type=expanded,
+        metavar="NAME|PATH",
+        help="domain whose slots to use (default: the items' own)",
     )
     add(
         "plugins",
         _plugins,
-        "list encoders, recommenders, datasets, claims and reporters, and where they come from",
+        "list encoders, recommenders, datasets, controls, claims and reporters, and where they come from",
     )
-    report = add("report", _report, "show a results.json again: as Markdown, HTML, LaTeX or CSV")
+    report = add("report", _report, "show a results.json again as Markdown, HTML, LaTeX or CSV")
     report.add_argument(
         "results", nargs="?", type=expanded, default="reports/latest/results.json", help="default: the latest run's"
     )
     report.add_argument("--format", default="markdown", metavar="NAME", help="a reporter's name (default: markdown)")
     report.add_argument("--output", type=expanded, metavar="FILE", help="where to write it (default: print it)")
-    compare = add("compare", _compare, "compare two results.json files; exit code 1 where a case got worse")
+    compare = add("compare", _compare, "compare two results.json files; exit with code 1 if a case got worse")
     compare.add_argument("old", type=expanded)
     compare.add_argument("new", type=expanded)
     calibrate = add(
         "calibrate",
         _calibrate,
-        "simulate studies of which the answer is known, and count how often each rule of judging is wrong",
+        "simulate studies whose answer is known, and count how often each judging rule is wrong",
     )
     for what, count, text in (
         ("studies", 400, "studies with nothing to find"),
@@ -132,9 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     for what, name in (("recommender", "content-knn"), ("features", "attributes"), ("control", "permuted")):
         calibrate.add_argument(f"--{what}", default=name, metavar="NAME", help="default: %(default)s")
     calibrate.add_argument("--store", default=".recclaims", type=expanded, metavar="DIR", help="default: .recclaims")
-    export = add("export", _export, "write a dataset, one replicate's split and features for MMRec or RecBole")
+    export = add("export", _export, "write a dataset with one replicate's split and features, for MMRec or RecBole")
     export.add_argument("dataset", type=expanded, help="NAME|PATH, as --claims-data takes it")
-    export.add_argument("--format", required=True, metavar="mmrec|recbole", help="whose files to write")
+    export.add_argument("--format", required=True, metavar="mmrec|recbole", help="file format to write")
     export.add_argument("--to", required=True, type=expanded, metavar="DIR", help="a new or empty folder")
     export.add_argument(
         "--encoder",
@@ -142,16 +146,16 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="NAME[:ARGUMENT]",
-        help="whose features to write, one a modality",
+        help="encoders whose features to write, one per modality",
     )
-    export.add_argument("--seed", type=int, default=0, metavar="N", help="the replicate whose split it is (default: 0)")
+    export.add_argument("--seed", type=int, default=0, metavar="N", help="replicate whose split to write (default: 0)")
     export.add_argument("--store", default=".recclaims", type=expanded, metavar="DIR", help="default: .recclaims")
-    doctor = add("doctor", _doctor, "say what this installation can and cannot do, and the command that mends it")
+    doctor = add("doctor", _doctor, "report what this installation can and cannot do, and how to fix it")
     doctor.add_argument("--store", type=expanded, metavar="DIR", help="check every artefact of a store instead")
     doctor.add_argument(
         "--prune",
         action="store_true",
-        help="with --store: remove what is damaged, unfinished, unused, or of other releases of libraries",
+        help="with --store: remove artefacts that are damaged, unfinished, unused or from other library versions",
     )
     return parser
 
@@ -178,7 +182,7 @@ def _prepare(options: argparse.Namespace) -> int:
     prepared = prepare(options.dataset, given, request, registry())
     print(tabulate(prepared.rows, colalign=("left", "right"), intfmt=",", tablefmt="plain"))
     print("\n".join(prepared.notes))
-    print(f"{prepared.path} {'is there already.' if prepared.already else 'is ready.'}")
+    print(f"{prepared.path} {'already exists.' if prepared.already else 'is ready.'}")
     return 0
 
 

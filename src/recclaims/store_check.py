@@ -19,6 +19,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from recclaims.artefact import check_artefact
 from recclaims.engine.data import PROTOCOL
 from recclaims.errors import StoreError
 from recclaims.store import Store
@@ -54,13 +55,13 @@ def check(store: Store) -> Findings:
     """Read every file of a store and compare it with its checksum; nothing is changed.
 
     Raises:
-        StoreError: there is no store, or something cannot be read just now.
+        StoreError: no store here, or something cannot be read just now.
     """
     if not store.root.is_dir():
-        raise StoreError(f"{store.root}: there is no store")
+        raise StoreError(f"{store.root}: no store here")
     findings = Findings(drafts=store.dead_drafts(), locks=sorted(store.root.glob("locks/*.lock")))
     for kind, path in store.paths():
-        artefact, fault = store.check(kind, path)
+        artefact, fault = check_artefact(kind, path)
         if fault is not None:
             findings.damaged[path] = fault
         elif artefact is not None and (reason := outdated(artefact.manifest["recipe"])):
@@ -78,7 +79,7 @@ def prune(store: Store, findings: Findings) -> int:
         StoreError: the store cannot be written.
     """
     # Once more: another process may have replaced it meanwhile.
-    damaged = [path for path in findings.damaged if store.check(path.parents[1].name, path)[1] is not None]
+    damaged = [path for path in findings.damaged if check_artefact(path.parents[1].name, path)[1] is not None]
     for path in (*damaged, *findings.outdated):
         store.remove(path)
     for draft in findings.drafts:

@@ -230,7 +230,7 @@ def test_it_is_there_already_until_the_files_change(raw, command, data):
     first = command()
     folder = data / "amazon2023" / "Toys-core5-keep"
     time = (folder / "items.jsonl").stat().st_mtime_ns
-    assert command() == first.replace("is ready", "is there already")
+    assert command() == first.replace("is ready", "already exists")
     assert (folder / "items.jsonl").stat().st_mtime_ns == time
     write_category(raw, [*block_of(), review("U9", "B1")])
     output = command()
@@ -252,7 +252,7 @@ def test_a_text_of_the_same_size_is_another_text(raw, command):
         assert command().endswith("is ready.\n")
     assert times[0].st_size == times[1].st_size
     assert open_source(REFERENCE, registry()).load().items[0].title == "Produkt B0"
-    assert command().endswith("is there already.\n")
+    assert command().endswith("already exists.\n")
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz"])
@@ -280,7 +280,7 @@ def test_what_lies_behind_broken_gzip_is_part_of_the_file(raw, command, data):
     command("--max-bad", 1)
     record = json.loads((data / "amazon2023" / "Toys-core5-keep" / "prepare.json").read_text())
     assert record["inputs"][1]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert command("--max-bad", 1).endswith("is there already.\n")
+    assert command("--max-bad", 1).endswith("already exists.\n")
 
 
 def test_a_folder_of_an_earlier_version_is_made_anew(raw, command, data):

@@ -128,7 +128,7 @@ def test_ids_that_became_floats_are_refused_in_elliot(tmp_path, column):
     for row in rows:
         row[column] += ".0"
     path.write_text("".join("\t".join(row) + "\n" for row in rows))
-    with pytest.raises(DatasetError, match=r"test\.tsv: row 1: (user|item)_id is '\d+\.0', which is no id"):
+    with pytest.raises(DatasetError, match=r"test\.tsv: row 1: (user|item)_id is '\d+\.0'"):
         load(folder)
 
 
@@ -138,7 +138,7 @@ def test_ids_that_became_floats_are_refused_in_parquet(tmp_path, kind):
     part = pl.read_parquet(folder / "test.parquet")
     number = pl.col("user_id").str.slice(1).cast(pl.Int32).cast(kind)
     part.with_columns(number).write_parquet(folder / "test.parquet")
-    with pytest.raises(DatasetError, match=r"test\.parquet: column 'user_id' is of type .*, which is no id"):
+    with pytest.raises(DatasetError, match=r"test\.parquet: column 'user_id' is of type"):
         load(folder)
 
 

@@ -16,31 +16,17 @@ from recclaims.engine.cell import Cell
 from recclaims.engine.execute.executor import Failure
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
-from recclaims.engine.settings import Mask, Reuse, Settings
+from recclaims.engine.settings import Mask, Reuse
 from recclaims.engine.tuning import Search
 from recclaims.errors import NotAvailableError, StorageError, StoreError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.features.controls.noise import NOISE
 from recclaims.features.resolve import make_encoder
-from recclaims.plugin_manager import load
 from recclaims.recommenders.spec import Recommender
 from recclaims.store import Store, key_of
 
-from ..toy import N_USERS, write_toy
-
-TINY = {"epochs": 2, "embedding_size": 4, "train_batch_size": 256}
-PROFILE = Profile("tiny", training=TINY)
-SETTINGS = Settings(PROFILE, replicates=1)
-
-
-@pytest.fixture
-def data(tmp_path):
-    return str(write_toy(tmp_path / "data"))
-
-
-@pytest.fixture
-def pipeline(tmp_path):
-    return Pipeline(SETTINGS, load(), Store(tmp_path / "store"))
+from ..toy import N_USERS
+from .conftest import SETTINGS, TINY
 
 
 def with_settings(pipeline, **changes):
@@ -222,7 +208,10 @@ def test_progress_is_told(pipeline, data):
 
 SCRIPT = """
 import sys
-from tests.engine.test_pipeline import *
+from pathlib import Path
+from recclaims.engine import run_cells as runner
+from recclaims.engine.cell import Cell
+from tests.engine.conftest import SETTINGS, Pipeline, Store, load
 pipeline = Pipeline(SETTINGS, load(), Store(Path(sys.argv[1])))
 cells = [Cell(sys.argv[2], "vbpr", "attributes", seed=seed) for seed in range(40)]
 print("ready", flush=True)

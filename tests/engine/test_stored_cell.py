@@ -12,28 +12,12 @@ import pytest
 from recclaims.engine import run_cells as runner
 from recclaims.engine.cell import Cell, CellResult
 from recclaims.engine.execute.executor import InProcess
-from recclaims.engine.pipeline import Pipeline
 from recclaims.errors import StoreError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.judging.run_cases import Run
-from recclaims.plugin_manager import load
 from recclaims.reporting import results
-from recclaims.store import Store
-
-from ..toy import write_toy
-from .test_pipeline import SETTINGS
 
 RECALL = METRICS.index("recall@20")
-
-
-@pytest.fixture
-def data(tmp_path):
-    return str(write_toy(tmp_path / "data"))
-
-
-@pytest.fixture
-def pipeline(tmp_path):
-    return Pipeline(SETTINGS, load(), Store(tmp_path / "store"))
 
 
 def rewritten(pipeline, cell, change):

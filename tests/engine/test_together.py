@@ -19,14 +19,7 @@ from recclaims.recommenders.batched import trainer
 from recclaims.reporting import results
 from recclaims.store import Store, key_of
 
-from ..toy import write_toy
-
 PROFILE = Profile("tiny", training={"epochs": 12, "embedding_size": 8, "train_batch_size": 512, "eval_step": 2})
-
-
-@pytest.fixture
-def data(tmp_path):
-    return str(write_toy(tmp_path / "data"))
 
 
 @pytest.fixture

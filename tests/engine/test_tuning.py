@@ -94,6 +94,14 @@ def test_a_wrong_search_is_refused(change, message):
         Search.of(table)
 
 
+@pytest.mark.parametrize("end", [10**400, -(10**400), float("inf"), float("nan"), "1", None])
+def test_a_range_has_ends_that_can_be_drawn_between(end):
+    for limits in ({"low": 1, "high": end}, {"low": end, "high": 1}):
+        table = {"recommenders": ["vbpr"], "sampler": "tpe", "trials": 3, "space": {"embedding_size": limits}}
+        with pytest.raises(RecclaimsError, match="embedding_size"):
+            Search.of(table)
+
+
 def test_every_profile_can_be_read():
     assert {name: bool(Profile.named(name).searches) for name in profile_names()} == {
         "smoke": False,

@@ -25,6 +25,7 @@ import sklearn.linear_model  # noqa: F401
 import torch
 import torch._dynamo
 
+from recclaims.artefact import check_artefact
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings
@@ -194,7 +195,7 @@ def content(place):
     found = {}
     store = Store(place / "store")
     for kind, path in store.paths():
-        artefact, fault = store.check(kind, path)
+        artefact, fault = check_artefact(kind, path)
         assert fault is None, fault
         for name in sorted(artefact.manifest["files"]):
             raw = (path / name).read_bytes()

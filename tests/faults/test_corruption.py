@@ -165,7 +165,7 @@ def test_doctor_refuses_in_one_line(tmp_path, capsys):
     assert main(["doctor", "--prune"]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 2
-    assert "there is no store" in lines[0]
+    assert "no store" in lines[0]
     assert "--prune needs --store" in lines[1]
 
 

@@ -154,9 +154,9 @@ def test_a_claim_that_compares_with_nothing_is_noticed(registry):
         ({"metric": "nDCG@10"}, r"unknown metric 'nDCG@10'; did you mean 'ndcg@10'\? known: hit@10, hit@20, ndcg@10,"),
         ({"metric": "mrr@10"}, "unknown metric 'mrr@10'; .*known: hit@10, .*recall@20"),
         ({"direction": "up"}, "unknown direction 'up'; known: greater, less"),
-        ({"margin": float("nan")}, "its margin is nan, not a number of 0 or more"),
-        ({"margin": -0.1}, "its margin is -0.1"),
-        ({"margin": "2 %"}, "its margin is '2 %'"),
+        ({"margin": float("nan")}, "margin is nan"),
+        ({"margin": -0.1}, "margin is -0.1"),
+        ({"margin": "2 %"}, "margin is '2 %'"),
         ({"modalities": ("visuel",)}, "unknown modality 'visuel'; did you mean 'visual'"),
     ],
 )

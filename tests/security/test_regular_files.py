@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
+from recclaims.artefact import check_artefact
 from recclaims.data.catalogue import Item
 from recclaims.data.reference import open_source
 from recclaims.errors import RecclaimsError
@@ -190,6 +191,6 @@ def test_an_artefact_with_a_pipe_in_it_is_damaged(tmp_path, name):
         manifest = made.path / "manifest.json"
         manifest.write_text(manifest.read_text().replace(f'"bytes": {size}', '"bytes": 0'))
     ((kind, there),) = store.paths()
-    assert "is no regular file" in store.check(kind, there)[1]
+    assert "not a regular file" in check_artefact(kind, there)[1]
     assert store.find("cells", recipe) is None
     assert not made.path.exists()

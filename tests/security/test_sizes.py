@@ -56,7 +56,7 @@ def test_a_line_without_end_is_not_read_to_its_end(tmp_path):
 def test_half_of_a_pair_is_no_character(tmp_path, escape):
     path = tmp_path / "items.jsonl"
     path.write_text(f'{{"item_id": "a", "title": "{escape}"}}\n')
-    with pytest.raises(DatasetError, match=r"items\.jsonl:1: the escape .u[0-9a-f]{4} stands alone"):
+    with pytest.raises(DatasetError, match=r"items\.jsonl:1: the escape .u[0-9a-f]{4}"):
         read_items(path)
     path.write_text('{"item_id": "a", "title": "\\ud83c\\udfac"}\n')
     assert read_items(path)[0].title == "🎬"

@@ -85,12 +85,12 @@ def add_options(parser: pytest.Parser) -> None:
         "--claims-hyperparameters",
         metavar="FILE",
         type=expanded,
-        help="TOML with hyper-parameters of your own, over the profile's",
+        help="TOML file of your own hyper-parameters; they override the profile's",
     )
     add(
         "--claims-flavour",
         choices=["mmrec", "elliot", "all"],
-        help="implementations whose equations recommenders follow, where they differ (default: the profile's)",
+        help="which family's equations recommenders follow, where the two differ (default: the profile's)",
     )
     add(
         "--claims-control",
@@ -122,20 +122,20 @@ def add_options(parser: pytest.Parser) -> None:
         "--claims-reuse",
         choices=[str(reuse) for reuse in Reuse],
         default="missing",
-        help="missing: compute what is not stored (default); always: compute nothing; never: train all again",
+        help="missing: compute what is not stored (default); always: compute nothing; never: train everything again",
     )
     add(
         "--claims-report",
         metavar="DIR",
         type=expanded,
         default="reports/latest",
-        help="where tables go (default: reports/latest)",
+        help="where reports are written (default: reports/latest)",
     )
     add(
         "--claims-baseline",
         metavar="FILE",
         type=expanded,
-        help="an earlier results.json: a case fails only where it got worse",
+        help="an earlier results.json; a case then fails only if it got worse",
     )
     add("--claims-update-baseline", action="store_true", help="write this run's results to --claims-baseline")
     add("--claims-device", metavar="DEVICE", default="auto", help="auto, cpu or cuda[:n] (default: auto)")
@@ -150,24 +150,24 @@ def add_options(parser: pytest.Parser) -> None:
         "--claims-mask",
         choices=[str(mask) for mask in Mask],
         default="train+valid",
-        help="no candidates at test time",
+        help="items excluded from ranking at test time (default: train+valid)",
     )
     add(
         "--claims-price-per-hour",
         type=_price,
         metavar="X",
-        help="what an hour of this machine costs, for the table of what encoders cost",
+        help="price of an hour on this machine, for the table of encoder costs",
     )
     add(
         "--claims-trust-remote-code",
         action="store_true",
-        help="let code that comes with a model's checkpoint run (default: it is not run)",
+        help="allow code shipped with a model's checkpoint to run (default: not allowed)",
     )
     add(
         "--claims-workers",
         type=_between(0, 1024),
         metavar="N",
-        help="processes that train at once; 0: this one (default: cores)",
+        help="parallel training processes; 0: train in this one (default: one per core)",
     )
 
 

@@ -189,7 +189,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         is_folder, has_manifest = folder.is_dir(), path.is_file()
     except (OSError, ValueError) as error:  # too long, or not ours to look into
-        raise DatasetError(f"{folder}: is no folder that can be read: {error}") from None
+        raise DatasetError(f"{folder}: cannot be read as a folder: {error}") from None
     if not is_folder:
         raise DatasetError(f"{folder}: is not a folder")
     if not has_manifest:
@@ -211,7 +211,7 @@ def _check_inside(path: Path, folder: Path, what: str) -> None:
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, ValueError, RuntimeError) as error:  # too long, with a zero byte, or a ring of links
-        raise DatasetError(f"{what} is no file name: {error}") from None
+        raise DatasetError(f"{what} is not a file name: {error}") from None
     if not inside:
         raise DatasetError(f"{what} leads out of the folder")
 

@@ -62,7 +62,7 @@ def frame_of(given: Any, what: str) -> pl.DataFrame:
     except Exception as error:  # what a frame of another library makes of it can be anything
         raise DatasetError(f"{what}: not a frame or a mapping of columns: {error}") from None
     if not isinstance(frame, pl.DataFrame):
-        raise DatasetError(f"{what}: one column, not a frame")
+        raise DatasetError(f"{what}: a single column, not a frame")
     return frame
 
 
@@ -112,18 +112,20 @@ def _items(given: Any) -> list[Item]:
         kept = {key: value for key, value in record.items() if value is not None}
         item = item_of(kept, lambda name, _: Path(name), where)
         if item.item_id in found:
-            raise DatasetError(f"{where}: item_id '{item.item_id}' is there twice")
+            raise DatasetError(f"{where}: duplicate item_id '{item.item_id}'")
         found[item.item_id] = item
     return list(found.values())
 
 
 def _vectors(name: str, given: Any, ids: Sequence[str]) -> FeatureArray:
     if not name.isprintable() or not name.strip() or any(mark in name for mark in ":?+/\\"):
-        raise DatasetError(f"features {name!r}: a name has none of : ? + / \\")
+        raise DatasetError(f"features {name!r}: a name must not contain : ? + / \\")
     made = given if isinstance(given, FeatureArray) else FeatureArray(given, modality_of(name) or "multimodal")
     matrix: NDArray[Any] = np.asarray(made.matrix)
     if matrix.ndim != 2 or matrix.dtype.kind not in "fiub" or not matrix.size:
-        raise DatasetError(f"features '{name}': shape {matrix.shape} of {matrix.dtype}, not a row of numbers an item")
+        raise DatasetError(
+            f"features '{name}': shape {matrix.shape} of {matrix.dtype}, not one row of numbers per item"
+        )
     own = made.ids is not None
     rows = list(map(str, made.ids)) if made.ids is not None else list(ids)
     if len(rows) != len(matrix):

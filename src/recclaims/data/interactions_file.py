@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ENDINGS = ("tsv", "csv", "parquet")
 NEEDED = ("user_id", "item_id")
 NUMBERS = ("rating", "timestamp")
-FLOAT_IDS = "which is no id: a program made floats of them; write whole numbers or texts"
+FLOAT_IDS = "not an id: a program turned ids into floats; write whole numbers or strings"
 #: The most rows that are read, and the characters of the longest id: a small Parquet file can stand for a huge table.
 MAX_ROWS, MAX_ID = 500_000_000, 1_000
 
@@ -150,7 +150,7 @@ def _check_header(columns: list[str], path: Path) -> None:
     for column in columns:
         original = column.partition("_duplicated_")[0]
         if original != column and original in columns:
-            raise DatasetError(f"{path}: column '{original}' is there twice")
+            raise DatasetError(f"{path}: duplicate column '{original}'")
         near = difflib.get_close_matches(column, NUMBERS, n=1, cutoff=0.8)
         if column not in NUMBERS and near and near[0] not in columns:
             raise DatasetError(f"{path}: unknown column '{column}'; did you mean '{near[0]}'?")

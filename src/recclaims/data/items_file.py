@@ -109,7 +109,7 @@ def _check_letters(value: object, where: str) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         broken = error.object[error.start]
-        raise DatasetError(f"{where}: the escape \\u{ord(broken):04x} stands alone and is no character") from None
+        raise DatasetError(f"{where}: the escape \\u{ord(broken):04x} is a lone surrogate, not a character") from None
 
 
 def item_of(record: Mapping[str, Any], file: Callable[[str, str], Path], where: str) -> Item:
@@ -146,7 +146,9 @@ def _id(record: Mapping[str, Any], where: str) -> str:
     if isinstance(item_id, int) and not isinstance(item_id, bool):
         item_id = str(item_id)
     if not isinstance(item_id, str) or not item_id:
-        raise DatasetError(f"{where}: key 'item_id' is {'missing' if item_id is None else f'{item_id!r}, not a text'}")
+        raise DatasetError(
+            f"{where}: key 'item_id' is {'missing' if item_id is None else f'{item_id!r}, not a string'}"
+        )
     if len(item_id) > MAX_ID:
         raise DatasetError(f"{where}: key 'item_id' is longer than {MAX_ID:,} characters")
     return item_id
@@ -155,7 +157,7 @@ def _id(record: Mapping[str, Any], where: str) -> str:
 def _text(record: Mapping[str, Any], key: str, where: str) -> str:
     value = record.get(key)
     if value is not None and not isinstance(value, str):
-        raise DatasetError(f"{where}: key '{key}' is {value!r}, not a text")
+        raise DatasetError(f"{where}: key '{key}' is {value!r}, not a string")
     if len(value or "") > MAX_TEXT:
         raise DatasetError(f"{where}: key '{key}' is longer than {MAX_TEXT:,} characters")
     return value or ""
@@ -167,7 +169,7 @@ def _answers(record: Mapping[str, Any], where: str) -> dict[str, str]:
         raise DatasetError(f"{where}: key 'lvlm' is not an object of texts")
     for name in answers:
         if not name or not name.isprintable():
-            raise DatasetError(f"{where}: key 'lvlm': {name!r} is no name of an answer")
+            raise DatasetError(f"{where}: key 'lvlm': {name!r} is not the name of an answer")
     return answers
 
 
@@ -235,7 +237,7 @@ class _Folder:
         try:
             inside, there = self._look(path)
         except (OSError, ValueError) as error:  # a name that is too long, or has a zero byte
-            raise DatasetError(f"{where}: key 'image': {name[:40]!r} is no file name: {error}") from None
+            raise DatasetError(f"{where}: key 'image': {name[:40]!r} is not a file name: {error}") from None
         if not inside:
             raise DatasetError(f"{where}: key 'image': {name!r} leads out of the folder")
         if not there:

@@ -145,9 +145,17 @@ def _is_range(values: object) -> bool:
     if not isinstance(values, dict) or not {"low", "high"} <= set(values) <= {"low", "high", "log"}:
         return False
     low, high, log = values["low"], values["high"], values.get("log", False)
-    if not all(isinstance(end, int | float) and math.isfinite(end) for end in (low, high)):
+    if not all(_is_finite(end) for end in (low, high)):
         return False
     return isinstance(log, bool) and low < high and (low > 0 or not log)
+
+
+def _is_finite(value: object) -> bool:
+    """Whether it is a number that a float can be: Optuna draws whole numbers as floats, too."""
+    try:
+        return isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond the largest float
+        return False
 
 
 def _suggest(trial: optuna.Trial, name: str, values: Any) -> Any:

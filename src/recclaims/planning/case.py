@@ -257,11 +257,11 @@ def _check_threshold(claim: Claim, where: str) -> None:
         if share is None and key.startswith("not_"):
             continue
         if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < math.inf:
-            raise RecclaimsError(f"{where}: its {key} is {share!r}, not a number of 0 or more, as 0.02 for 2 %")
+            raise RecclaimsError(f"{where}: {key} is {share!r}, not a number of 0 or more; write 0.02 for 2 %")
     asked = [claim.equivalence, claim.at_least > 0, claim.not_worse_than is not None, claim.not_better_than is not None]
     if sum(asked) > 1:
         raise RecclaimsError(
             f"{where}: it can say only one of equivalence, at_least, not_worse_than and not_better_than"
         )
     if not 0 < claim.level < 1:
-        raise RecclaimsError(f"{where}: its level is {claim.level!r}, not a share between 0 and 1, as 0.05")
+        raise RecclaimsError(f"{where}: level is {claim.level!r}, not a share between 0 and 1; write 0.05 for 5 %")

@@ -39,12 +39,12 @@ def _read(folder: Path) -> Imported:
             if line and not (item_id and between):
                 raise DatasetError(f"{folder / TEXTS}:{number}: not an id, '{BETWEEN}' and a text")
             if item_id in texts:
-                raise DatasetError(f"{folder / TEXTS}:{number}: item '{item_id}' is there twice")
+                raise DatasetError(f"{folder / TEXTS}:{number}: duplicate item '{item_id}'")
             if line:
                 texts[item_id] = text
     ids = [line for line in lines_of(folder / COMMON_IDS) if line] if (folder / COMMON_IDS).is_file() else []
     if ids and names_column(ids[0]):
-        raise DatasetError(f"{folder / COMMON_IDS}: line 1 names a column ('{ids[0]}') and is no item; take it out")
+        raise DatasetError(f"{folder / COMMON_IDS}: line 1 names a column ('{ids[0]}') not an item; remove it")
     # Items that nobody rated are candidates like the others, where the list of items names them.
     interacted = table["item_id"].unique().to_list()
     check_described(interacted, ids, folder / COMMON_IDS)

@@ -107,7 +107,7 @@ def _attributes(path: Path) -> dict[str, tuple[str, ...]]:
         if not line:
             continue
         if item_id in found:
-            raise DatasetError(f"{path}:{number}: item '{item_id}' is there twice")
+            raise DatasetError(f"{path}:{number}: duplicate item '{item_id}'")
         found[item_id] = tuple(dict.fromkeys(names.get(value, value) for value in values if value))
     return found
 

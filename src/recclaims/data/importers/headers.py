@@ -61,4 +61,4 @@ def check_bare(cells: pl.DataFrame, path: Path) -> None:
     if names_columns(first) or word:
         raise DatasetError(f"{path}: line 1 names columns ({', '.join(first)}), and this format has none; take it out")
     if len(cells) >= _FEW and (cells[ids[0]] == pl.Series(map(str, range(len(cells))))).all():
-        raise DatasetError(f"{path}: its first column numbers the rows (0, 1, 2, ...), and is no user; take it out")
+        raise DatasetError(f"{path}: its first column numbers the rows (0, 1, 2, ...), not users; remove it")

@@ -56,7 +56,7 @@ def check_inside(path: Path) -> None:
     try:
         inside = path.resolve().is_relative_to(path.parent.resolve())
     except (OSError, RuntimeError) as error:  # a ring of links
-        raise DatasetError(f"{path}: is no file: {error}") from None
+        raise DatasetError(f"{path}: cannot be read as a file: {error}") from None
     if not inside:
         raise DatasetError(f"{path}: leads out of the folder")
 

@@ -71,7 +71,7 @@ def _cells(path: Path) -> pl.DataFrame:
     cells = quoted_cells(path)
     for column in cells.columns:
         if column.partition(":")[2] not in TYPES:
-            raise DatasetError(f"{path}: column '{column}': its type is none of {', '.join(TYPES)}")
+            raise DatasetError(f"{path}: column '{column}': its type is not one of {', '.join(TYPES)}")
     return cells.rename(lambda column: column.partition(":")[0])
 
 
@@ -94,7 +94,7 @@ def _described(path: Path) -> Iterator[Item]:
         raise DatasetError(f"{path}: column 'item_id' is missing; it has {', '.join(cells.columns)}")
     twice = cells["item_id"].filter(cells["item_id"].is_duplicated())
     if len(twice):
-        raise DatasetError(f"{path}: item_id '{twice[0]}' is there twice")
+        raise DatasetError(f"{path}: duplicate item_id '{twice[0]}'")
     types = dict(column.split(":", 1) for column in header_of(path))
     title, description = (_column(types, names) for names in (_TITLES, _DESCRIPTIONS))
     # A value that no two items share tells nothing of an item but which it is.

@@ -42,7 +42,7 @@ def open_folder(path: Path, registry: Registry, protocol: Protocol, suffix: str 
         formats = "; ".join(f"{reader.name} ({reader.needs})" for reader in READERS)
         features = find_features(path)
         has = f"; its features ({', '.join(list(features)[:3])}) need interactions beside them" if features else ""
-        raise DatasetError(f"{path}: has no {MANIFEST} and is no folder of {formats}{has}; see docs/other-formats.md")
+        raise DatasetError(f"{path}: has no {MANIFEST} and is not a {formats} folder{has}; see docs/other-formats.md")
     return FolderDataset(path, registry, protocol, suffix)
 
 
@@ -82,7 +82,7 @@ class ImportedDataset:
         self.path, self.reader, self.manifest = path, reader, manifest
         for key in manifest:
             if key not in KEYS:
-                raise DatasetError(f"{path / MANIFEST}: key '{key}' means nothing in a folder of {reader.name}")
+                raise DatasetError(f"{path / MANIFEST}: key '{key}' is not used in a {reader.name} folder; remove it")
         name: str = manifest.get("name", path.resolve().name)
         if name in registry.datasets:
             raise DatasetError(
