@@ -226,7 +226,7 @@ def _keywords(options: argparse.Namespace) -> int:
 
     dataset = open_source(options.data, registry()).load()
     known = dict.fromkeys(name for item in dataset.items for name in item.answers)
-    names = of_kind(known, Keywords.answers)
+    names = of_kind(known, Keywords.spec.answers)
     if not names:
         raise RecclaimsError(
             f"{options.data}: no item carries a keyword answer (answers: {', '.join(known) or 'none'})"

@@ -198,12 +198,12 @@ def test_top_p_leaves_out_what_is_unlikely():
 
 def test_a_variant_is_the_same_encoder_asked_otherwise(checkpoints, pictures):
     greedy = VisionLanguage(f"{checkpoints['llava']}?max_new_tokens={LIMIT}")
-    assert greedy.answering == {"temperature": "0", "top_p": "1", "seed": "0", "max_new_tokens": str(LIMIT)}
+    assert greedy.spec.answering == {"temperature": "0", "top_p": "1", "seed": "0", "max_new_tokens": str(LIMIT)}
     assert greedy.variant({"temperature": None, "seed": None}) == greedy.name
     sampled = make_encoder(greedy.variant({"temperature": "1.5", "top_p": "0.9", "seed": "3"}), registry())
     assert sampled.settings.temperature == 1.5
     assert sampled.settings.top_p == 0.9
-    assert sampled.answering["seed"] == "3"
+    assert sampled.spec.answering["seed"] == "3"
     assert sampled.variant({"temperature": None, "top_p": None, "seed": None}) == greedy.name
     assert sampled.version == greedy.version
     assert not np.allclose(sampled.encode(pictures).matrix, greedy.encode(pictures).matrix)

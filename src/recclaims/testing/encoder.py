@@ -14,7 +14,8 @@ import pytest
 from recclaims.features.encoded import FeatureReport
 from recclaims.features.extraction import extract
 from recclaims.features.protocol import MODALITIES, Encoder
-from recclaims.features.resolve import requirements
+from recclaims.features.resolve import why_unavailable
+from recclaims.features.spec import requirements
 from recclaims.testing.catalogue import odd_items, plain_items
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class EncoderContract:
     def encoder(self) -> Encoder:
         """A new encoder; skips where it cannot run here."""
         encoder = self.make()
-        reason = getattr(encoder, "unavailable", lambda: None)()
+        reason = why_unavailable(encoder)
         if reason:
             pytest.skip(reason)
         return encoder
