@@ -20,7 +20,7 @@ from recclaims.features.encoded import Encoded
 from recclaims.features.hub import downloads_allowed, quiet
 from recclaims.features.spec import ANSWERING, EncoderSpec
 from recclaims.lvlm.checkpoints import CAUSAL, DEFAULT, Checkpoint, missing_package
-from recclaims.lvlm.generation import POOLINGS, Question, Reply, Settings, ask, forget_sampling, in_batches
+from recclaims.lvlm.generation import POOLINGS, AnswerSettings, Question, Reply, ask, in_batches
 from recclaims.lvlm.prompts import digest, find_domain
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class VisionLanguage:
 
             prompt: `keyword` (default), `description`, `misaligned`, or another of the domain's prompts;
             domain: whose prompts, by name or path; default: the items' own (`domain` in dataset.toml);
-            pooling, max_new_tokens, temperature, top_p: see generation.Settings; seed: where sampling begins;
+            pooling, max_new_tokens, temperature, top_p: see generation.AnswerSettings; seed: where sampling begins;
             dtype: `checkpoint` (default), bfloat16, float16, float32, or int4 (bitsandbytes);
             device: `auto` (default: all GPUs, or the CPU), cpu, cuda, cuda:n;
             batch: items at once (default 8; halved where memory does not suffice); chunk: items kept at a time.
@@ -64,7 +64,7 @@ class VisionLanguage:
         self._argument = model, settings
         self.checkpoint = Checkpoint.of(model or DEFAULT)
         self.prompt, self.domain = settings.get("prompt", "keyword"), settings.get("domain", "")
-        self.settings = Settings(
+        self.settings = AnswerSettings(
             pooling=_one_of("pooling", settings.get("pooling", POOLINGS[0]), POOLINGS),
             max_new_tokens=_number("max_new_tokens", settings.get("max_new_tokens", "128"), int, 1),
             temperature=_number("temperature", settings.get("temperature", "0"), float, 0),
@@ -198,7 +198,6 @@ class VisionLanguage:
         model = loader.from_pretrained(path, use_safetensors=True, **common, **placement)
         if "device_map" not in placement:
             model.to(device)
-        forget_sampling(model)
         return model.eval(), processors.from_pretrained(path, **common)
 
     def _placement(self) -> tuple[dict[str, Any], str]:
