@@ -202,7 +202,7 @@ def test_an_unforeseen_error_is_one_line_with_its_place(pipeline, data, monkeypa
 
 
 def test_absent_weights_are_no_fault(pipeline, data, monkeypatch, tmp_path):
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.delenv("RECCLAIMS_ALLOW_DOWNLOADS", raising=False)
     with pytest.raises(NotAvailableError):
         pipeline.encode(data, "sbert:all-mpnet-base-v2")
