@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from recclaims.data.catalogue import Item
 from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.parameters import Parameter
-from recclaims.data.vectors import FeatureArray
+from recclaims.data.source_spec import SourceSpec
+from recclaims.data.vectors import FeatureArray, FeatureFile
 from recclaims.errors import (
     CellError,
     DatasetError,
@@ -47,6 +48,7 @@ __all__ = [
     "EncoderSpec",
     "FeatureArray",
     "FeatureError",
+    "FeatureFile",
     "Features",
     "Interactions",
     "Item",
@@ -58,6 +60,7 @@ __all__ = [
     "Recommender",
     "Reply",
     "Results",
+    "SourceSpec",
     "StoreError",
     "UnknownNameError",
     "ask",

@@ -8,6 +8,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from recclaims.declared import said
 from recclaims.errors import FeatureError, UnknownNameError
 from recclaims.features.answer_types import KINDS
 from recclaims.features.protocol import MODALITIES
@@ -147,15 +148,15 @@ def spec_of(encoder: Any) -> EncoderSpec:
     Raises:
         FeatureError: a value is none that can be meant; one line that names the encoder and says what to write.
     """
-    who = f"encoder '{_read(encoder, 'name')}'"
-    said = _read(encoder, "spec")
-    if not isinstance(said, EncoderSpec):
+    who = f"encoder '{said(encoder, 'name')}'"
+    declared = said(encoder, "spec")
+    if not isinstance(declared, EncoderSpec):
         # Somebody's own attribute of that name has nothing to do with this; a slip in writing a spec has.
-        if isinstance(said, Mapping | type) or callable(said):
-            raise FeatureError(f"{who} has spec {said!r}; write, as in spec = recclaims.EncoderSpec(chunk=64)")
-        said = encoder
-    given = {one.name: value for one in fields(EncoderSpec) if (value := _read(said, one.name)) is not None}
-    if said is encoder:
+        if isinstance(declared, Mapping | type) or callable(declared):
+            raise FeatureError(f"{who} has spec {declared!r}; write, as in spec = recclaims.EncoderSpec(chunk=64)")
+        declared = encoder
+    given = {one.name: value for one in fields(EncoderSpec) if (value := said(declared, one.name)) is not None}
+    if declared is encoder:
         given = {name: value for name, value in given.items() if name not in _COMMON_WORDS or _fits(name, value)}
     spec = EncoderSpec(**{name: _checked(name, value, who) for name, value in given.items()})
     if not isinstance(encoder, type):
@@ -171,7 +172,7 @@ def methods_of(encoder: Encoder) -> EncoderMethods:
         FeatureError: one is no method; or see spec_of.
     """
     spec = spec_of(encoder)
-    found = {one.name: _read(encoder, one.name) for one in fields(EncoderMethods)}
+    found = {one.name: said(encoder, one.name) for one in fields(EncoderMethods)}
     # Names that mean something beside a declaration alone.
     found |= {name: None for name, declared in (("fuse", spec.parts), ("variant", spec.answering)) if not declared}
     for name, method in found.items():
@@ -190,7 +191,7 @@ def spec_of_factory(factory: Any) -> EncoderSpec:
 
 def modality_of(encoder: Any) -> str:
     """The modality of an encoder, or of what a class makes; empty where it does not say."""
-    modality = _read(encoder, "modality")
+    modality = said(encoder, "modality")
     return modality if isinstance(modality, str) else ""
 
 
@@ -203,9 +204,9 @@ def requirements(encoder: Any) -> frozenset[str]:
     Raises:
         FeatureError: see spec_of.
     """
-    said = spec_of(encoder).requires
+    requires = spec_of(encoder).requires
     # An unknown modality needs nothing here: the encoder then joins, and making it says what is wrong.
-    return _NEEDS.get(modality_of(encoder), frozenset()) if said is None else said
+    return _NEEDS.get(modality_of(encoder), frozenset()) if requires is None else requires
 
 
 def check_identity(encoder: Any) -> None:
@@ -216,25 +217,19 @@ def check_identity(encoder: Any) -> None:
     """
     who = f"encoder '{encoder.name}'"
     for attribute, example in (("modality", '"textual"'), ("version", '"1"')):
-        value = _read(encoder, attribute)
+        value = said(encoder, attribute)
         if not isinstance(value, str):
             fault = f"has no {attribute}" if value is None else f"has {attribute} {value!r}, which is not a text"
             raise FeatureError(f"{who} {fault}; write, as in {attribute} = {example}")
     if encoder.modality not in MODALITIES:
         raise FeatureError(str(UnknownNameError.of("modality", encoder.modality, MODALITIES, who)))
-    if not callable(_read(encoder, "encode")):
+    if not callable(said(encoder, "encode")):
         raise FeatureError(f"{who} has no method encode(items)")
 
 
 def is_told_its_dataset(factory: Any) -> bool:
     """Whether what a factory makes has a method `bind`."""
     return hasattr(factory, "bind")
-
-
-def _read(said: Any, name: str) -> Any:
-    """An attribute, or None; on a class, what only its objects have (a property, a method) is not said yet."""
-    value = getattr(said, name, None)
-    return None if isinstance(said, type) and hasattr(type(value), "__get__") else value
 
 
 def _fits(name: str, value: Any) -> bool:
@@ -257,13 +252,13 @@ def _contradictions(spec: EncoderSpec, encoder: Any) -> Iterator[str]:
     """What does not go together; each would fail late, or pass unnoticed."""
     if spec.separate and not spec.side_by_side:
         yield "has separate, which needs side_by_side = True, too"
-    if spec.parts and not callable(_read(encoder, "fuse")):
+    if spec.parts and not callable(said(encoder, "fuse")):
         yield "has parts and no method fuse(matrices)"
     if spec.answering:
         lacking = [key for key in ANSWERING if key not in spec.answering]
         if lacking:
             yield f"has answering without {', '.join(lacking)}"
-        if not callable(_read(encoder, "variant")):
+        if not callable(said(encoder, "variant")):
             yield "has answering and no method variant(settings)"
 
 

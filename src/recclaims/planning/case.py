@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from recclaims.data.source_spec import source_spec
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.features.answer_types import of_kind
@@ -121,7 +122,7 @@ def cases(
     """
     check(claim, registry)
     chosen = controls_of(claim.controls, registry, noises, f"claim '{claim.id}'")
-    answers: Sequence[str] = getattr(source, "answers", ())
+    answers = source_spec(source).answers
     names = _encoders(claim, answers, registry, encoders, offered(source))
     facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
     modalities = carried(source)
