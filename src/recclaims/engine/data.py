@@ -74,7 +74,6 @@ class DataPipeline:
         # Made and told their dataset once: asked for their version, which one of files takes from their content, and
         # whether they can run; then the same one encodes.
         self._encoders: dict[tuple[str, str], Encoder] = {}
-        self._identities: dict[tuple[str, str], dict[str, str]] = {}
 
     # Datasets and splits
 
@@ -113,14 +112,12 @@ class DataPipeline:
 
     def features_recipe(self, reference: str, encoder_name: str) -> dict[str, Any]:
         """Everything features depend on."""
-        key = reference, encoder_name
-        if key not in self._identities:
-            encoder = self._encoder(reference, encoder_name)
-            origin = "; ".join([self._origin(encoder), *self._brought(encoder)])
-            self._identities[key] = {"encoder": encoder.name, "version": encoder.version, "from": origin}
+        encoder = self._encoder(reference, encoder_name)
         return {
             "catalogue": self.dataset(reference).catalogue_fingerprint,
-            **self._identities[key],
+            "encoder": encoder.name,
+            "version": encoder.version,
+            "from": "; ".join([self._origin(encoder), *self._brought(encoder)]),
             "libraries": versions(ENCODING_LIBRARIES),
             "protocol": PROTOCOL,
         }
@@ -191,7 +188,9 @@ class DataPipeline:
         def same() -> None:
             # What was read is what the key says, even where a map was read until the copy was made.
             forget()
-            if self._new_encoder(reference, encoder_name).version != recipe["version"]:
+            again = self._new_encoder(reference, encoder_name)
+            self._encoders[reference, encoder_name] = again  # to be asked from now on
+            if again.version != recipe["version"]:
                 raise ChangedError(f"{encoder_name}: its files changed while they were read; run it again")
             # An encoder may have opened images by itself.
             if self.dataset(reference).has_changed():
