@@ -1,6 +1,7 @@
 """What the documentation shows is what the program does."""
 
 import argparse
+import dataclasses
 import json
 import os
 import re
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 import yaml
 
-from recclaims import cli
+from recclaims import EncoderSpec, cli
 from recclaims.data.reference import open_source
+from recclaims.features.spec import EncoderMethods
 from recclaims.plugin_manager import registry
 
 from .test_pytest_face import Session
@@ -34,9 +36,14 @@ OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 
 
 def test_the_contract_of_the_documentation_passes(tmp_path):
-    encoder, contract, *_ = re.findall(r"```python\n(.*?)```", (DOCS / "write-an-encoder.md").read_text(), re.DOTALL)
+    encoder, declaring, contract, *_ = re.findall(
+        r"```python\n(.*?)```", (DOCS / "write-an-encoder.md").read_text(), re.DOTALL
+    )
     (tmp_path / "title_words.py").write_text(encoder)
     (tmp_path / "test_title_words.py").write_text(contract)
+    (tmp_path / "word_list.py").write_text(declaring)
+    (tmp_path / "words.txt").write_text("cup\nRed\n")
+    (tmp_path / "test_word_list.py").write_text(WORD_LIST)
     command = [
         sys.executable,
         "-m",
@@ -50,7 +57,43 @@ def test_the_contract_of_the_documentation_passes(tmp_path):
     ]
     done = subprocess.run(command, cwd=tmp_path, env=_absolute(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^9 passed", done.stdout, re.MULTILINE)
+    assert re.search(r"^14 passed", done.stdout, re.MULTILINE)
+
+
+#: What the page says of the encoder that declares.
+WORD_LIST = """
+import recclaims
+from recclaims.features.extraction import extract
+from recclaims.features.resolve import make_encoder, why_unavailable
+from recclaims.features.shown import shown_name
+from recclaims.features.spec import spec_of
+from recclaims.plugin_manager import Registry
+from word_list import WordList, recclaims_encoders
+
+ITEMS = [recclaims.Item("a", "Red cup"), recclaims.Item("b", "Blue hat"), recclaims.Item("c", "cup")]
+KNOWN = Registry(encoders={one.name: one for one in recclaims_encoders()})
+
+def test_rows_are_sets_and_what_is_not_covered_is_empty():
+    encoder = make_encoder("word-list:words.txt", KNOWN)
+    assert extract(encoder, ITEMS).matrix.tolist() == [[1, 1], [0, 0], [1, 0]]
+    assert spec_of(encoder).representation == "sets"
+
+def test_it_is_shown_without_its_folder(tmp_path):
+    (tmp_path / "mine.txt").write_text("cup")
+    assert shown_name(make_encoder(f"word-list:{tmp_path}/mine.txt", KNOWN)).startswith("word-list:mine.txt:")
+
+def test_without_a_file_it_says_so():
+    assert why_unavailable(make_encoder("word-list", KNOWN)) == "word-list needs a file: word-list:PATH"
+    assert spec_of(WordList).on_request
+"""
+
+
+def test_the_page_on_encoders_says_all_that_one_can_declare():
+    text = (DOCS / "write-an-encoder.md").read_text()
+    for kind, lead in ((EncoderSpec, "field of the spec"), (EncoderMethods, "method")):
+        table = text.partition(f"| {lead} |")[2].partition("\n\n")[0]
+        named = re.findall(r"^\| `(\w+)", table, re.MULTILINE)
+        assert set(named) == {field.name for field in dataclasses.fields(kind)}
 
 
 def test_the_notebook_s_lines_judge_arrays(tmp_path):

@@ -117,6 +117,28 @@ def test_an_encoder_object_is_judged_in_any_process(folder, tmp_path, workers):
     assert "supported" not in {one.verdict for one in bad.verdicts if one.control == "permuted"}
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_encoder_object_is_found_inside_a_fusion(folder, tmp_path, workers):
+    asked = SELECTED | {"workers": workers, "claims": "noise", "store": tmp_path / "store"}
+    fusion = "late_fusion:colour+attributes"
+    good = recclaims.evaluate(folder, **asked, encoders=[Colour(), fusion])
+    assert {(one.treatment, one.verdict) for one in good.verdicts if one.control == "permuted"} == {
+        ("colour", "supported"),
+        (fusion, "supported"),
+    }
+    widths = {facts["encoder"]: facts["dimension"] for facts in good.document["encoders"]}
+    assert widths[fusion] == 8
+    # A changed object of the same version is another fusion, too.
+    bad = recclaims.evaluate(folder, **asked, encoders=[Colour(noise=1e6), "late_fusion-concat:colour+attributes"])
+    again = recclaims.evaluate(folder, **asked, encoders=[Colour(), "late_fusion-concat:colour+attributes"])
+    found = [
+        next(one.verdict for one in run.verdicts if one.control == "permuted" and "concat" in one.treatment)
+        for run in (bad, again)
+    ]
+    assert found[0] != "supported"
+    assert found[1] == "supported"
+
+
 class Mine(ContentKNN):
     """A recommender as somebody writes it beside their program."""
 

@@ -3,12 +3,14 @@
 This module is the whole public surface; importing it loads neither torch nor RecBole.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from recclaims.data.catalogue import Item
 from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.parameters import Parameter
-from recclaims.data.vectors import FeatureArray
+from recclaims.data.source_spec import SourceSpec
+from recclaims.data.vectors import FeatureArray, FeatureFile
 from recclaims.errors import (
     CellError,
     DatasetError,
@@ -19,8 +21,9 @@ from recclaims.errors import (
     UnknownNameError,
 )
 from recclaims.features.controls.noise import NoiseControl
-from recclaims.features.encoded import Features
+from recclaims.features.encoded import Encoded, Features
 from recclaims.features.protocol import Encoder
+from recclaims.features.spec import EncoderSpec
 from recclaims.hookspecs import hookimpl
 from recclaims.planning.case import Case
 from recclaims.planning.claim import Claim
@@ -28,41 +31,55 @@ from recclaims.recommenders.spec import Recommender
 
 if TYPE_CHECKING:
     from recclaims.evaluating import evaluate
+    from recclaims.lvlm.generation import AnswerSettings, Question, Reply, ask
+    from recclaims.recommenders.models.content import ContentRecommender
     from recclaims.results import Results
 
 __all__ = [
+    "AnswerSettings",
     "Case",
     "CellError",
     "Claim",
+    "ContentRecommender",
     "Dataset",
     "DatasetError",
+    "Encoded",
     "Encoder",
+    "EncoderSpec",
     "FeatureArray",
     "FeatureError",
+    "FeatureFile",
     "Features",
     "Interactions",
     "Item",
     "NoiseControl",
     "NotAvailableError",
     "Parameter",
+    "Question",
     "RecclaimsError",
     "Recommender",
+    "Reply",
     "Results",
+    "SourceSpec",
     "StoreError",
     "UnknownNameError",
+    "ask",
     "evaluate",
     "hookimpl",
 ]
 
 
+#: What only some programs need, and every pytest session would wait for: imported when it is first asked for.
+_WHEN_ASKED = {
+    "evaluate": "recclaims.evaluating",
+    "Results": "recclaims.results",
+    "ContentRecommender": "recclaims.recommenders.models.content",
+    **dict.fromkeys(("AnswerSettings", "Question", "Reply", "ask"), "recclaims.lvlm.generation"),
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Import what only a program that evaluates needs: every pytest session imports this module."""
-    if name == "evaluate":
-        from recclaims.evaluating import evaluate
-
-        return evaluate
-    if name == "Results":
-        from recclaims.results import Results
-
-        return Results
-    raise AttributeError(f"module 'recclaims' has no attribute '{name}'")
+    """Import what is in _WHEN_ASKED."""
+    if name not in _WHEN_ASKED:
+        raise AttributeError(f"module 'recclaims' has no attribute '{name}'")
+    return getattr(importlib.import_module(_WHEN_ASKED[name]), name)

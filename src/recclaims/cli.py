@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recclaims.errors import NotAvailableError, RecclaimsError, UnknownNameError, foreign, printable
+from recclaims.errors import DatasetError, NotAvailableError, RecclaimsError, UnknownNameError, foreign, printable
 from recclaims.features.resolve import make_encoder, why_unavailable
 from recclaims.lvlm.checkpoints import TRUST
 from recclaims.paths import expanded
@@ -232,7 +232,7 @@ def _keywords(options: argparse.Namespace) -> int:
 
     dataset = open_source(options.data, registry()).load()
     known = dict.fromkeys(name for item in dataset.items for name in item.answers)
-    names = of_kind(known, Keywords.answers)
+    names = of_kind(known, Keywords.spec.answers)
     if not names:
         raise RecclaimsError(
             f"{options.data}: no item carries a keyword answer (answers: {', '.join(known) or 'none'})"
@@ -260,14 +260,15 @@ def _tell_encoding(progress: EncodingProgress) -> None:
 def _plugins(_: argparse.Namespace) -> int:
     from tabulate import tabulate
 
+    from recclaims.data.source_spec import source_spec
+
     found = registry()
     rows = [(kind.removesuffix("s"), name, origin) for (kind, name), origin in found.origin.items()]
     print(tabulate(rows, headers=["kind", "name", "from"]))
-    settable = [
-        (name, f"?{key}=", str(parameter))
-        for name, factory in found.datasets.items()
-        for key, parameter in getattr(factory, "parameters", {}).items()
-    ]
+    settable: list[tuple[str, str, str]] = []
+    for name, factory in found.datasets.items():
+        with contextlib.suppress(DatasetError):  # whoever asks for that dataset is told
+            settable += [(name, f"?{key}=", str(one)) for key, one in source_spec(factory).parameters.items()]
     if settable:
         print("\n" + tabulate(settable, headers=["dataset", "parameter", "what it sets"]))
     for plugin in found.broken:

@@ -15,6 +15,7 @@ import numpy as np
 from recclaims import trust
 from recclaims.data.dataset import Dataset
 from recclaims.data.vectors import FeatureArray, FeatureFile
+from recclaims.declared import said
 from recclaims.engine.device import device_of
 from recclaims.engine.duration import seconds_of
 from recclaims.engine.hyperparameters import read_hyperparameters
@@ -144,7 +145,7 @@ def _split(given: Given, what: str) -> tuple[list[str], list[Any]]:
         raise RecclaimsError(f"{what}: is empty; leave it out to take all")
     objects = [entry for entry in entries if not isinstance(entry, str | Path)]
     for entry in objects:
-        if not isinstance(getattr(entry, "name", None), str):
+        if not isinstance(said(entry, "name"), str):
             raise RecclaimsError(f"{what}: {entry!r} is neither a name nor an object with a `name`")
     return [str(entry) if isinstance(entry, str | Path) else entry.name for entry in entries], objects
 

@@ -22,6 +22,8 @@ hookimpl = pluggy.HookimplMarker("recclaims")
 def recclaims_encoders() -> Sequence[Any]:  # type: ignore[empty-body]
     """Encoders: `name`, `modality`, `version` and `encode(items) -> float32 array (n, d)`.
 
+    All else is optional: `spec = recclaims.EncoderSpec(...)`, and some methods (docs/write-an-encoder.md).
+
     class TitleLength:
         name, modality, version = "title-length", "textual", "1"
         def encode(self, items):
@@ -42,8 +44,9 @@ def recclaims_recommenders() -> Sequence[Any]:  # type: ignore[empty-body]
 def recclaims_datasets() -> Sequence[Any]:  # type: ignore[empty-body]
     """Dataset sources: a `name`, cheap `modalities`, and `load() -> recclaims.Dataset`.
 
-    `parameters = {"users": recclaims.Parameter(943, "how many", least=1)}`, where `NAME?users=5000` can set some.
-    `argument = "CATEGORY"`, where `NAME:CATEGORY` is how it is named; a method `prepare`, where raw files come first.
+    `spec = recclaims.SourceSpec(argument="CATEGORY", parameters={"users": recclaims.Parameter(943, "how many")})`,
+    where it is named as `NAME:CATEGORY`, or `NAME?users=5000` can set some; a method `prepare`, where raw files come
+    first.
     """
 
 

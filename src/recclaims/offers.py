@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from recclaims.declared import said
 from recclaims.errors import RecclaimsError, foreign
 
 #: What is made of an offer, and the method by which a ready object is known from a factory.
@@ -92,7 +93,7 @@ def factory_of(kind: str, offer: Any) -> Any:
         RecclaimsError: it cannot be used; the line names it and says what to write.
     """
     with foreign(f"recclaims_{kind} returned what cannot be looked at"):
-        name = getattr(offer, "name", None)
+        name = said(offer, "name")
         if not isinstance(name, str):
             raise RecclaimsError(f"recclaims_{kind} returned {offer!r}, which has no name; {_written(kind)}")
         one = kind.removesuffix("s")
@@ -107,7 +108,7 @@ def factory_of(kind: str, offer: Any) -> Any:
         if kind in DECLARED:
             return _declared(kind, offer)
         method = MADE[kind]
-        if not isinstance(offer, type) and callable(getattr(offer, method, None)):
+        if not isinstance(offer, type) and callable(said(offer, method)):
             return Ready(kind, offer)
         if not callable(offer):
             raise RecclaimsError(f"{one} '{name}' has no method {method}, and is no class or function that makes one")
@@ -117,7 +118,7 @@ def factory_of(kind: str, offer: Any) -> Any:
 def _declared(kind: str, offer: Any) -> Any:
     _, needed = DECLARED[kind]
     for attribute, wanted in needed.items():
-        value = getattr(offer, attribute, None)
+        value = said(offer, attribute)
         if wanted is _TEXTS:
             good = isinstance(value, tuple | list) and all(isinstance(text, str) for text in value)
         else:

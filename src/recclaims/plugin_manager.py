@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, Protocol
@@ -42,6 +43,11 @@ class Plugin:
 class Brought(Protocol):
     """Objects that a program brought by itself, see own_objects."""
 
+    @property
+    def origin(self) -> Mapping[tuple[str, str], str]:
+        """By kind and name, what the store knows each by."""
+        ...
+
     def packed(self) -> bytes:
         """As bytes for another process of this program."""
         ...
@@ -60,6 +66,8 @@ class Registry:
     plugins: list[Plugin] = field(default_factory=list)
     origin: dict[tuple[str, str], str] = field(default_factory=dict)
     own: Brought | None = None
+    #: Encoders that were asked what they are, see features.resolve; not those of another registry.
+    known_encoders: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def find(self, kind: str, name: str, where: str = "") -> Any:
         """Return the factory of `kind` called `name`; raise UnknownNameError with the nearest name otherwise."""

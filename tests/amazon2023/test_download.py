@@ -1,10 +1,12 @@
 import json
 import os
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
 from recclaims.amazon2023.download import download, download_raw
-from recclaims.amazon2023.web import NotAllowedError, Web
+from recclaims.amazon2023.web import LaterError, NotAllowedError, Web
 from recclaims.errors import NotAvailableError, StoreError, UnknownNameError
 
 CONTENT = os.urandom(3_000_000)
@@ -120,6 +122,26 @@ def test_it_waits_longer_each_time_and_as_long_as_it_is_told(fetch, server):
     assert server.waits[0] == 7
     assert server.waits[4] > server.waits[0]
     assert max(server.waits) <= 120
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [
+        ("30", 30, 30),
+        ("100000", 120, 120),
+        (format_datetime(datetime.now(UTC) + timedelta(seconds=3600), usegmt=True), 120, 120),
+        ("Mon, 01 Jan 2001 00:00:00 GMT", 0, 0),
+        ("soon", 0, 0),
+        ("-5", 0, 0),
+        (None, 0, 0),
+    ],
+)
+def test_a_server_may_ask_in_seconds_or_by_a_date_and_no_more_than_two_minutes_are_waited(asked, least, most):
+    waits = []
+    web = Web(pause=waits.append)
+    error = LaterError("the server answered 503", asked)
+    web.wait(web.retries().increment("GET", error=error), error)
+    assert least <= waits[0] <= most
 
 
 def test_a_silent_server_is_given_up(fetch, server):

@@ -48,6 +48,38 @@ def test_a_cell_is_trained_once_and_then_found(pipeline, data):
         assert found.per_user[metric].shape == (N_USERS,)
 
 
+class Counting:
+    """Says how often it was made, and where it encoded."""
+
+    name, modality, version = "counting", "textual", "1"
+    made, encoded = 0, ()
+
+    def __init__(self):
+        type(self).made += 1
+
+    def encode(self, items):
+        type(self).encoded += (id(self),)
+        return np.array([[len(item.title), 1] for item in items], dtype=np.float32)
+
+
+def test_an_encoder_is_made_once_to_be_asked_and_to_encode(pipeline, data):
+    pipeline.registry.encoders["counting"] = Counting
+    pipeline.registry.origin["encoders", "counting"] = "a test"
+    for _ in range(3):
+        assert pipeline.obstacle(data, "counting") is None
+        pipeline.features_recipe(data, "counting")
+    assert Counting.made == 1
+    (asked,) = (id(one) for one in pipeline._encoders.values())
+    pipeline.encode(data, "counting")
+    # Once more, to see whether files changed while they were read.
+    assert Counting.made == 2
+    assert Counting.encoded == (asked,)
+    pipeline.obstacle(data, "counting")
+    pipeline.features_recipe(data, "counting")
+    assert Counting.made == 2
+    assert id(*pipeline._encoders.values()) != asked  # which may have loaded weights
+
+
 VARIANTS = {
     "seed": lambda p, c: p.cell_recipe(dataclasses.replace(c, seed=1)),
     "features": lambda p, c: p.cell_recipe(dataclasses.replace(c, features="sbert")),
@@ -188,7 +220,7 @@ def test_an_unforeseen_error_is_one_line_with_its_place(pipeline, data, monkeypa
 
 
 def test_absent_weights_are_no_fault(pipeline, data, monkeypatch, tmp_path):
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.delenv("RECCLAIMS_ALLOW_DOWNLOADS", raising=False)
     with pytest.raises(NotAvailableError):
         pipeline.encode(data, "sbert:all-mpnet-base-v2")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ from recclaims.features.encoded import Block, FeatureReport, Features
 from recclaims.features.encoders.attributes import Attributes
 from recclaims.features.extraction import extract
 from recclaims.features.fusion import LateFusion
-from recclaims.features.resolve import facts_of, make_encoder, requirements
+from recclaims.features.resolve import facts_of, make_encoder
+from recclaims.features.spec import requirements
 from recclaims.plugin_manager import Registry, registry
 
 ITEMS = [Item("a", "first"), Item("b"), Item("c", "third"), Item("d", "", "text")]
@@ -140,7 +143,7 @@ class Part(Lengths):
 
 def fusion(*parts):
     fused = LateFusion()
-    fused.__dict__["parts"] = parts
+    fused.spec = replace(fused.spec, parts=parts)
     return fused
 
 
@@ -169,7 +172,7 @@ def test_a_fusion_that_mixes_columns_has_no_blocks():
     fused.fuse = sum
     with pytest.raises(FeatureError, match="its parts lie side by side, but 4 columns became 2"):
         extract(fused, items)
-    fused.side_by_side = False
+    fused.spec = replace(fused.spec, side_by_side=False)
     assert extract(fused, items).blocks == ()
 
 
@@ -195,7 +198,9 @@ def test_late_fusion_takes_kept_parts():
 
 
 def test_late_fusion_carries_its_parts_in_its_version():
-    default, other = LateFusion(), LateFusion("efficientnet-lite0+attributes")
+    default, other = (
+        make_encoder(f"late_fusion{parts}", registry()) for parts in ("", ":efficientnet-lite0+attributes")
+    )
     assert "efficientnet-lite0=" in default.version
     assert "sbert=" in default.version
     assert other.name == "late_fusion:efficientnet-lite0+attributes"

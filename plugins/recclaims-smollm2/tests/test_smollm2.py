@@ -31,11 +31,14 @@ def test_real_weights_give_the_same_rows_in_any_batch(encoder):
 
 
 @needs_weights
-def test_the_stop_token_is_known_from_the_weights_alone(encoder):
-    from recclaims.lvlm.generation import stop_tokens
+def test_an_answer_ends_at_the_stop_token_of_the_weights(encoder):
+    (record,) = encoder.encode([Item("1", TITLES[0])]).records
+    assert not record["truncated"]
+    assert "<|im_end|>" not in record["text"]
 
-    model, processor = encoder.loaded
-    assert processor.tokenizer.convert_tokens_to_ids("<|im_end|>") in stop_tokens(model, processor)
+
+def test_it_declares_what_it_is():
+    assert SmolLM2.spec.generative
 
 
 def test_absent_weights_are_named(monkeypatch):

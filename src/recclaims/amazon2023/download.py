@@ -7,13 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from recclaims.amazon2023.web import PASSING, Web
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import HTTPError, MaxRetryError
+
+from recclaims.amazon2023.web import PASSING, LaterError, Web
 from recclaims.errors import NotAvailableError, StoreError, UnknownNameError
-
-if TYPE_CHECKING:
-    import urllib3
 
 #: The 33 categories, and what has none. Others may be prepared from a folder of one's own.
 # fmt: off
@@ -38,14 +37,6 @@ class _Note:
     url: str
     total: int
     version: str = ""
-
-
-class _TryAgainError(Exception):
-    """Something that may go better another time; `after` is what the server asked to wait."""
-
-    def __init__(self, reason: str, after: str | None = None) -> None:
-        super().__init__(reason)
-        self.after = after
 
 
 def download_raw(category: str, folder: Path, web: Web, tell: Callable[[str], None]) -> None:
@@ -83,23 +74,22 @@ def download(url: str, target: Path, web: Web, tell: Callable[[str], None]) -> N
         NotAvailableError: the server does not have it, or nothing more arrived in `web.tries` tries in a row.
         StoreError: the disk is full, or the folder cannot be written.
     """
-    import urllib3
-
     part = target.with_name(target.name + ".part")
-    failures = 0
+    retries = web.retries()
     while True:
         before = _size(part)
         try:
             _attempt(url, part, web, tell)
             part.replace(target)
             _note_of(part).unlink(missing_ok=True)
-        except (_TryAgainError, urllib3.exceptions.HTTPError) as error:
-            failures = 1 if _size(part) > before else failures + 1
+        except HTTPError as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            if failures >= web.tries:
-                raise NotAvailableError(f"{url}: {reason} ({failures} times in a row)") from None
+            try:
+                retries = (web.retries() if _size(part) > before else retries).increment("GET", error=error)
+            except MaxRetryError:
+                raise NotAvailableError(f"{url}: {reason} ({web.tries} times in a row)") from None
             tell(f"{target.name}: {reason}; trying again")
-            web.back_off(failures, getattr(error, "after", None))
+            web.wait(retries, error)
         except OSError as error:
             raise StoreError(f"{part}: cannot be written: {error.strerror or error}") from error
         else:
@@ -107,7 +97,7 @@ def download(url: str, target: Path, web: Web, tell: Callable[[str], None]) -> N
 
 
 def _attempt(url: str, part: Path, web: Web, tell: Callable[[str], None]) -> None:
-    """Fetch what is missing of `part`; _TryAgainError or an error of urllib3 where that did not go well."""
+    """Fetch what is missing of `part`; an HTTPError where that did not go well."""
     part.parent.mkdir(parents=True, exist_ok=True)
     note = _read_note(part, url)
     have = _size(part) if note else 0
@@ -116,10 +106,10 @@ def _attempt(url: str, part: Path, web: Web, tell: Callable[[str], None]) -> Non
     headers = {"range": f"bytes={have}-", "if-range": note.version} if note and have else {}
     with web.get(url, web.hosts, headers) as response:
         if response.status in PASSING:
-            raise _TryAgainError(f"the server answered {response.status}", response.headers.get("retry-after"))
+            raise LaterError(f"the server answered {response.status}", response.headers.get("retry-after"))
         if response.status == 416 or (response.status == 206 and not _continues(response, have, note)):
             _note_of(part).unlink(missing_ok=True)
-            raise _TryAgainError("the server has another version by now")
+            raise LaterError("the server has another version by now")
         if response.status not in (200, 206):
             raise NotAvailableError(f"{url}: the server answered {response.status}")
         if response.status == 200:
@@ -129,15 +119,15 @@ def _attempt(url: str, part: Path, web: Web, tell: Callable[[str], None]) -> Non
             for chunk in response.stream(CHUNK, decode_content=False):
                 have += len(chunk)
                 if total is not None and have > total:
-                    raise _TryAgainError(f"more than the {total:,} bytes that the server announced")
+                    raise LaterError(f"more than the {total:,} bytes that the server announced")
                 file.write(chunk)
                 if have // (100 * CHUNK) != (have - len(chunk)) // (100 * CHUNK):
                     tell(f"{part.stem}: {have >> 20:,} of {(total or 0) >> 20:,} MB")
         if total is not None and have != total:
-            raise _TryAgainError(f"{have:,} of {total:,} bytes arrived")
+            raise LaterError(f"{have:,} of {total:,} bytes arrived")
 
 
-def _continues(response: urllib3.BaseHTTPResponse, have: int, note: _Note | None) -> bool:
+def _continues(response: BaseHTTPResponse, have: int, note: _Note | None) -> bool:
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("content-range", ""))
     return bool(found and note and int(found[1]) == have and int(found[2]) == note.total)
 
@@ -156,7 +146,7 @@ def _read_note(part: Path, url: str) -> _Note | None:
     return note if sound else None
 
 
-def _write_note(part: Path, url: str, response: urllib3.BaseHTTPResponse) -> _Note | None:
+def _write_note(part: Path, url: str, response: BaseHTTPResponse) -> _Note | None:
     """Note the version and size of what begins to arrive; without either it could not be continued."""
     _note_of(part).unlink(missing_ok=True)
     etag = response.headers.get("etag", "")

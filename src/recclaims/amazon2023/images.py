@@ -13,7 +13,10 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from recclaims.amazon2023.web import PASSING, NotAllowedError, Web
+import urllib3
+from urllib3.exceptions import HTTPError, MaxRetryError
+
+from recclaims.amazon2023.web import PASSING, LaterError, NotAllowedError, Web
 from recclaims.data.catalogue import MAX_PIXELS
 from recclaims.errors import NotAvailableError, StoreError
 
@@ -69,14 +72,6 @@ class Fetched:
         for reason in (*self.gone.values(), *self.later.values()):
             counts[reason] = counts.get(reason, 0) + 1
         return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
-
-
-class _LaterError(Exception):
-    """An image that may come another time; `after` is what the server asked to wait."""
-
-    def __init__(self, reason: str, after: str | None) -> None:
-        super().__init__(reason)
-        self.reason, self.after = reason, after
 
 
 class _GoneError(Exception):
@@ -166,31 +161,32 @@ def _fetch_all(urls: list[str], store: Path, web: Web) -> Iterator[tuple[str, Im
 
 def _fetch(url: str, store: Path, web: Web) -> Image | str:
     """Fetch one image, in a thread; what goes wrong is an answer."""
-    import urllib3
-
-    for failures in range(1, web.tries + 1):
-        after = None
+    retries = web.retries()
+    while True:
         try:
             return _keep(url, _bytes_of(url, web), store)
         except _GoneError as error:
             return Image(url, error=str(error))
         except NotAllowedError:
             return Image(url, error="address that is not allowed")
-        except _LaterError as error:
-            reason, after = error.reason, error.after
-        except urllib3.exceptions.TimeoutError:
-            reason = "timeout"
-        except urllib3.exceptions.HTTPError:
-            reason = "broken connection"
-        if failures < web.tries:
-            web.back_off(failures, after)
-    return reason
+        except HTTPError as error:
+            try:
+                retries = retries.increment("GET", error=error)
+            except MaxRetryError:
+                return _reason(error)
+            web.wait(retries, error)
+
+
+def _reason(error: HTTPError) -> str:
+    if isinstance(error, LaterError):
+        return str(error)
+    return "timeout" if isinstance(error, urllib3.exceptions.TimeoutError) else "broken connection"
 
 
 def _bytes_of(url: str, web: Web) -> bytes:
     with web.get(url, web.image_hosts, {}) as response:
         if response.status in PASSING:
-            raise _LaterError(f"answer {response.status}", response.headers.get("retry-after"))
+            raise LaterError(f"answer {response.status}", response.headers.get("retry-after"))
         if response.status != 200:
             raise _GoneError(f"answer {response.status}")
         length = response.headers.get("content-length", "")

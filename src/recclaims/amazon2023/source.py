@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from recclaims.amazon2023.record import RECORD, read_record
 from recclaims.data.folder import FolderDataset
 from recclaims.data.parameters import Parameter
 from recclaims.data.preparation import data_directory
 from recclaims.data.protocol import Protocol
+from recclaims.data.source_spec import SourceSpec
 from recclaims.errors import NotAvailableError
 from recclaims.plugin_manager import Registry
 
@@ -35,11 +35,13 @@ class AmazonReviews2023:
     """
 
     name = "amazon2023"
-    argument = "CATEGORY"
-    parameters: ClassVar[Mapping[str, Parameter]] = {
-        "core": Parameter(DEFAULT_CORE, "least interactions of a user and of an item", least=1, most=10_000),
-        "lacking": Parameter("keep", "what becomes of items without image or text", choices=POLICIES),
-    }
+    spec = SourceSpec(
+        argument="CATEGORY",
+        parameters={
+            "core": Parameter(DEFAULT_CORE, "least interactions of a user and of an item", least=1, most=10_000),
+            "lacking": Parameter("keep", "what becomes of items without image or text", choices=POLICIES),
+        },
+    )
 
     def __init__(self, category: str, core: int = DEFAULT_CORE, lacking: str = "keep") -> None:
         if not re.fullmatch(r"[A-Za-z0-9_]{1,80}", category):

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies
 
-from recclaims.errors import NotAvailableError
+import urllib3
+from urllib3.exceptions import HTTPError, InvalidHeader
+from urllib3.util import Retry
 
-if TYPE_CHECKING:
-    import urllib3
+from recclaims.errors import NotAvailableError
 
 #: Where the lab that made the dataset keeps its raw files, in the order in which they are tried.
 BASES = (
@@ -31,8 +30,20 @@ REDIRECTED = frozenset({301, 302, 303, 307, 308})
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
+#: Seconds that are waited at most, whatever a server asks.
+LONGEST = 120.0
+
+
 class NotAllowedError(NotAvailableError):
     """An address that nothing is fetched from."""
+
+
+class LaterError(HTTPError):
+    """Something that may go better another time; `after` is how long the server asked to wait, as it said it."""
+
+    def __init__(self, reason: str, after: str | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
 
 
 @dataclass(frozen=True)
@@ -99,11 +110,17 @@ class Web:
             url = urljoin(url, target)
         raise NotAllowedError(f"{url[:200]}: redirected more than {REDIRECTS} times")
 
-    def back_off(self, failures: int, retry_after: str | None = None) -> None:
-        """Wait: longer after each failure in a row, or as long as the server asks, up to two minutes."""
-        asked = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
-        # Not all at once again: S311 is about secrets.
-        self.pause(min(max(asked, 2.0 ** min(failures, 6) * random.uniform(0.5, 1.0)), 120.0))  # noqa: S311
+    def retries(self) -> Retry:
+        """How often one thing is tried that gets no further, and how long is waited; the jitter parts those at once."""
+        return Retry(total=self.tries - 1, backoff_factor=2, backoff_jitter=2, backoff_max=LONGEST)
+
+    def wait(self, retries: Retry, error: HTTPError) -> None:
+        """Wait after a failure that `retries` counts: longer after each in a row, or as long as the server asks."""
+        asked = 0.0
+        if isinstance(error, LaterError) and error.after:
+            with suppress(InvalidHeader):
+                asked = retries.parse_retry_after(error.after)
+        self.pause(min(max(asked, retries.get_backoff_time()), LONGEST))
 
     @cached_property
     def _headers(self) -> dict[str, str]:
@@ -111,8 +128,6 @@ class Web:
 
     @cached_property
     def _pool(self) -> urllib3.PoolManager:
-        import urllib3
-
         timeout = urllib3.Timeout(connect=self.timeout, read=self.timeout)
         proxy = getproxies().get("https") if self._scheme == "https" else None
         if proxy:

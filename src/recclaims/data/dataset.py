@@ -260,10 +260,7 @@ class DatasetSource(Interface):
         modalities: what its items can carry, a subset of {"visual", "textual", "attributes", "answers"},
             known without reading the interactions.
 
-    A source may say by `features`, a mapping from names to FeatureFile, what vectors come with it, and
-    by `answers` the names of the answers of vision-language models that its items carry.
-    What registers a source may declare `parameters`, a mapping from names to Parameter; it is then called with
-    those that a reference sets, and the source's own name says what they are.
+    What else it can say, none of it required, is in source_spec.SourceSpec.
     """
 
     name: str

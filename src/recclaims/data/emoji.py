@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,11 +11,10 @@ from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.items_file import read_items
 from recclaims.data.parameters import Parameter
 from recclaims.data.planting import LEAST, VERSION, deal, simulate
+from recclaims.data.source_spec import SourceSpec
 from recclaims.resources import shipped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from recclaims.data.catalogue import Item
@@ -59,14 +58,16 @@ class Emoji:
 
     name = "emoji"
     modalities = frozenset({"visual", "textual", "attributes"})
-    parameters: ClassVar[Mapping[str, Parameter]] = {
-        "users": Parameter(943, "simulated users", least=1, most=1_000_000),
-        "items": Parameter(N_ITEMS, "items of the catalogue", least=4 * LEAST, most=N_ITEMS),
-        "dose": Parameter(0.5, "share of taste that content carries", least=0, most=1),
-        "channel": Parameter("both", "where content shows", choices=("visual", "textual", "both")),
-        "seed": Parameter(0, "decides groups and interactions", least=0, most=2**32 - 1),
-        "crowd": Parameter(0, "other users of the same items", least=0, most=2**32 - 1),
-    }
+    spec = SourceSpec(
+        parameters={
+            "users": Parameter(943, "simulated users", least=1, most=1_000_000),
+            "items": Parameter(N_ITEMS, "items of the catalogue", least=4 * LEAST, most=N_ITEMS),
+            "dose": Parameter(0.5, "share of taste that content carries", least=0, most=1),
+            "channel": Parameter("both", "where content shows", choices=("visual", "textual", "both")),
+            "seed": Parameter(0, "decides groups and interactions", least=0, most=2**32 - 1),
+            "crowd": Parameter(0, "other users of the same items", least=0, most=2**32 - 1),
+        }
+    )
 
     def __init__(
         self,
@@ -91,7 +92,7 @@ class Emoji:
         self.name = f"emoji-planted-dose{_short(dose)}-{channel}{''.join(changed)}"
 
     def _is_changed(self, key: str) -> bool:
-        return bool(self.settings[key] != self.parameters[key].default)
+        return bool(self.settings[key] != self.spec.parameters[key].default)
 
     def load(self) -> Dataset:
         """Read the catalogue, plant the groups, simulate; see DatasetSource."""

@@ -15,6 +15,7 @@ from recclaims.data.interactions_file import ENDINGS, find_table, read_table
 from recclaims.data.items_file import peek, peek_answers, read_items
 from recclaims.data.protocol import STRATEGIES, Protocol
 from recclaims.data.registered import open_registered
+from recclaims.data.source_spec import source_spec
 from recclaims.data.splits import NAMES
 from recclaims.data.vectors import find_matrices
 from recclaims.errors import DatasetError, UnknownNameError
@@ -90,7 +91,7 @@ class FolderDataset:
     def features(self) -> dict[str, FeatureFile]:
         """The vectors that lie in the folder, and those of its base."""
         base = self._base()
-        return {**getattr(base, "features", {}), **find_features(self.path)}
+        return {**(source_spec(base).features if base else {}), **find_features(self.path)}
 
     @property
     def domain(self) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import urlencode
 
 from recclaims.data.registered import make_source
@@ -60,6 +60,7 @@ class Prepared:
     notes: tuple[str, ...]
 
 
+@runtime_checkable
 class Preparable(Protocol):
     """A dataset source that can be prepared."""
 
@@ -88,6 +89,6 @@ def prepare(reference: str, parameters: Mapping[str, object], request: Request, 
     if parameters:
         reference += ("&" if "?" in reference else "?") + urlencode(parameters)
     source = make_source(reference, registry, "recclaims prepare")
-    if not callable(getattr(source, "prepare", None)):
+    if not isinstance(source, Preparable):
         raise DatasetError(f"{source.name} needs no preparation: pytest suite --claims-data {reference}")
-    return cast("Preparable", source).prepare(request)
+    return source.prepare(request)

@@ -30,9 +30,8 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
     """Find what a reference refers to; nothing is read but a folder's manifest.
 
     `?key=value&key=value` sets `split` (random, temporal) and `relevance` (a rating, or none) of any dataset,
-    and the parameters that a registered source declares (`parameters`, a mapping from names to Parameter): it is
-    called with them. Its own `name` then says in tables and case names what they are. A source that declares what
-    follows a colon (`argument`, as in `argument = "CATEGORY"`) is called with that text first.
+    and the parameters that a registered source declares, see SourceSpec. Its own `name` then says in tables and case
+    names what they are.
 
     Args:
         reference: what to find.

@@ -9,13 +9,11 @@ from urllib.parse import parse_qsl
 from recclaims.data import protocol
 from recclaims.data.parameters import read_parameters
 from recclaims.data.protocol import Protocol
+from recclaims.data.source_spec import SourceSpec, check_source, source_spec
 from recclaims.errors import DatasetError, UnknownNameError, foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from recclaims.data.dataset import Dataset, DatasetSource
-    from recclaims.data.vectors import FeatureFile
     from recclaims.plugin_manager import Registry
 
 
@@ -38,12 +36,8 @@ class _Named:
         return self._source.modalities
 
     @property
-    def answers(self) -> tuple[str, ...]:
-        return getattr(self._source, "answers", ())
-
-    @property
-    def features(self) -> Mapping[str, FeatureFile]:
-        return getattr(self._source, "features", {})
+    def spec(self) -> SourceSpec:
+        return source_spec(self._source)
 
     def load(self) -> Dataset:
         return replace(self._source.load().under(self._changes), name=self.name)
@@ -92,32 +86,18 @@ def _settings(query: str, reference: str) -> dict[str, str]:
 def _made(registry: Registry, name: str, own: dict[str, str], reference: str) -> DatasetSource:
     base, colon, argument = name.partition(":")
     factory = registry.datasets[base]
-    takes: str | None = getattr(factory, "argument", None)
+    spec = source_spec(factory)
+    takes = spec.argument
     if bool(takes) != bool(argument) or (colon and not takes):
         raise DatasetError(
             f"{reference}: '{base}' is named with its {takes}, as in {base}:{takes}"
             if takes
             else f"{reference}: nothing follows '{base}' but ?key=value"
         )
-    given = read_parameters(getattr(factory, "parameters", {}), own, protocol.KEYS, reference)
+    given = read_parameters(spec.parameters, own, protocol.KEYS, reference)
     with foreign(f"dataset '{reference}' cannot be opened", DatasetError):
         try:
             source: DatasetSource = factory(argument, **given) if takes else factory(**given)
         except (TypeError, ValueError) as error:
             raise DatasetError(f"{reference}: {error}") from error
-        return _looked_at(source, reference)
-
-
-def _looked_at(source: DatasetSource, reference: str) -> DatasetSource:
-    """Return what a factory made, or say what it lacks."""
-    for attribute, wanted, example in (
-        ("name", str, f'name = "{reference}"'),
-        ("modalities", frozenset | set, 'modalities = frozenset({"textual"})'),
-    ):
-        value = getattr(source, attribute, None)
-        if not isinstance(value, wanted):
-            fault = f"has no {attribute}" if value is None else f"has {attribute} {value!r}"
-            raise DatasetError(f"dataset '{reference}' {fault}; write, as in {example}")
-    if not callable(getattr(source, "load", None)):
-        raise DatasetError(f"dataset '{reference}' has no method load() that returns a recclaims.Dataset")
-    return source
+        return check_source(source, reference)

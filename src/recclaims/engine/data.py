@@ -7,7 +7,7 @@ RecBole.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -27,10 +27,10 @@ from recclaims.features.chunks import Chunks, Tell
 from recclaims.features.digests import forget
 from recclaims.features.encoded import Block, FeatureReport, Features, made_on
 from recclaims.features.extraction import extract
-from recclaims.features.resolve import bind, make_encoder, why_unavailable
+from recclaims.features.resolve import bind, known_encoder, make_encoder, why_unavailable
+from recclaims.features.spec import methods_of, spec_of
 
 if TYPE_CHECKING:
-    from recclaims.data.catalogue import Item
     from recclaims.features.protocol import Encoder
     from recclaims.plugin_manager import Registry
     from recclaims.store import Artefact, Content, Store
@@ -71,7 +71,8 @@ class DataPipeline:
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple[str, int], Split] = {}
         self._features: dict[tuple[str, str], Artefact] = {}
-        # Asked for their version alone, which one of files takes from their content; none of them loads anything.
+        # Made and told their dataset once: asked for their version, which one of files takes from their content, and
+        # whether they can run; then the same one encodes.
         self._encoders: dict[tuple[str, str], Encoder] = {}
 
     # Datasets and splits
@@ -111,25 +112,40 @@ class DataPipeline:
 
     def features_recipe(self, reference: str, encoder_name: str) -> dict[str, Any]:
         """Everything features depend on."""
-        key = reference, encoder_name
-        if key not in self._encoders:
-            self._encoders[key] = self._encoder(reference, encoder_name)
-        encoder = self._encoders[key]
-        origin = self.registry.origin["encoders", encoder_name.partition(":")[0]]
+        encoder = self._encoder(reference, encoder_name)
         return {
             "catalogue": self.dataset(reference).catalogue_fingerprint,
             "encoder": encoder.name,
             "version": encoder.version,
-            "from": origin,
+            "from": "; ".join([self._origin(encoder), *self._brought(encoder)]),
             "libraries": versions(ENCODING_LIBRARIES),
             "protocol": PROTOCOL,
         }
+
+    def _origin(self, encoder: Encoder) -> str:
+        return self.registry.origin["encoders", encoder.name.partition(":")[0]]
+
+    def _brought(self, encoder: Encoder) -> list[str]:
+        """Origins of a fusion's parts that the program brought: their code may change and their version not."""
+        own = self.registry.own
+        found = []
+        for part in spec_of(encoder).parts:
+            if own and ("encoders", part.name.partition(":")[0]) in own.origin:
+                found.append(f"{part.name}: {self._origin(part)}")
+            found += self._brought(part)
+        return found
 
     def _trust(self) -> contextlib.AbstractContextManager[None]:
         """Whether an encoder may run code that comes with a checkpoint: as this run's settings say, and no other's."""
         return trust.given(self.settings.trust_remote_code)
 
     def _encoder(self, reference: str, encoder_name: str) -> Encoder:
+        key = reference, encoder_name
+        if key not in self._encoders:
+            self._encoders[key] = self._new_encoder(reference, encoder_name)
+        return self._encoders[key]
+
+    def _new_encoder(self, reference: str, encoder_name: str) -> Encoder:
         return bind(make_encoder(encoder_name, self.registry), self.dataset(reference))
 
     def obstacle(self, reference: str, encoder_name: str) -> str | None:
@@ -162,6 +178,8 @@ class DataPipeline:
 
     def _encode(self, reference: str, encoder_name: str, recipe: Mapping[str, Any]) -> Artefact:
         encoder = self._encoder(reference, encoder_name)
+        # What it loads goes with it, and what it has seen of the catalogue.
+        del self._encoders[reference, encoder_name]
         unavailable = why_unavailable(encoder)
         if unavailable:
             raise NotAvailableError(unavailable)
@@ -170,13 +188,15 @@ class DataPipeline:
         def same() -> None:
             # What was read is what the key says, even where a map was read until the copy was made.
             forget()
-            if self._encoder(reference, encoder_name).version != recipe["version"]:
+            again = self._new_encoder(reference, encoder_name)
+            self._encoders[reference, encoder_name] = again  # to be asked from now on
+            if again.version != recipe["version"]:
                 raise ChangedError(f"{encoder_name}: its files changed while they were read; run it again")
             # An encoder may have opened images by itself.
             if self.dataset(reference).has_changed():
                 raise ChangedError(f"{reference}: files of its items changed while they were read; run it again")
 
-        if getattr(encoder, "chunk", 0):
+        if spec_of(encoder).chunk:
             # Not under the lock: processes share the work, chunk by chunk.
             made = self._extract(reference, encoder, recipe)
             with lock:
@@ -191,9 +211,7 @@ class DataPipeline:
         Raises:
             RecclaimsError: the encoder cannot run here, or failed.
         """
-        encoder = make_encoder(encoder_name, self.registry)
-        diagnose: Callable[[Sequence[Item]], list[dict[str, Any]]] | None = getattr(encoder, "diagnose", None)
-        if diagnose is None:
+        if methods_of(known_encoder(encoder_name, self.registry)).diagnose is None:
             return []
         recipe = {"features": self.features_recipe(reference, encoder_name), "version": DIAGNOSIS}
         found = self.store.find("diagnoses", recipe)
@@ -201,8 +219,9 @@ class DataPipeline:
             if self.settings.reuse is Reuse.ALWAYS or self.obstacle(reference, encoder_name):
                 return []
             failed = foreign(f"encoder '{encoder_name}' failed to say what its answers hold", FeatureError)
+            diagnose = methods_of(make_encoder(encoder_name, self.registry)).diagnose
             with deterministic(self.settings.device), self._trust(), failed:
-                records = diagnose(self.dataset(reference).items)
+                records = diagnose(self.dataset(reference).items) if diagnose else []
             found = self.store.save("diagnoses", recipe, {"records": records})
         stored: list[dict[str, Any]] = found.json("records")
         return stored
@@ -218,7 +237,7 @@ class DataPipeline:
                 chunks=Chunks(self.store, recipe),
                 tell=self.tell,
             )
-        parts = [self.encode(reference, part.name).json("facts") for part in getattr(encoder, "parts", ())]
+        parts = [self.encode(reference, part.name).json("facts") for part in spec_of(encoder).parts]
         return features, Memory.now().most(parts)
 
     def _keep(self, made: tuple[Features, Memory], recipe: Mapping[str, Any], same: Callable[[], None]) -> Artefact:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from recclaims.data.reference import check_question_mark, in_reference, path_in
 from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.paths import expanded
 
 
 def split_argument(argument: str, keys: Iterable[str], encoder: str) -> tuple[str, Mapping[str, str]]:
@@ -17,7 +18,7 @@ def split_argument(argument: str, keys: Iterable[str], encoder: str) -> tuple[st
         UnknownNameError: a key is not in `keys`.
         RecclaimsError: it is a path with a question mark, which is written %3F.
     """
-    check_question_mark(argument, f"{encoder}:{argument}")
+    check_question_mark(expanded(argument), f"{encoder}:{argument}")
     name, _, query = argument.partition("?")
     settings = dict(parse_qsl(query, keep_blank_values=True))
     for key in settings:

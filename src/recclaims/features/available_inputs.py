@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recclaims.data.source_spec import source_spec
 from recclaims.features.encoders.file_features import NAME
 
 if TYPE_CHECKING:
@@ -12,13 +13,12 @@ if TYPE_CHECKING:
 
 def carried(source: DatasetSource) -> frozenset[str]:
     """What encoders may require of a dataset: what its items carry, and the names of its own vectors."""
-    return source.modalities | {f"{NAME}:{name}" for name in getattr(source, "features", ())}
+    return source.modalities | {f"{NAME}:{name}" for name in source_spec(source).features}
 
 
 def offered(source: DatasetSource) -> list[str]:
     """References of the dataset's own vectors, and of each visual one fused with each textual one."""
-    features = getattr(source, "features", {})
-    found = {name: file.modality for name, file in features.items()}
+    found = {name: file.modality for name, file in source_spec(source).features.items()}
     pairs = [
         f"late_fusion:{NAME}:{visual}+{NAME}:{textual}"
         for visual, seen in found.items()

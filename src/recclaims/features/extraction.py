@@ -14,6 +14,7 @@ from recclaims.errors import FeatureError, UnknownNameError, foreign
 from recclaims.features.chunks import Chunks, EncodingProgress, Tell, encode_in_chunks
 from recclaims.features.encoded import LONGEST, Block, Encoded, Features, lengths, merged
 from recclaims.features.protocol import Encoder
+from recclaims.features.spec import EncoderSpec, methods_of, spec_of
 
 #: What fills the row of an item that lacks the modality, from the rows of those that have it.
 IMPUTATIONS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
@@ -35,14 +36,12 @@ def extract(
     """Encode the items that have the encoder's modality and fill the rows of the others.
 
     A composite encoder (with `parts` and `fuse`) is extracted part by part, each part imputing for itself; an
-    item counts as imputed where every part was. With `side_by_side` it promises that `fuse` keeps each part's
-    columns together, in the order of the parts; with `separate` too, recommenders get them as modalities of their own.
+    item counts as imputed where every part was.
 
     Args:
-        encoder: what encodes. Its optional `covers(item) -> bool` says which items it can encode; otherwise
-            those that have its modality. Its optional `prepare(items)` sees the whole catalogue first.
+        encoder: what encodes; see spec for what it may declare and do.
         items: the catalogue.
-        imputation: a name in IMPUTATIONS; empty: the encoder's own attribute of this name, else "mean".
+        imputation: a name in IMPUTATIONS; empty: the encoder's own.
         part: gives the features of a part, so that they can be kept; None extracts them here.
         chunks: where an encoder that works in chunks (with `chunk`) keeps them.
         tell: told after every chunk how far such an encoder is.
@@ -54,28 +53,29 @@ def extract(
     """
     items = tuple(items)  # what a plugin does to a list would be done to the catalogue
     chosen = imputation
-    imputation = chosen or getattr(encoder, "imputation", "mean")
+    spec, methods = spec_of(encoder), methods_of(encoder)
+    imputation = chosen or spec.imputation
     if imputation not in IMPUTATIONS:
         raise UnknownNameError.of("imputation", imputation, IMPUTATIONS)
-    parts: Sequence[Encoder] = getattr(encoder, "parts", ())
-    if parts:
-        found = [part(one) if part else extract(one, items, chosen) for one in parts]
-        fuse: Callable[..., object] = encoder.fuse  # type: ignore[attr-defined]
-        fused, seconds = _timed(encoder, fuse, [features.matrix for features in found])
+    if methods.fuse:
+        found = [part(one) if part else extract(one, items, chosen) for one in spec.parts]
+        fused, seconds = _timed(encoder, methods.fuse, [features.matrix for features in found])
         matrix = _checked(fused, items, encoder)
         filled = np.logical_and.reduce([features.filled for features in found])
         total = seconds + sum(features.seconds for features in found)
-        blocks = _blocks(encoder, found, matrix)
-        separate = getattr(encoder, "separate", False)
+        blocks = _blocks(encoder, found, matrix) if spec.side_by_side else ()
         records = merged([features.records for features in found])
-        return Features(encoder.name, encoder.modality, matrix, filled, imputation, total, blocks, separate, records)
-    _timed(encoder, getattr(encoder, "prepare", lambda _: None), items)
-    covers: Callable[[Item], bool] = getattr(encoder, "covers", lambda item: item.has(encoder.modality))
+        return Features(
+            encoder.name, encoder.modality, matrix, filled, imputation, total, blocks, spec.separate, records
+        )
+    if methods.prepare:
+        _timed(encoder, methods.prepare, items)
+    covers = methods.covers or (lambda item: item.has(encoder.modality))
     covered = np.array(_timed(encoder, lambda these: [bool(covers(item)) for item in these], items)[0], dtype=bool)
     sent = [item for item, is_covered in zip(items, covered, strict=True) if is_covered]
     if not sent:
         raise FeatureError(f"encoder '{encoder.name}': none of {len(items):,} items has anything {encoder.modality}")
-    encoded, seconds = _encode(encoder, sent, chunks, tell)
+    encoded, seconds = _encode(encoder, spec, sent, chunks, tell)
     told: list[Mapping[str, Any]] = [{} for _ in items]
     for place, record in zip(np.flatnonzero(covered), encoded.records, strict=False):
         told[place] = record
@@ -93,7 +93,9 @@ def extract(
     return Features(encoder.name, encoder.modality, matrix, ~covered, imputation, seconds, records=kept)
 
 
-def _encode(encoder: Encoder, sent: Sequence[Item], chunks: Chunks | None, tell: Tell) -> tuple[Encoded, float]:
+def _encode(
+    encoder: Encoder, spec: EncoderSpec, sent: Sequence[Item], chunks: Chunks | None, tell: Tell
+) -> tuple[Encoded, float]:
     def compute(items: Sequence[Item]) -> tuple[Encoded, float]:
         answer, seconds = _timed(encoder, encoder.encode, items)
         return _whole(answer, items, encoder), seconds
@@ -101,13 +103,10 @@ def _encode(encoder: Encoder, sent: Sequence[Item], chunks: Chunks | None, tell:
     def told(done: int, seconds_left: float | None) -> None:
         tell(EncodingProgress(encoder.name, done, len(sent), seconds_left))
 
-    size: int = getattr(encoder, "chunk", 0)
-    return encode_in_chunks(sent, size, compute, chunks, told) if size else compute(sent)
+    return encode_in_chunks(sent, spec.chunk, compute, chunks, told) if spec.chunk else compute(sent)
 
 
 def _blocks(encoder: Encoder, parts: Sequence[Features], matrix: NDArray[np.float32]) -> tuple[Block, ...]:
-    if not getattr(encoder, "side_by_side", False):
-        return ()
     blocks = tuple(Block(part.encoder, part.modality, part.matrix.shape[1]) for part in parts)
     width = sum(block.width for block in blocks)
     if width != matrix.shape[1]:

@@ -17,8 +17,8 @@ it; VBPR, the projections of LATTICE, FREEDOM and BM3, and content kNN with a sh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,12 +31,14 @@ from recclaims.errors import FeatureError
 from recclaims.features.encoders.file_features import NAME as FEATURES
 from recclaims.features.encoders.file_features import is_path
 from recclaims.features.extraction import extract
-from recclaims.features.resolve import make_encoder, requirements
-from recclaims.plugin_manager import registry
+from recclaims.features.resolve import known_encoder, why_unavailable
+from recclaims.features.spec import EncoderSpec, requirements
+from recclaims.paths import expanded
 
 if TYPE_CHECKING:
     from recclaims.data.catalogue import Item
     from recclaims.features.protocol import Encoder
+    from recclaims.plugin_manager import Registry
 
 Matrix = NDArray[np.float32]
 
@@ -60,23 +62,23 @@ class Fusion:
 
     name: str
     modality = "multimodal"
-    requires: frozenset[str] = frozenset({"visual", "textual"})
-    #: Joins a claim where it is asked for, or where the claim is about it.
-    on_request = True
-    #: A claim that compares with a fusion chooses its parts.
-    fuses = True
+    spec = EncoderSpec(requires=frozenset({"visual", "textual"}), on_request=True, fuses=True)
     own_version = "2"
 
     def __init__(self, parts: str = "") -> None:
         self._names = _split(parts or DEFAULT)
         if parts:
             self.name = f"{self.name}:{parts}"
-            self.requires = frozenset().union(*(requirements(part) for part in self.parts))
 
-    @cached_property
+    def make_parts(self, make: Callable[[str], Encoder]) -> None:
+        """Make the encoders that are fused, as `make` does from their names."""
+        parts = tuple(map(make, self._names))
+        self.spec = replace(self.spec, parts=parts, requires=frozenset().union(*map(requirements, parts)))
+
+    @property
     def parts(self) -> tuple[Encoder, ...]:
-        """The encoders that are fused."""
-        return tuple(make_encoder(name, registry()) for name in self._names)
+        """The encoders that are fused; none before make_parts, which resolve.make_encoder calls."""
+        return self.spec.parts
 
     @property
     def version(self) -> str:
@@ -85,7 +87,7 @@ class Fusion:
 
     def unavailable(self) -> str | None:
         """Why the first part that cannot run cannot."""
-        reasons = (getattr(part, "unavailable", lambda: None)() for part in self.parts)
+        reasons = map(why_unavailable, self.parts)
         return next((reason for reason in reasons if reason), None)
 
     def fuse(self, matrices: Sequence[Matrix]) -> Matrix:
@@ -101,8 +103,7 @@ class LateFusion(Fusion):
     """Normalised concatenation: each part's rows scaled to length 1, then put side by side."""
 
     name = "late_fusion"
-    on_request = False
-    side_by_side = True
+    spec = replace(Fusion.spec, on_request=False, side_by_side=True)
     own_version = "3"
 
     def fuse(self, matrices: Sequence[Matrix]) -> Matrix:
@@ -117,7 +118,7 @@ class Concatenation(Fusion):
     """The parts side by side as they are."""
 
     name = "late_fusion-concat"
-    side_by_side = True
+    spec = replace(Fusion.spec, side_by_side=True)
 
     def fuse(self, matrices: Sequence[Matrix]) -> Matrix:
         """Concatenate: float32 (n, d1), (n, d2), ... -> (n, d1 + d2 + ...)."""
@@ -128,15 +129,14 @@ class SeparateModalities(Concatenation):
     """The parts as modalities of their own, for recommenders that hold several: weighted graphs, or a loss each."""
 
     name = "late_fusion-graph"
-    separate = True
+    spec = replace(Concatenation.spec, separate=True)
 
 
 class PrincipalComponents(LateFusion):
     """The principal components of the normalised concatenation, those of most variance first."""
 
     name = "late_fusion-pca"
-    on_request = True
-    side_by_side = False
+    spec = Fusion.spec
     own_version = f"2;scikit-learn-{library_version('scikit-learn')}"
 
     def fuse(self, matrices: Sequence[Matrix]) -> Matrix:
@@ -203,9 +203,9 @@ def orthonormal_basis(rows: int, width: int, seed: int) -> NDArray[np.float64]:
     return basis
 
 
-def parts_here() -> str:
+def parts_here(registry: Registry) -> str:
     """The parts that a claim about fusion compares with: the paper's where their weights are here, else DEFAULT."""
-    return DEFAULT if LateFusion(PAPER).unavailable() else PAPER
+    return DEFAULT if why_unavailable(known_encoder(f"{LateFusion.name}:{PAPER}", registry)) else PAPER
 
 
 def _split(parts: str) -> list[str]:
@@ -228,4 +228,4 @@ def _lost(name: str) -> bool:
     """Whether it is a path of features that leads nowhere."""
     base, _, argument = name.partition(":")
     place = path_in(argument.partition("?")[0])
-    return base == FEATURES and is_path(place) and not Path(place).exists()
+    return base == FEATURES and is_path(place) and not Path(expanded(place)).exists()

@@ -1,4 +1,4 @@
-"""Where a model's files are on this machine, and by what they are known; nothing is imported or fetched."""
+"""Where a model is on this machine and by what it is known, as huggingface_hub has it; nothing is fetched."""
 
 from __future__ import annotations
 
@@ -8,39 +8,36 @@ from pathlib import Path
 
 from recclaims.data.reference import is_folder
 from recclaims.features.digests import digest_of
-from recclaims.paths import expanded
 
 ALLOW = "RECCLAIMS_ALLOW_DOWNLOADS"
 
 
 def downloads_allowed() -> bool:
     """Whether a model may be fetched: the user said so, and did not take the hub offline."""
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
-    return ALLOW in os.environ and not offline
+    from huggingface_hub import constants
 
-
-def hub_folder(model: str) -> Path:
-    """Where huggingface_hub keeps a model, found as it finds it."""
-    home = os.environ.get("HF_HOME") or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/huggingface"
-    cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
-    return Path(expanded(os.path.expandvars(cache))) / f"models--{model.replace('/', '--')}"
+    return ALLOW in os.environ and not constants.HF_HUB_OFFLINE
 
 
 def revision(model: str) -> str | None:
     """The commit of the model in the local cache, shortened."""
-    path = hub_folder(model) / "refs" / "main"
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=model, repo_type="model")
+    path = folder / "refs" / constants.DEFAULT_REVISION
     return path.read_text().strip()[:12] if path.is_file() else None
 
 
 def snapshot(model: str) -> Path | None:
-    """The newest snapshot of the model in the local cache; its files may be incomplete."""
-    folder = hub_folder(model)
-    reference = folder / "refs" / "main"
-    named = folder / "snapshots" / reference.read_text().strip() if reference.is_file() else None
-    if named and named.is_dir():
-        return named
-    found = sorted((folder / "snapshots").glob("*"), key=lambda path: path.stat().st_mtime)
-    return found[-1] if found else None
+    """The model's snapshot in the local cache; None where there is none, or where it is known to be incomplete."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError):  # no name of a model, or none that is here
+        return None
 
 
 def known_as(model: str) -> str:

@@ -21,12 +21,8 @@ class Encoder(Protocol):
     """Turns items into features.
 
     `version` enters the key of everything computed from the features: change it whenever the output
-    changes. An encoder may also have `unavailable() -> str | None`, which says without loading anything
-    why it cannot run on this machine and how to mend that; `representation = "sets"` where its rows are 0 and
-    1: recommenders that read sets (Attribute Item-kNN) take those alone; `bind(dataset)`, which is told the dataset
-    before its `version` counts and anything is encoded, where what it reads comes with the dataset; `chunk`, a
-    number of items: it is then given as many at a time, and what is done stays done when the run is stopped; and
-    `place`, where its argument names a file or folder: that path, which reports replace by its last name and a digest.
+    changes. What else an encoder can say and do, none of it required, is in features/spec.py: EncoderSpec, which it
+    carries as `spec`, and EncoderMethods.
     """
 
     name: str

@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError, foreign
-from recclaims.features.protocol import MODALITIES, Encoder
+from recclaims.errors import FeatureError, RecclaimsError, foreign
 from recclaims.features.shown import shown_name
+from recclaims.features.spec import (
+    EncoderSpec,
+    check_identity,
+    is_told_its_dataset,
+    methods_of,
+    modality_of,
+    requirements,
+    spec_of,
+)
 
 if TYPE_CHECKING:
     from recclaims.data.dataset import Dataset
+    from recclaims.features.protocol import Encoder
     from recclaims.plugin_manager import Registry
-
-_NEEDS = {
-    "visual": frozenset({"visual"}),
-    "textual": frozenset({"textual"}),
-    "multimodal": frozenset({"visual", "textual"}),
-}
 
 
 def make_encoder(name: str, registry: Registry) -> Encoder:
@@ -25,7 +28,7 @@ def make_encoder(name: str, registry: Registry) -> Encoder:
 
     Args:
         name: as in `sbert` or `sbert:all-mpnet-base-v2`; what follows the colon is given to the factory.
-        registry: what is installed.
+        registry: what is installed, and what a program brings: a fusion finds its parts there.
 
     Raises:
         UnknownNameError: no encoder goes by that name.
@@ -38,29 +41,37 @@ def make_encoder(name: str, registry: Registry) -> Encoder:
     with foreign(f"encoder '{name}' cannot be made", FeatureError):
         encoder: Any = factory(argument) if colon else factory()
         # Its full name, so that two arguments never share a row, or a key in the store.
-        if getattr(encoder, "name", None) != name:
+        if not hasattr(encoder, "name") or encoder.name != name:
             encoder.name = name
-        return _checked(encoder, name)
+        check_identity(encoder)
+        make_parts = methods_of(encoder).make_parts
+        if make_parts:
+            make_parts(lambda part: make_encoder(part, registry))
+        made: Encoder = encoder
+        return made
 
 
-def _checked(encoder: Any, name: str) -> Encoder:
-    """Return what a factory made, or say what it lacks."""
-    for attribute, example in (("modality", '"textual"'), ("version", '"1"')):
-        value = getattr(encoder, attribute, None)
-        if not isinstance(value, str):
-            fault = f"has no {attribute}" if value is None else f"has {attribute} {value!r}, which is not a text"
-            raise FeatureError(f"encoder '{name}' {fault}; write, as in {attribute} = {example}")
-    if encoder.modality not in MODALITIES:
-        raise FeatureError(str(UnknownNameError.of("modality", encoder.modality, MODALITIES, f"encoder '{name}'")))
-    requires = getattr(encoder, "requires", None)
-    if not (requires is None or isinstance(requires, str | frozenset | set | list | tuple)):
-        raise FeatureError(
-            f"encoder '{name}' has requires {requires!r}; write, as in requires = frozenset({{\"textual\"}})"
-        )
-    if not callable(getattr(encoder, "encode", None)):
-        raise FeatureError(f"encoder '{name}' has no method encode(items)")
-    made: Encoder = encoder
-    return made
+def known_encoder(name: str, registry: Registry) -> Encoder:
+    """The encoder that `name` refers to, to be asked what it is and never to encode: made once for a registry.
+
+    One that was given a path is made anew each time, as other files may lie there by now.
+
+    Raises:
+        UnknownNameError, FeatureError: see make_encoder.
+    """
+    if name in registry.known_encoders:
+        found: Encoder = registry.known_encoders[name]
+        return found
+    encoder = make_encoder(name, registry)
+    if not any(spec.place for spec in _specs(encoder)):
+        registry.known_encoders[name] = encoder
+    return encoder
+
+
+def _specs(encoder: Encoder) -> list[EncoderSpec]:
+    """What an encoder declares, and its parts, and theirs."""
+    spec = spec_of(encoder)
+    return [spec, *(found for part in spec.parts for found in _specs(part))]
 
 
 def bind(encoder: Encoder, dataset: Dataset) -> Encoder:
@@ -69,10 +80,12 @@ def bind(encoder: Encoder, dataset: Dataset) -> Encoder:
     Raises:
         RecclaimsError: the dataset does not have what the encoder reads.
     """
-    for part in getattr(encoder, "parts", ()):
+    for part in spec_of(encoder).parts:
         bind(part, dataset)
-    with foreign(f"encoder '{encoder.name}' does not take the dataset", FeatureError):
-        getattr(encoder, "bind", lambda _: None)(dataset)
+    told = methods_of(encoder).bind
+    if told:
+        with foreign(f"encoder '{encoder.name}' does not take the dataset", FeatureError):
+            told(dataset)
     return encoder
 
 
@@ -82,28 +95,18 @@ def why_unavailable(encoder: Encoder) -> str | None:
     Raises:
         FeatureError: it failed to say.
     """
+    asked = methods_of(encoder).unavailable
+    if asked is None:
+        return None
     with foreign(f"encoder '{encoder.name}' failed to say whether it can run", FeatureError):
-        reason: str | None = getattr(encoder, "unavailable", lambda: None)()
-        return reason
+        return asked()
 
 
 def is_bound(name: str, registry: Registry) -> bool:
     """Whether an encoder, or a part of it, knows the items of one dataset alone, as vectors in a file do."""
     factory = registry.find("encoders", name.partition(":")[0])
-    parts: tuple[Encoder, ...] = getattr(make_encoder(name, registry), "parts", ()) if ":" in name else ()
-    return any(hasattr(one, "bind") for one in (factory, *parts))
-
-
-def requirements(encoder: Any) -> frozenset[str]:
-    """What a dataset must have for this encoder: of visual, textual, attributes, answers and names of its own vectors.
-
-    An encoder, or the class that makes it, says so by the attribute `requires`; without it, its modality does.
-    """
-    requires = getattr(encoder, "requires", None)
-    if requires is not None:
-        return frozenset({requires} if isinstance(requires, str) else requires)
-    # An unknown modality needs nothing here: the encoder then joins, and making it says what is wrong.
-    return _NEEDS.get(getattr(encoder, "modality", ""), frozenset())
+    parts = spec_of(known_encoder(name, registry)).parts if ":" in name else ()
+    return any(map(is_told_its_dataset, (factory, *parts)))
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ class EncoderFacts:
     """What can be known of an encoder without running it.
 
     Attributes:
-        requires: what a dataset must have, see `requirements`.
+        requires: what a dataset must have, see spec.requirements.
         modality: see protocol.
         representation: "sets" where every row is 0 and 1 (attributes, keywords), else "dense".
         blocks: modalities of the blocks of columns that its features are made of: its own, but for a fusion
@@ -148,12 +151,10 @@ def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
 def _facts(name: str, factory: Any, registry: Registry) -> EncoderFacts:
     colon = ":" in name
     # With an argument, what is needed may depend on it, as for a fusion of other parts.
-    encoder: Any = make_encoder(name, registry) if colon else factory
-    modality = getattr(encoder, "modality", "")
+    encoder: Any = known_encoder(name, registry) if colon else factory
+    modality, spec = modality_of(encoder), spec_of(encoder)
     blocks: tuple[str, ...] = (modality,)
-    if getattr(factory, "side_by_side", False):
-        parts: tuple[Encoder, ...] = make_encoder(name, registry).parts  # type: ignore[attr-defined]
-        blocks = tuple(part.modality for part in parts)
-    representation, separate = getattr(encoder, "representation", "dense"), getattr(factory, "separate", False)
+    if spec.side_by_side:
+        blocks = tuple(part.modality for part in spec_of(known_encoder(name, registry)).parts)
     shown = shown_name(encoder) if colon else name
-    return EncoderFacts(requirements(encoder), modality, representation, blocks, separate, shown)
+    return EncoderFacts(requirements(encoder), modality, spec.representation, blocks, spec.separate, shown)

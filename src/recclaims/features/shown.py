@@ -12,13 +12,14 @@ from typing import Any
 
 from recclaims.errors import FeatureError
 from recclaims.features.digests import digest_of
+from recclaims.features.spec import spec_of
+from recclaims.paths import expanded
 
 
 def shown_name(encoder: Any) -> str:
     """The name of an encoder with `clip.npy:DIGEST` in place of `some/folder/clip.npy`, in its parts, too.
 
-    An encoder that was given by a path says so by its attribute `place`, the path as it stands in the encoder's name,
-    and by `beside`, further files that belong to it.
+    An encoder that was given by a path declares it: `place` and `beside` of its spec.
 
     Raises:
         FeatureError: the file cannot be read.
@@ -26,16 +27,17 @@ def shown_name(encoder: Any) -> str:
     base, colon, argument = encoder.name.partition(":")
     if not colon:
         return str(base)
+    spec = spec_of(encoder)
     # The longest first: one may begin another.
-    for part in sorted(getattr(encoder, "parts", ()), key=lambda part: -len(part.name)):
+    for part in sorted(spec.parts, key=lambda part: -len(part.name)):
         argument = argument.replace(part.name, shown_name(part))
-    place: str = getattr(encoder, "place", "")
-    if not place or not Path(place).exists():
+    path = Path(expanded(spec.place))
+    if not spec.place or not path.exists():
         return f"{base}:{argument}"
-    files = [Path(place), *getattr(encoder, "beside", ())]
+    files = [path, *spec.beside]
     try:
         digests = [digest_of(file) for file in files]
     except OSError as error:
-        raise FeatureError(f"{place}: cannot be read: {error.strerror or error}") from None
+        raise FeatureError(f"{spec.place}: cannot be read: {error.strerror or error}") from None
     content = digests[0] if len(digests) == 1 else hashlib.sha256(" ".join(digests).encode()).hexdigest()
-    return f"{base}:{argument.replace(place, f'{Path(place).resolve().name}:{content[:8]}', 1)}"
+    return f"{base}:{argument.replace(spec.place, f'{path.resolve().name}:{content[:8]}', 1)}"

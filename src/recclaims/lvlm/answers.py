@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version as library_version
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from recclaims.errors import FeatureError, UnknownNameError
 from recclaims.features.arguments import number, split_argument
 from recclaims.features.encoded import Encoded
 from recclaims.features.encoders.sentence import SentenceEncoder
+from recclaims.features.spec import EncoderSpec
 from recclaims.lvlm.cleaning import DISTANCE, TOP, Row, clean
 from recclaims.lvlm.diagnosis import slot_records
 from recclaims.lvlm.parsing import Failure, KeywordAnswer, Layout, parse_keywords, unwrap
@@ -32,12 +34,12 @@ class _OfAnswers:
     name: str
     modality = "textual"
     #: Without an argument there is no case: no name of an answer is a default.
-    requires: frozenset[str] = frozenset({"answers", "the name of an answer"})
+    spec = EncoderSpec(requires=frozenset({"answers", "the name of an answer"}))
 
     def __init__(self, answer: str) -> None:
         self.answer = answer
         if answer:
-            self.requires = frozenset({"answers"})
+            self.spec = replace(self.spec, requires=frozenset({"answers"}))
 
     def unavailable(self) -> str | None:
         """Say what is missing, without loading anything."""
@@ -68,8 +70,7 @@ class Answers(_OfAnswers):
     """
 
     name = "answers"
-    #: The kind of answers that a claim about them takes by itself, see kinds.
-    answers = "description"
+    spec = replace(_OfAnswers.spec, answers="description")
 
     def __init__(self, argument: str = "") -> None:
         super().__init__(argument)
@@ -100,10 +101,8 @@ class Keywords(_OfAnswers):
     """
 
     name = "keywords"
-    answers = "keyword"
-    #: Rows are sets: 0 and 1, zero for an item that has none. Recommenders on sets read this.
-    representation = "sets"
-    imputation = "zero"
+    # An item that has none is the empty set.
+    spec = replace(_OfAnswers.spec, answers="keyword", representation="sets", imputation="zero")
 
     def __init__(self, argument: str = "") -> None:
         answer, settings = split_argument(argument, ("domain", "values", "distance", "top"), self.name)

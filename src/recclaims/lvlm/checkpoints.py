@@ -13,6 +13,7 @@ from typing import Any
 from recclaims.data.reference import is_folder
 from recclaims.errors import UnknownNameError
 from recclaims.features.hub import ALLOW, downloads_allowed, known_as, snapshot
+from recclaims.paths import expanded
 
 #: Short names; any other `org/name` of the hub, or a folder, can be given as well.
 NAMES = {
@@ -62,6 +63,7 @@ class Checkpoint:
         """
         if name in NAMES:
             return cls(NAMES[name])
+        name = expanded(name)
         if is_folder(name) or "/" in name:
             return cls(name)
         raise UnknownNameError.of("model", name, [*NAMES, "org/name", "a folder's path"], "lvlm")

@@ -25,7 +25,7 @@ POOLINGS = ("eos", "mean", "last_prompt_token")
 
 
 @dataclass(frozen=True)
-class Settings:
+class AnswerSettings:
     """How a model is asked.
 
     Attributes:
@@ -73,15 +73,19 @@ class Reply:
 
 
 def ask(
-    model: Any, processor: Any, questions: Sequence[Question], settings: Settings, processors: Sequence[Any] = ()
+    model: Any,
+    processor: Any,
+    questions: Sequence[Question],
+    settings: AnswerSettings,
+    processors: Sequence[Any] = (),
 ) -> list[Reply]:
     """Ask a batch of questions.
 
     Args:
-        model: a generative transformers model, after forget_sampling.
-        processor: its processor.
+        model: a generative transformers model; what its checkpoint says of sampling is forgotten.
+        processor: its processor, or what has the interface of one: `apply_chat_template` and `tokenizer`.
         questions: b of them.
-        settings: see Settings.
+        settings: see AnswerSettings.
         processors: further logits processors.
 
     Returns:
@@ -89,6 +93,7 @@ def ask(
     """
     import torch
 
+    _forget_sampling(model)
     inputs = _inputs(processor, questions).to(model.device, model.dtype)
     how = len(questions), device_name(model.device)
     prompt_length = inputs["input_ids"].shape[1]
@@ -157,7 +162,7 @@ def _inputs(processor: Any, questions: Sequence[Question]) -> Any:
     )
 
 
-def forget_sampling(model: Any) -> None:
+def _forget_sampling(model: Any) -> None:
     """Keep of the checkpoint's generation settings only which tokens begin, end and pad.
 
     `generate` fills whatever a call leaves open from them, and checkpoints ask for sampling, and for a penalty on
@@ -180,7 +185,7 @@ def _placeholders(model: Any) -> list[int]:
     return sorted({i for name in names if isinstance(i := getattr(model.config, name, None), int)})
 
 
-def _logits_processors(questions: Sequence[Question], settings: Settings, more: Sequence[Any]) -> Any:
+def _logits_processors(questions: Sequence[Question], settings: AnswerSettings, more: Sequence[Any]) -> Any:
     from transformers import LogitsProcessorList
 
     seeds = [question.seed for question in questions]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.paths import expanded
 from recclaims.toml_file import read_toml
 
 FOLDER = Path(__file__).resolve().parent / "domains"
@@ -59,7 +60,7 @@ def find_domain(reference: str) -> Domain:
         return _read(FOLDER / f"{reference}{ENDING}")
     if not reference.endswith(ENDING):
         raise UnknownNameError.of("domain", reference, [*domain_names(), "a path that ends in .toml"])
-    return _read(Path(reference))
+    return _read(Path(expanded(reference)))
 
 
 def digest(prompt: str) -> str:

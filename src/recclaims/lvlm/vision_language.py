@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,9 @@ from recclaims.errors import DatasetError, FeatureError, RecclaimsError, Unknown
 from recclaims.features.arguments import join_argument, split_argument
 from recclaims.features.encoded import Encoded
 from recclaims.features.hub import downloads_allowed, quiet
+from recclaims.features.spec import ANSWERING, EncoderSpec
 from recclaims.lvlm.checkpoints import CAUSAL, DEFAULT, Checkpoint, missing_package
-from recclaims.lvlm.generation import POOLINGS, Question, Reply, Settings, ask, forget_sampling, in_batches
+from recclaims.lvlm.generation import POOLINGS, AnswerSettings, Question, Reply, ask, in_batches
 from recclaims.lvlm.prompts import digest, find_domain
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class VisionLanguage:
 
             prompt: `keyword` (default), `description`, `misaligned`, or another of the domain's prompts;
             domain: whose prompts, by name or path; default: the items' own (`domain` in dataset.toml);
-            pooling, max_new_tokens, temperature, top_p: see generation.Settings; seed: where sampling begins;
+            pooling, max_new_tokens, temperature, top_p: see generation.AnswerSettings; seed: where sampling begins;
             dtype: `checkpoint` (default), bfloat16, float16, float32, or int4 (bitsandbytes);
             device: `auto` (default: all GPUs, or the CPU), cpu, cuda, cuda:n;
             batch: items at once (default 8; halved where memory does not suffice); chunk: items kept at a time.
@@ -52,9 +53,7 @@ class VisionLanguage:
     """
 
     name, modality = "lvlm", "multimodal"
-    requires = frozenset({"visual"})
-    #: It reads the states of a model that answers, which claims on such models take.
-    generative = True
+    spec = EncoderSpec(requires=frozenset({"visual"}), generative=True)
 
     def __init__(
         self, argument: str = "", logits_processors: Callable[[Sequence[Question]], Sequence[Any]] | None = None
@@ -64,9 +63,8 @@ class VisionLanguage:
             self.name = f"lvlm:{argument}"
         self._argument = model, settings
         self.checkpoint = Checkpoint.of(model or DEFAULT)
-        self.place = model if is_folder(model) else ""
         self.prompt, self.domain = settings.get("prompt", "keyword"), settings.get("domain", "")
-        self.settings = Settings(
+        self.settings = AnswerSettings(
             pooling=_one_of("pooling", settings.get("pooling", POOLINGS[0]), POOLINGS),
             max_new_tokens=_number("max_new_tokens", settings.get("max_new_tokens", "128"), int, 1),
             temperature=_number("temperature", settings.get("temperature", "0"), float, 0),
@@ -76,7 +74,12 @@ class VisionLanguage:
         self.dtype = _one_of("dtype", settings.get("dtype", DTYPES[0]), DTYPES)
         self.device = settings.get("device", "auto")
         self.batch = _number("batch", settings.get("batch", "8"), int, 1)
-        self.chunk = _number("chunk", settings.get("chunk", "64"), int, 1)
+        self.spec = replace(
+            self.spec,
+            place=model if is_folder(self.checkpoint.model) else "",
+            chunk=_number("chunk", settings.get("chunk", "64"), int, 1),
+            answering=self._answering(),
+        )
         self.logits_processors = logits_processors
         if self.domain:
             find_domain(self.domain).prompt(self.prompt)
@@ -89,13 +92,12 @@ class VisionLanguage:
             asked = hashlib.sha256(find_domain(self.domain).prompt(self.prompt).encode()).hexdigest()[:12]
         return f"1;{self.checkpoint.version};{self.prompt}-{asked}"
 
-    @property
-    def answering(self) -> dict[str, str]:
+    def _answering(self) -> dict[str, str]:
         """How an answer comes about, by the keys of the argument; empty where nothing is generated."""
         if self.settings.pooling == "last_prompt_token":
             return {}
         known = {**asdict(self.settings), "seed": self.seed}
-        return {key: f"{known[key]:g}" for key in ("temperature", "top_p", "seed", "max_new_tokens")}
+        return {key: f"{known[key]:g}" for key in ANSWERING}
 
     def variant(self, settings: Mapping[str, str | None]) -> str:
         """The reference of the same encoder with other settings; None leaves one out, for its default."""
@@ -196,7 +198,6 @@ class VisionLanguage:
         model = loader.from_pretrained(path, use_safetensors=True, **common, **placement)
         if "device_map" not in placement:
             model.to(device)
-        forget_sampling(model)
         return model.eval(), processors.from_pretrained(path, **common)
 
     def _placement(self) -> tuple[dict[str, Any], str]:

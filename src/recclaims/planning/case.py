@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from recclaims.data.source_spec import source_spec
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.evaluation.ranking import METRICS
 from recclaims.features.answer_types import of_kind
 from recclaims.features.available_inputs import carried, offered
 from recclaims.features.fusion import parts_here
 from recclaims.features.protocol import MODALITIES
-from recclaims.features.resolve import facts_of, make_encoder, why_unavailable
+from recclaims.features.resolve import facts_of, known_encoder, why_unavailable
+from recclaims.features.spec import spec_of_factory
 from recclaims.planning.arm import Arm, Reading, can_read
 from recclaims.planning.claim import DIRECTIONS, REAL, Claim
 from recclaims.planning.controls import ALL_NOISE, controls_of, known_controls
@@ -138,7 +140,7 @@ def cases(
     """
     check(claim, registry)
     chosen = controls_of(claim.controls, registry, noises, f"claim '{claim.id}'")
-    answers: Sequence[str] = getattr(source, "answers", ())
+    answers = source_spec(source).answers
     names = _encoders(claim, answers, registry, encoders, offered(source))
     facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
     modalities = carried(source)
@@ -187,7 +189,7 @@ def _encoders(
         return list(asked or [*unasked(registry), *offered])
     if asked:
         return [name for name in asked if name.partition(":")[0] in claim.encoders]
-    kinds = {name: getattr(registry.encoders[name], "answers", None) for name in claim.encoders}
+    kinds = {name: spec_of_factory(registry.encoders[name]).answers for name in claim.encoders}
     return [
         reference
         for name, kind in kinds.items()
@@ -197,12 +199,12 @@ def _encoders(
 
 def unasked(registry: Registry) -> list[str]:
     """Names of the encoders that join where nobody asks for any."""
-    return [name for name, made in registry.encoders.items() if not getattr(made, "on_request", False)]
+    return [name for name, made in registry.encoders.items() if not spec_of_factory(made).on_request]
 
 
 def without_argument(registry: Registry) -> list[str]:
     """Those of them that need no argument, as one that reads an answer of a catalogue does."""
-    return [name for name in unasked(registry) if not hasattr(registry.encoders[name], "answers")]
+    return [name for name in unasked(registry) if not spec_of_factory(registry.encoders[name]).answers]
 
 
 def _generative(name: str, registry: Registry, asked: bool) -> bool:
@@ -210,21 +212,22 @@ def _generative(name: str, registry: Registry, asked: bool) -> bool:
 
     Otherwise every dataset with images would get cases of a model of 15 GB that nobody has, and train their controls.
     """
-    if not getattr(registry.find("encoders", name.partition(":")[0], "--claims-encoder"), "generative", False):
+    if not spec_of_factory(registry.find("encoders", name.partition(":")[0], "--claims-encoder")).generative:
         return False
     try:
-        return asked or why_unavailable(make_encoder(name, registry)) is None
+        return asked or why_unavailable(known_encoder(name, registry)) is None
     except RecclaimsError:
         return True  # its cases say why it cannot be made
 
 
 def _parts(claim: Claim, asked: Sequence[str], registry: Registry) -> list[str]:
     """What the fusions that a claim compares with are made of: as those that were asked for, else what is here."""
-    if not any(getattr(registry.encoders.get(name), "fuses", False) for name in claim.controls):
+    fusions = {name for name, made in registry.encoders.items() if spec_of_factory(made).fuses}
+    if not fusions.intersection(claim.controls):
         return []
     split = [name.partition(":") for name in asked]
-    named = [parts for base, _, parts in split if parts and getattr(registry.encoders.get(base), "fuses", False)]
-    return list(dict.fromkeys(named)) or [parts_here()]
+    named = [parts for base, _, parts in split if parts and base in fusions]
+    return list(dict.fromkeys(named)) or [parts_here(registry)]
 
 
 def check(claim: Claim, registry: Registry) -> None:

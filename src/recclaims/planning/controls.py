@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recclaims.errors import UnknownNameError
 from recclaims.features.answer_types import counterpart
 from recclaims.features.fusion import DEFAULT
-from recclaims.features.resolve import facts_of, make_encoder
+from recclaims.features.resolve import facts_of, known_encoder
+from recclaims.features.spec import methods_of, spec_of, spec_of_factory
 from recclaims.planning.arm import Arm, Control, Pairing, Reading
 from recclaims.plugin_manager import BUILTIN
 
@@ -113,11 +114,10 @@ class Variant:
 
     def pairings(self, reading: Reading, label: str, treated: Arm) -> Iterator[Pairing]:
         """See Control. Both arms are its own: the treatment is an encoder asked otherwise, too."""
-        encoder: Any = make_encoder(reading.encoder, reading.registry)
-        settings: Mapping[str, str] = getattr(encoder, "answering", {})
-        if not settings:
+        encoder = known_encoder(reading.encoder, reading.registry)
+        settings, variant = spec_of(encoder).answering, methods_of(encoder).variant
+        if variant is None:
             return
-        variant: Callable[[Mapping[str, str | None]], str] = encoder.variant
         if self.name == GREEDY:
             drawn = {key: settings[key] for key in SAMPLING} if float(settings["temperature"]) > 0 else SAMPLING
             mine, other = variant(drawn), variant(dict.fromkeys(SAMPLING))
@@ -132,7 +132,7 @@ def known_controls(registry: Registry) -> dict[str, Control]:
     """Every control that a claim can name, by name."""
     recommenders = registry.recommenders.values()
     found: dict[str, Control] = {
-        name: Fused(name) if getattr(made, "fuses", False) else OtherEncoder(name)
+        name: Fused(name) if spec_of_factory(made).fuses else OtherEncoder(name)
         for name, made in registry.encoders.items()
     }
     found |= {one.name: OtherRecommender(one.name) for one in recommenders if not one.content}

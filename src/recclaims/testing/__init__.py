@@ -17,6 +17,6 @@ pytest.register_assert_rewrite(
 from recclaims.testing.dataset import DatasetContract  # noqa: E402
 from recclaims.testing.encoder import EncoderContract  # noqa: E402
 from recclaims.testing.noise_control import NoiseControlContract  # noqa: E402
-from recclaims.testing.recommender import RecommenderContract  # noqa: E402
+from recclaims.testing.recommender import RecommenderContract, scores_of  # noqa: E402
 
-__all__ = ["DatasetContract", "EncoderContract", "NoiseControlContract", "RecommenderContract"]
+__all__ = ["DatasetContract", "EncoderContract", "NoiseControlContract", "RecommenderContract", "scores_of"]

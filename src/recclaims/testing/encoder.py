@@ -14,7 +14,8 @@ import pytest
 from recclaims.features.encoded import FeatureReport
 from recclaims.features.extraction import extract
 from recclaims.features.protocol import MODALITIES, Encoder
-from recclaims.features.resolve import requirements
+from recclaims.features.resolve import why_unavailable
+from recclaims.features.spec import methods_of, requirements, spec_of
 from recclaims.testing.catalogue import odd_items, plain_items
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class EncoderContract:
     def encoder(self) -> Encoder:
         """A new encoder; skips where it cannot run here."""
         encoder = self.make()
-        reason = getattr(encoder, "unavailable", lambda: None)()
+        reason = why_unavailable(encoder)
         if reason:
             pytest.skip(reason)
         return encoder
@@ -71,8 +72,20 @@ class EncoderContract:
         assert encoder.modality in MODALITIES, f"its modality is none of {', '.join(MODALITIES)}"
         base = encoder.name.partition(":")[0]
         assert not set(base) & set("/[]\n\t "), "its name would not do as a part of a case's name"
-        known = {"visual", "textual", "attributes"}
+
+    def test_it_declares_what_can_be_meant(self) -> None:
+        """Its `spec`, or attributes of the same names, and its methods; see recclaims.EncoderSpec."""
+        encoder = self.make()
+        known = {"visual", "textual", "attributes", "answers"}
         assert requirements(encoder) <= known, f"it requires something else than {', '.join(sorted(known))}"
+        spec, methods = spec_of(encoder), methods_of(encoder)
+        reason = why_unavailable(encoder)
+        assert reason is None or (isinstance(reason, str) and reason), "unavailable() gives neither a reason nor None"
+        assert not spec.place or spec.place in encoder.name, f"its place '{spec.place}' does not stand in its name"
+        if methods.variant:
+            same = methods.variant(dict(spec.answering))
+            assert isinstance(same, str), "variant(settings) does not give a name"
+            assert same.partition(":")[0] == encoder.name.partition(":")[0], "variant(settings) names another encoder"
 
     def test_it_makes_a_finite_row_per_item(self, encoder: Encoder, catalogue: Sequence[Item]) -> None:
         """What recclaims itself checks: float32, one row per item, nothing NaN or inf."""
@@ -80,6 +93,16 @@ class EncoderContract:
         assert features.matrix.shape[0] == len(catalogue)
         assert features.matrix.dtype == np.float32
         assert not features.filled.any(), "it left out items that have everything"
+
+    def test_its_rows_are_what_it_declares(self, encoder: Encoder, catalogue: Sequence[Item]) -> None:
+        """Recommenders that read sets count on 0 and 1; a fusion's columns are told apart by its parts' widths."""
+        spec, features = spec_of(encoder), extract(encoder, catalogue)
+        if spec.representation == "sets":
+            assert set(np.unique(features.matrix)) <= {0, 1}, (
+                "it declares sets, and rows have other values than 0 and 1"
+            )
+        if spec.side_by_side:
+            assert [block.encoder for block in features.blocks] == [part.name for part in spec.parts]
 
     def test_its_rows_can_carry_a_claim(self, encoder: Encoder, catalogue: Sequence[Item]) -> None:
         """Unlike items have unlike rows: a neighbour list over equal rows is the order of the items."""

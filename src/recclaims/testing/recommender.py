@@ -173,6 +173,42 @@ class RecommenderContract:
         return float(np.nanmean(found["recall@10"]))
 
 
+def scores_of(
+    recommender: Recommender,
+    pairs: NDArray[Any],
+    content: Mapping[str, NDArray[np.float32]],
+    parameters: Mapping[str, Any],
+    seed: int = 0,
+    held: NDArray[Any] | None = None,
+) -> NDArray[np.float32]:
+    """Train a recommender on a matrix and score every item for every user, to compare with its equations.
+
+    Args:
+        recommender: which.
+        pairs: users x items, not 0 where a user had an item.
+        content: features by modality, float32 (n_items, d); empty: none, as in its feature-free twin.
+        parameters: hyper-parameters, over its own.
+        seed: of all that is drawn.
+        held: users x items, not 0 where an item is to be found: what chooses the best epoch. One that trains in
+            epochs needs it.
+
+    Returns:
+        float32 (n_users, n_items).
+
+    Raises:
+        CellError: it failed; one line.
+    """
+    from recclaims.recommenders._recbole.fit import TrainingData, fit
+
+    users, items = np.nonzero(pairs)
+    finders, found = np.nonzero(np.zeros_like(pairs) if held is None else held)
+    n_users, n_items = pairs.shape
+    data = TrainingData(users, items, n_users, n_items, ItemLists.of(finders, found, n_users), content)
+    fitted = fit(recommender, parameters, data, seed)
+    scores: NDArray[np.float32] = fitted.score(np.arange(n_users)).detach().cpu().numpy()
+    return scores
+
+
 def _gains(differences: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np.float64]:
     """The mean difference of the items in each part of the catalogue, (n, _MANY) -> (n, _PARTS)."""
     parts = places * _PARTS // _MANY

@@ -13,21 +13,20 @@ import scipy.linalg
 import scipy.sparse as sp
 import torch
 
-from recclaims.recommenders._recbole.sampling import history
-from recclaims.recommenders.models.content import ContentRecommender
+import recclaims
 
 #: Items whose dense matrix, and its inverse, still fit into 2 x 3.2 GB.
 MOST_ITEMS = 20_000
 
 
-class EASE(ContentRecommender):
+class EASE(recclaims.ContentRecommender):
     """A linear model of items from items, its diagonal held at zero."""
 
     def __init__(self, config, dataset):
         super().__init__(config, dataset)
         if self.n_items - 1 > MOST_ITEMS:
             raise ValueError(f"{self.n_items - 1:,} items: EASE inverts a dense matrix, of at most {MOST_ITEMS:,}")
-        users, items = history(dataset)
+        users, items = (dataset.inter_feat[field].numpy() for field in (self.USER_ID, self.ITEM_ID))
         ones = np.ones(len(users), dtype=np.float64)
         self.histories = sp.csr_matrix((ones, (users, items)), shape=(self.n_users, self.n_items))
         self.histories.data[:] = 1  # a pair that occurs twice is one

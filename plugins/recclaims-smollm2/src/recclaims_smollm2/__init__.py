@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 
 import recclaims
-from recclaims.features.encoded import Encoded
-from recclaims.lvlm.generation import Question, Settings, ask, forget_sampling
 
 WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
 PROMPT = "Classify in one or two words: {text}"
@@ -40,8 +38,8 @@ class ChatTokenizer:
 class SmolLM2:
     """576 features: the state of the stop token behind a short, greedy answer."""
 
-    name, modality, version, chunk = "smollm2", "textual", "1;SmolLM2-135M-Instruct.Q4_1", 64
-    generative = True  # joins the claim `fusion`
+    name, modality, version = "smollm2", "textual", "1;SmolLM2-135M-Instruct.Q4_1"
+    spec = recclaims.EncoderSpec(generative=True, chunk=64)  # joins the claim `fusion`
 
     def unavailable(self):
         """Say how to get the weights, without loading anything."""
@@ -60,30 +58,30 @@ class SmolLM2:
     def loaded(self):
         """Model and tokenizer."""
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
 
-        from recclaims.features.hub import quiet
-
-        quiet()
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
         where = {"gguf_file": self._weights.name, "local_files_only": True}
         with contextlib.redirect_stderr(io.StringIO()):  # a progress bar that has no switch
             tokenizer = AutoTokenizer.from_pretrained(self._weights.parent, **where)
             model = AutoModelForCausalLM.from_pretrained(self._weights.parent, dtype="float32", **where).eval()
-        forget_sampling(model)
         return model, ChatTokenizer(tokenizer)
 
     def encode(self, items):
         """One float32 row of 576 columns per item, and its answer."""
-        settings = Settings(max_new_tokens=64)
-        questions = [Question(PROMPT.format(text=item.text[:600]), None) for item in items]
+        settings = recclaims.AnswerSettings(max_new_tokens=64)
+        questions = [recclaims.Question(PROMPT.format(text=item.text[:600]), None) for item in items]
         # Texts of like length together: what pads is computed for nothing.
         order = sorted(range(len(items)), key=lambda i: len(questions[i].prompt))
         replies = [None] * len(items)
         for start in range(0, len(order), BATCH):
             part = order[start : start + BATCH]
-            for place, reply in zip(part, ask(*self.loaded, [questions[i] for i in part], settings), strict=True):
+            answered = recclaims.ask(*self.loaded, [questions[i] for i in part], settings)
+            for place, reply in zip(part, answered, strict=True):
                 replies[place] = reply
         records = [{"text": r.text, "tokens": r.tokens, "truncated": r.truncated} for r in replies]
-        return Encoded(np.stack([reply.embedding for reply in replies]), records)
+        return recclaims.Encoded(np.stack([reply.embedding for reply in replies]), records)
 
 
 @recclaims.hookimpl

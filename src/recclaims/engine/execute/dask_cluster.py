@@ -25,7 +25,8 @@ from recclaims.engine.machine import hardware, installation
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.settings import LOCAL, Settings
 from recclaims.errors import RecclaimsError, one_line
-from recclaims.features.resolve import make_encoder
+from recclaims.features.resolve import known_encoder
+from recclaims.features.spec import spec_of
 from recclaims.own_objects import with_own
 from recclaims.plugin_manager import registry
 from recclaims.store import Store, canonical, key_of
@@ -221,7 +222,7 @@ class Cluster:
             self._cancel([future for one in asked.values() for future in one.copies])
 
     def _is_shared(self, task: Task) -> bool:
-        return task[0] == "encode" and bool(getattr(make_encoder(task[2], self._pipeline.registry), "chunk", 0))
+        return task[0] == "encode" and spec_of(known_encoder(task[2], self._pipeline.registry)).chunk > 0
 
     def _submit(self, key: str, asked: Asked, n_workers: int, answered: SimpleQueue[tuple[str, Future]]) -> None:
         """Submit a task once; a shared one until there are as many copies of it as workers."""

@@ -8,15 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.data.catalogue import Item
+from recclaims.features.spec import EncoderSpec
 
 
 class Attributes:
     """One column per value of a slot (`genres=Comedy`), 1 where the item has it."""
 
     name, modality, version = "attributes", "textual", "1"
-    requires = frozenset({"attributes"})
-    #: Rows are sets: 0 and 1. Recommenders on sets read this.
-    representation = "sets"
+    spec = EncoderSpec(requires=frozenset({"attributes"}), representation="sets")
 
     def covers(self, item: Item) -> bool:
         """Say whether the item has any attribute."""

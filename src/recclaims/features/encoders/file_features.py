@@ -20,7 +20,9 @@ from recclaims.errors import FeatureError, UnknownNameError
 from recclaims.features.arguments import split_argument
 from recclaims.features.digests import digest_of
 from recclaims.features.protocol import MODALITIES
+from recclaims.features.spec import EncoderSpec
 from recclaims.features.vector_files import READERS, check_size, read_vectors, shown
+from recclaims.paths import expanded
 
 if TYPE_CHECKING:
     from recclaims.data.catalogue import Item
@@ -46,11 +48,10 @@ class FileFeatures:
     name = NAME
     modality = "multimodal"
     #: Without an argument there is no case: no file is a default.
-    requires: frozenset[str] = frozenset({"the path of a file"})
-    on_request = True
+    spec = EncoderSpec(requires=frozenset({"the path of a file"}), on_request=True)
 
     def __init__(self, argument: str = "") -> None:
-        self.argument, self._known_as, self.place = argument, "", ""
+        self.argument, self._known_as = argument, ""
         self._file: FeatureFile | None = None
         self._matrix: NDArray[Any] | None = None
         self._rows: dict[str, int] = {}
@@ -60,23 +61,20 @@ class FileFeatures:
         self.name = f"{NAME}:{argument}"
         place, settings = split_argument(argument, ("modality",), NAME)
         self._own = "" if is_path(place) else place
-        self.place = place if is_path(place) else ""
         said = settings.get("modality")
         if said is not None and said not in MODALITIES:
             raise UnknownNameError.of("modality", said, MODALITIES, self.name)
         self.modality = said or _seen(place)
-        self.requires = frozenset({f"{NAME}:{self._own}"}) if self._own else frozenset()
-        if not self._own:
-            path = Path(place)
-            if not path.exists():
-                raise FeatureError(f"{self.name}: {place} does not exist")
-            beside = sidecar(path)
-            self._file = FeatureFile(path, self.modality, beside if beside.is_file() else None)
-
-    @property
-    def beside(self) -> tuple[Path, ...]:
-        """The file that says whose the rows of a given file are, if there is one; see shown_name."""
-        return (self._file.ids,) if self.place and self._file and self._file.ids else ()
+        if self._own:
+            self.spec = replace(self.spec, requires=frozenset({f"{NAME}:{self._own}"}))
+            return
+        path = Path(expanded(place))
+        if not path.exists():
+            raise FeatureError(f"{self.name}: {place} does not exist")
+        # The file that says whose the rows are, if there is one.
+        beside = sidecar(path)
+        self._file = FeatureFile(path, self.modality, beside if beside.is_file() else None)
+        self.spec = replace(self.spec, requires=frozenset(), place=place, beside=(beside,) if self._file.ids else ())
 
     @property
     def version(self) -> str:

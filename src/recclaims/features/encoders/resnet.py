@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recclaims.features.images import encode_images
+from recclaims.features.spec import EncoderSpec
 from recclaims.features.weights import verified
 from recclaims.paths import expanded
 
@@ -33,10 +34,11 @@ class ResNet50:
     """
 
     name, modality, version = "resnet50", "visual", "IMAGENET1K_V2;sha256-11ad3fa6"
+    spec = EncoderSpec()
 
     def __init__(self, weights: str = "") -> None:
-        self.path = Path(weights) if weights else _cache() / CHECKPOINT
-        self.place = weights
+        self.path = Path(expanded(weights)) if weights else _cache() / CHECKPOINT
+        self.spec = EncoderSpec(place=weights)
         if weights:
             import hashlib
 

@@ -14,6 +14,8 @@ import numpy as np
 from recclaims.data.reference import is_folder
 from recclaims.features.encoded import Encoded
 from recclaims.features.hub import ALLOW, known_as, quiet, snapshot
+from recclaims.features.spec import EncoderSpec
+from recclaims.paths import expanded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,11 +42,11 @@ class SentenceEncoder:
     name, modality = "sbert", "textual"
 
     def __init__(self, model: str = "") -> None:
-        self.model = model or DEFAULT
-        self.place = model if is_folder(model) else ""
+        self.model = expanded(model or DEFAULT)
+        self.spec = EncoderSpec(place=model if is_folder(self.model) else "")
         if model:
             self.name = f"sbert:{model}"
-            if not is_folder(model) and "/" not in model:
+            if not is_folder(self.model) and "/" not in model:
                 self.model = f"sentence-transformers/{model}"
 
     @cached_property

@@ -1,0 +1,98 @@
+"""All that a source of datasets can say beside name, modalities and `load`: read here, once, and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from recclaims.data.parameters import Parameter
+from recclaims.data.vectors import FeatureFile
+from recclaims.declared import said
+from recclaims.errors import DatasetError
+
+if TYPE_CHECKING:
+    from recclaims.data.dataset import DatasetSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec:
+    """What a source declares, as the attribute `spec` or by attributes of these names; everything has a default.
+
+    Attributes:
+        argument: what follows the colon in its name, as people call it ("CATEGORY"): it is made with that text first.
+        parameters: what `?key=value` can set, by name: it is made with those that a reference sets, and its own `name`
+            says what they are.
+        answers: names of the answers of vision-language models that its items carry.
+        features: the vectors that come with it, by name.
+    """
+
+    argument: str = ""
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    answers: tuple[str, ...] = ()
+    features: Mapping[str, FeatureFile] = field(default_factory=dict)
+
+
+class _Rule(NamedTuple):
+    """What a field takes, and how it is written."""
+
+    fits: Callable[[Any], bool]
+    example: str
+
+
+def _texts(values: Collection[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _named(kind: type) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, Mapping) and _texts([*value]) and all(isinstance(one, kind) for one in value.values())
+    )
+
+
+_RULES = {
+    "argument": _Rule(lambda value: isinstance(value, str), '"CATEGORY"'),
+    "parameters": _Rule(_named(Parameter), '{"users": recclaims.Parameter(943, "how many", least=1)}'),
+    "answers": _Rule(lambda value: isinstance(value, tuple | list) and _texts(value), '("qwen2_keyword",)'),
+    "features": _Rule(_named(FeatureFile), '{"clip": recclaims.FeatureFile(Path("clip.npy"), "visual")}'),
+}
+
+
+def source_spec(source: Any) -> SourceSpec:
+    """What a source, or the class that makes it, declares.
+
+    Raises:
+        DatasetError: a value is none that can be meant; one line that names the source and says what to write.
+    """
+    who = f"dataset '{said(source, 'name')}'"
+    declared = said(source, "spec")
+    if isinstance(declared, Mapping | type):
+        raise DatasetError(
+            f'{who} has spec {declared!r}; write, as in spec = recclaims.SourceSpec(argument="CATEGORY")'
+        )
+    given = declared if isinstance(declared, SourceSpec) else source
+    values = {one.name: value for one in fields(SourceSpec) if (value := said(given, one.name)) is not None}
+    for name, value in values.items():
+        if not _RULES[name].fits(value):
+            raise DatasetError(f"{who} has {name} {value!r}; write, as in {name} = {_RULES[name].example}")
+    return SourceSpec(**values)
+
+
+def check_source(source: Any, reference: str) -> DatasetSource:
+    """Return what a factory made, or say what it lacks.
+
+    Raises:
+        DatasetError: it is no source; one line that says what to write.
+    """
+    for attribute, wanted, example in (
+        ("name", str, f'name = "{reference}"'),
+        ("modalities", frozenset | set, 'modalities = frozenset({"textual"})'),
+    ):
+        value = said(source, attribute)
+        if not isinstance(value, wanted):
+            fault = f"has no {attribute}" if value is None else f"has {attribute} {value!r}"
+            raise DatasetError(f"dataset '{reference}' {fault}; write, as in {example}")
+    if not callable(said(source, "load")):
+        raise DatasetError(f"dataset '{reference}' has no method load() that returns a recclaims.Dataset")
+    made: DatasetSource = source
+    return made
