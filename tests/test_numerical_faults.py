@@ -21,7 +21,7 @@ from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings
 from recclaims.errors import DatasetError
-from recclaims.evaluation.ranking import METRICS
+from recclaims.evaluation.metrics import METRICS
 from recclaims.features.encoded import LONGEST, SHORTEST, FeatureReport, Features
 from recclaims.judging.run_cases import run as judge
 from recclaims.planning.builtin import CONTENT, NOISE

@@ -19,7 +19,7 @@ from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Mask, Reuse, Settings
 from recclaims.engine.tuning import Search
 from recclaims.errors import NotAvailableError, StorageError, StoreError
-from recclaims.evaluation.ranking import METRICS
+from recclaims.evaluation.metrics import METRICS
 from recclaims.features.controls.noise import NOISE
 from recclaims.features.resolve import make_encoder
 from recclaims.plugin_manager import load
@@ -74,7 +74,6 @@ VARIANTS = {
     "recommender": lambda p, c: p.cell_recipe(dataclasses.replace(c, recommender="freedom")),
     "split": lambda p, c: p.cell_recipe(dataclasses.replace(c, dataset=c.dataset + "?split=temporal")),
     "relevance": lambda p, c: p.cell_recipe(dataclasses.replace(c, dataset=c.dataset + "?relevance=3")),
-    "mask": lambda p, c: with_settings(p, mask=Mask.TRAIN).cell_recipe(c),
     "device": lambda p, c: with_settings(p, device="cuda").cell_recipe(c),
     "hyper-parameters": lambda p, c: with_settings(
         p, profile=Profile("tiny", 1, training={**TINY, "epochs": 3})

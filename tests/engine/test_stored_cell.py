@@ -14,7 +14,7 @@ from recclaims.engine.cell import Cell, CellResult
 from recclaims.engine.execute.executor import InProcess
 from recclaims.engine.pipeline import Pipeline
 from recclaims.errors import StoreError
-from recclaims.evaluation.ranking import METRICS
+from recclaims.evaluation.metrics import METRICS
 from recclaims.judging.run_cases import Run
 from recclaims.plugin_manager import load
 from recclaims.reporting import results

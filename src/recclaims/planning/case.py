@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from recclaims.errors import RecclaimsError, UnknownNameError
-from recclaims.evaluation.ranking import METRICS
+from recclaims.evaluation.metrics import check_comparable
 from recclaims.features.answer_types import of_kind
 from recclaims.features.available_inputs import carried, offered
 from recclaims.features.fusion import parts_here
@@ -217,9 +217,9 @@ def check(claim: Claim, registry: Registry) -> None:
         RecclaimsError: its margin is no share.
     """
     where = f"claim '{claim.id}'"
-    for kind, name, there in (("metric", claim.metric, METRICS), ("direction", claim.direction, DIRECTIONS)):
-        if name not in there:
-            raise UnknownNameError.of(kind, name, there, where)
+    check_comparable(claim.metric, where)
+    if claim.direction not in DIRECTIONS:
+        raise UnknownNameError.of("direction", claim.direction, DIRECTIONS, where)
     margin: object = claim.margin
     if isinstance(margin, bool) or not isinstance(margin, int | float) or not 0 <= margin < math.inf:
         raise RecclaimsError(f"{where}: its margin is {margin!r}, not a number of 0 or more, as 0.02 for 2 %")

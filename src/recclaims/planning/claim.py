@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recclaims.evaluation.ranking import PRIMARY
+from recclaims.evaluation.metrics import PRIMARY
 
 #: The treatment of most claims: the encoder's features as they are.
 REAL = "real"
@@ -39,7 +39,7 @@ class Claim:
         direction: "greater" where the treatment is claimed to be better.
         equivalence: True where the claim is that the arms do not differ.
         margin: the smallest effect of interest, relative to the control mean; set before any run.
-        metric: what is compared: one of evaluation.ranking.METRICS.
+        metric: what is compared: any that evaluation.metrics knows of users, as `recall@20` or `smooth_recall`.
     """
 
     id: str

@@ -17,7 +17,7 @@ import numpy as np
 from recclaims.data.reference import path_in
 from recclaims.engine.machine import hardware, installed_version
 from recclaims.errors import RecclaimsError
-from recclaims.evaluation.ranking import METRICS
+from recclaims.evaluation.metrics import METRICS
 from recclaims.json_keys import each_key_once
 from recclaims.regular_file import open_text
 from recclaims.reporting.files import draft_of, write_atomically
@@ -256,7 +256,8 @@ def _write_per_user(run: Run, path: Path) -> None:
     import pyarrow.parquet as pq
 
     columns = {"key": pa.string(), "recommender": pa.string(), "features": pa.string(), "seed": pa.int32()}
-    columns |= {"user": pa.int32(), **dict.fromkeys(METRICS, pa.float64())}
+    metrics = [*dict.fromkeys((*METRICS, *(case.claim.metric for case in run.judged)))]
+    columns |= {"user": pa.int32(), **dict.fromkeys(metrics, pa.float64())}
     schema = pa.schema(list(columns.items()))
     waiting: list[Any] = []
     # Arrow opens no path that is not UTF-8.
@@ -266,7 +267,7 @@ def _write_per_user(run: Run, path: Path) -> None:
         pq.ParquetWriter(file, schema, compression="zstd") as writer,
     ):
         for result in run.outcome.results.values():
-            waiting.append(_rows(result, run.called(result.cell), schema))
+            waiting.append(_rows(result, run.called(result.cell), metrics, schema))
             if sum(table.num_rows for table in waiting) >= ROWS_AT_ONCE:
                 writer.write_table(pa.concat_tables(waiting))
                 waiting.clear()
@@ -274,11 +275,11 @@ def _write_per_user(run: Run, path: Path) -> None:
             writer.write_table(pa.concat_tables(waiting))
 
 
-def _rows(result: CellResult, cell: Cell, schema: Any) -> Any:
+def _rows(result: CellResult, cell: Cell, metrics: Sequence[str], schema: Any) -> Any:
     """The users of a cell who have a value of any metric, as a table of Arrow."""
     import pyarrow as pa
 
-    values = np.stack([result.per_user[metric] for metric in METRICS])
+    values = np.stack([result.per_user[metric] for metric in metrics])
     users = np.flatnonzero(np.isfinite(values).any(axis=0))
     same = {"key": result.key, "recommender": cell.recommender, "features": share(cell.arm), "seed": cell.seed}
     columns = [pa.repeat(pa.scalar(value, schema.field(name).type), len(users)) for name, value in same.items()]
