@@ -88,28 +88,33 @@ class StoredRankings:
 
     def check(self) -> None:
         """Raise a StoreError where ranks and lists are no ranking of this part, or contradict each other."""
-        held, where = self._held, f"{self._artefact.path}: does not hold what a cell's result holds"
+        path = self._artefact.path
         try:
-            candidates = self._array("candidates", 2, len(held.users))
-            top = self.lists(Mask.TRAIN)
-            both = [(self.test_ranks(mask), self.lists(mask)) for mask in Mask]
+            self._check()
         except StoreError as error:
-            raise StoreError(f"{where}: {str(error).removeprefix(f'{self._artefact.path}/')}") from error
-        if (candidates != held.candidates[:, held.users]).any():
-            raise StoreError(f"{where}: numbers of candidates of another split")
-        if top.size and top.max() > held.n_items:
-            raise StoreError(f"{where}: lists of items that are not there")
+            what = str(error).removeprefix(f"{path}/")
+            raise StoreError(f"{path}: does not hold what a cell's result holds: {what}") from error
+
+    def _check(self) -> None:
+        held = self._held
+        if (self._array("candidates", 2, len(held.users)) != held.candidates[:, held.users]).any():
+            raise StoreError("numbers of candidates of another split")
+        if (self.lists(Mask.TRAIN) > held.n_items).any():
+            raise StoreError("lists of items that are not there")
         rows = np.repeat(np.arange(len(held.users)), np.bincount(held.test_users, minlength=held.n_users)[held.users])
-        for ranks, lists in both:
-            if ((ranks < 1) | (ranks > held.n_items)).any():
-                raise StoreError(f"{where}: a rank of {ranks[(ranks < 1) | (ranks > held.n_items)][0]}")
+        items = held.test.items
+        for mask in Mask:
+            ranks, lists = self.test_ranks(mask), self.lists(mask)
+            beyond = ranks[(ranks < 1) | (ranks > held.n_items)]
+            if beyond.size:
+                raise StoreError(f"a rank of {beyond[0]}")
             if len(np.unique(rows * (held.n_items + 1) + ranks)) != len(ranks):
-                raise StoreError(f"{where}: two items of a user at one rank")
+                raise StoreError("two items of a user at one rank")
             near = ranks <= lists.shape[1]
             listed = lists[rows[near], ranks[near] - 1]
             # What has no score has a rank, but no place in a list.
-            if ((listed != held.test.items[near]) & (listed < held.n_items)).any():
-                raise StoreError(f"{where}: ranks that its lists contradict")
+            if ((listed != items[near]) & (listed < held.n_items)).any():
+                raise StoreError("ranks that its lists contradict")
 
 
 class StoredValues(Mapping[str, NDArray[np.float64]]):
