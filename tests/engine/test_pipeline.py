@@ -130,8 +130,19 @@ def test_a_control_that_does_not_apply_is_not_run(pipeline, data):
 
 def test_what_does_not_matter_is_not_in_the_key(pipeline, data):
     cell = Cell(data, "vbpr", "attributes")
-    other = with_settings(pipeline, workers=7, seeds=9, reuse=Reuse.NEVER)
+    other = with_settings(pipeline, workers=7, seeds=9, reuse=Reuse.NEVER, mask=Mask.TRAIN)
     assert other.cell_recipe(cell) == pipeline.cell_recipe(cell)
+
+
+def test_where_a_class_lies_is_in_the_key_of_what_others_bring_alone(pipeline, data):
+    usual = pipeline.recommender(Cell(data, "bpr"))
+    for origin, differ in (("recclaims", False), ("somebody's 1.0", True)):
+        pipeline.registry.origin["recommenders", "bpr"] = origin
+        recipes = []
+        for model in ("here:Bpr", "there:Bpr"):
+            pipeline.registry.recommenders["bpr"] = dataclasses.replace(usual, model=model)
+            recipes.append(pipeline.cell_recipe(Cell(data, "bpr")))
+        assert (recipes[0] != recipes[1]) is differ
 
 
 def test_another_text_or_image_is_another_key_but_the_split_stays(pipeline, data):

@@ -21,6 +21,9 @@ from recclaims.evaluation.metrics import METRICS
 from recclaims.evaluation.ranking import evaluate
 from recclaims.judging.run_cases import Run
 from recclaims.packed import Packed
+from recclaims.planning.arm import Arm
+from recclaims.planning.builtin import NOISE
+from recclaims.planning.case import Case
 from recclaims.plugin_manager import load
 from recclaims.reporting import results
 from recclaims.store import Store
@@ -227,3 +230,15 @@ def test_items_that_do_not_count_are_ranked_and_not_scored(pipeline, data):
     ratings = pipeline.dataset(some).interactions.ratings[pipeline.split(some, 0).test]
     assert held.wanted.sum() == (ratings >= 4).sum()
     assert (np.isfinite(values["mrr"]) == (held.wanted > 0)).all()
+
+
+def test_the_values_of_users_that_a_claim_asks_for_are_written(pipeline, data, tmp_path):
+    cell = Cell(data, "bpr")
+    outcome = runner.run(pipeline, [cell])
+    arms = (Arm("bpr"), Arm("mostpop"))
+    case = Case(replace(NOISE, metric="ndcg@7"), data, "toy", "bpr", "none", "mostpop", arms)
+    results._write_per_user(Run(pipeline.settings, {case: None}, outcome), tmp_path / "per_user.parquet")
+    frame = pl.read_parquet(tmp_path / "per_user.parquet")
+    assert set(frame.columns[5:]) == {*METRICS, "ndcg@7"}
+    values = outcome.results[cell].per_user["ndcg@7"]
+    np.testing.assert_array_equal(frame["ndcg@7"].to_numpy(), values[np.isfinite(values)])
