@@ -18,11 +18,14 @@ from recclaims._pytest.options import add_options, settings_of
 from recclaims._pytest.plugin import SESSION, ClaimsSession, planner_of
 from recclaims.artefact import artefact_json
 from recclaims.data.catalogue import Item
+from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.interactions_file import read_table
 from recclaims.data.items_file import peek, peek_answers, read_items
 from recclaims.data.reference import open_source
-from recclaims.data.splits import check_relevant, make_split
+from recclaims.data.splits import Split, check_relevant, make_split
 from recclaims.engine.cell import Cell
+from recclaims.engine.held_out import HeldOut
+from recclaims.engine.settings import Mask
 from recclaims.engine.stored_cell import read_cell
 from recclaims.errors import RecclaimsError
 from recclaims.features.resolve import facts_of, make_encoder
@@ -30,6 +33,7 @@ from recclaims.features.vector_files import read_vectors
 from recclaims.lvlm.parsing import parse_keywords
 from recclaims.lvlm.prompts import _read as read_prompts
 from recclaims.lvlm.prompts import domain_names, find_domain
+from recclaims.packed import Packed
 from recclaims.planning.builtin import NOISE
 from recclaims.plugin_manager import registry
 from recclaims.reporting import changes as changed
@@ -281,7 +285,25 @@ def results(random, place):
 
 
 RECIPE = {"encoder": "sbert", "seed": 3}
-METRICS = np.linspace(0, 1, 6 * 4).reshape(6, 4)
+RANKINGS = {
+    "ranks": np.array([1, 3, 2, 4], np.uint8),
+    "fewer": np.array([0, 1, 0, 0], np.uint8),
+    "top": np.array([[0, 4, 1, 5, 5], [3, 2, 4, 1, 0], [1, 3, 4, 2, 5], [4, 3, 1, 0, 5]], np.uint8),
+    "more": np.array([5], np.uint8),
+    "candidates": np.array([[3, 5, 4, 4], [2, 5, 4, 4]], np.uint8),
+}
+
+
+@cache
+def held_out():
+    """Four users and five items; of the first user's, one is in validation."""
+    pairs = np.array([(0, 2), (0, 3), (0, 4), (0, 0), (1, 4), (2, 3), (3, 0), (2, 0), (3, 2)])
+    labels = np.array([0, 0, 1, 2, 2, 2, 2, 0, 0], dtype=np.int8)
+    interactions = Interactions(pairs[:, 0].astype(np.int32), pairs[:, 1].astype(np.int32))
+    users, items = tuple("abcd"), tuple(Item(str(number), "") for number in range(5))
+    return HeldOut(Dataset("fuzzed", users, items, interactions), Split(labels))
+
+
 FACTS = {
     "cell": "x",
     "epochs": 1,
@@ -301,8 +323,8 @@ def store(random, place):
     """An artefact of the store: its manifest, or its files with a manifest that vouches for them."""
     shutil.rmtree(place / "store", ignore_errors=True)
     kept = Store(place / "store")
-    path = kept.save("cells", RECIPE, {"per_user": METRICS, "facts": FACTS}).path
-    name = random.choice(("manifest.json", "facts.json", "per_user.npy"))
+    path = kept.save("cells", RECIPE, {"rankings": Packed(RANKINGS), "facts": FACTS}).path
+    name = random.choice(("manifest.json", "facts.json", "rankings.npz"))
     whole = (path / name).read_bytes()
     if name.endswith("json") and random.random() < 0.7:
         written(path / name, json.dumps(damaged(random, json.loads(whole))))
@@ -315,7 +337,7 @@ def store(random, place):
         written(path / "manifest.json", artefact_json(manifest))
     found = kept.find("cells", RECIPE)
     if found is not None:
-        read_cell(Cell("d", "r"), found, np.ones(METRICS.shape[1], dtype=bool), {})
+        read_cell(Cell("d", "r"), found, held_out(), Mask.TRAIN_VALID)
 
 
 class Options:

@@ -21,7 +21,7 @@ from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings
 from recclaims.errors import DatasetError
-from recclaims.evaluation.ranking import METRICS
+from recclaims.evaluation.metrics import parse_metric
 from recclaims.features.encoded import LONGEST, SHORTEST, FeatureReport, Features
 from recclaims.judging.run_cases import run as judge
 from recclaims.planning.builtin import CONTENT, NOISE
@@ -346,13 +346,14 @@ def test_users_whom_every_list_serves_alike_are_left_out_and_counted(tmp_path):
         assert (case["n_fixed"], case["n_users"]) == (few, many)
         assert case["verdict"] == "inadmissible" or f"{few} users are left out" in case["reason"]
     (one,) = (one for one in chosen if one.recommender == "content-knn")
+    recall = parse_metric("recall@20")
+    mask = run.pipeline.settings.mask
     arms = [
-        np.stack([run.pipeline.store.find("cells", run.pipeline.cell_recipe(cell)).array("per_user") for cell in cells])
+        np.stack([recall.values(run.pipeline.find(cell).per_user.rankings.ranks(mask)) for cell in cells])
         for cells in (one.treatment_cells(2), one.control_cells(2))
     ]
-    recall = METRICS.index("recall@20")
-    assert (arms[0][:, recall, :few] == 1).all()  # as other libraries say, too
-    effect = (arms[0] - arms[1])[:, recall, few:].mean(axis=1).mean()
+    assert (arms[0][:, :few] == 1).all()  # as other libraries say, too
+    effect = (arms[0] - arms[1])[:, few:].mean(axis=1).mean()
     assert done.judged[one].comparison.estimate.effect == pytest.approx(effect, abs=1e-12)
     results = done.outcome.results.values()
     assert not any(np.isfinite(result.per_user["recall@20"][:few]).any() for result in results)
@@ -366,9 +367,10 @@ def test_users_whom_every_list_serves_alike_are_left_out_and_counted(tmp_path):
 
 def test_nobody_is_left_out_where_all_have_a_choice(tmp_path):
     run = Run(tmp_path, usual(), np.abs(normal()))
-    ((cell, result),) = runner.run(run.pipeline, [Cell("faulty", "content-knn", "faulty")]).results.items()
-    stored = run.pipeline.store.find("cells", run.pipeline.cell_recipe(cell)).array("per_user")
-    np.testing.assert_array_equal(np.stack(list(result.per_user.values())), stored)
+    ((_, result),) = runner.run(run.pipeline, [Cell("faulty", "content-knn", "faulty")]).results.items()
+    ranks = result.per_user.rankings.ranks(run.pipeline.settings.mask)
+    for metric, values in result.per_user.items():
+        np.testing.assert_array_equal(values, parse_metric(metric).values(ranks))
     assert not any(values.any() for values in run.pipeline.fixed("faulty", 0).values())
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.errors import StorageError, StoreError, one_line
+from recclaims.packed import Packed, read_packed, write_packed
 from recclaims.regular_file import open_content
 
 SCHEMA = 1
@@ -34,7 +35,7 @@ FAULTS = (StoreError, ValueError, KeyError, TypeError, AttributeError, Recursion
 #: What stands in a path for bytes that are no UTF-8.
 _NOT_TEXT = re.compile("[\ud800-\udfff]")
 
-Content = NDArray[Any] | Mapping[str, Any] | list[Any]
+Content = NDArray[Any] | Packed | Mapping[str, Any] | list[Any]
 
 
 def canonical(recipe: Mapping[str, Any]) -> str:
@@ -71,6 +72,10 @@ class Artefact:
         except Exception as error:  # what numpy makes of a header that was tampered with can be anything
             raise StoreError(f"{path}: not an array: {one_line(error)}") from error
         return array
+
+    def packed(self, name: str, array: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Read one of the arrays that were packed as `name`; raises StoreError where it is none of that shape, type."""
+        return read_packed(self._listed(f"{name}.npz"), array, shape, dtype)
 
     def json(self, name: str) -> Any:
         """Read the JSON document `name`; raises StoreError where it is none."""
@@ -178,6 +183,12 @@ def _write(directory: Path, name: str, content: Content) -> str:
         with (directory / filename).open("wb") as file:
             # As a stream: into a file, numpy tells of a full disk without saying so.
             np.save(_Stream(file.write), content, allow_pickle=False)
+            file.flush()
+            _flush(file.fileno())
+    elif isinstance(content, Packed):
+        filename = f"{name}.npz"
+        with (directory / filename).open("wb") as file:
+            write_packed(file, content)
             file.flush()
             _flush(file.fileno())
     else:

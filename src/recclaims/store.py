@@ -119,7 +119,7 @@ class Store:
         Args:
             kind: the kind of artefact, a folder name.
             recipe: everything the content depends on.
-            files: by name without ending: arrays become `.npy`, anything else `.json`.
+            files: by name without ending: arrays become `.npy`, packed ones `.npz`, anything else `.json`.
             check: called when all is written and nothing kept; what it raises prevents the artefact.
 
         Raises:

@@ -292,6 +292,6 @@ def test_a_run_outlives_a_worker_and_comes_to_what_it_comes_to_here(place, worke
     half = len(strip) // 2
     key = lambda cell: cell["key"]  # noqa: E731
     assert sorted(strip[:half], key=key) == sorted(strip[half:], key=key)
-    for path in (place.root / "here" / "cells").glob("*/*/per_user.npy"):
+    for path in (place.root / "here" / "cells").glob("*/*/rankings.npz"):
         assert path.read_bytes() == (place.root / "over-dask" / path.relative_to(place.root / "here")).read_bytes()
     assert over_dask["environment"]["cpu"] == local["environment"]["cpu"]

@@ -19,7 +19,7 @@ from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Mask, Reuse
 from recclaims.engine.tuning import Search
 from recclaims.errors import NotAvailableError, StorageError, StoreError
-from recclaims.evaluation.ranking import METRICS
+from recclaims.evaluation.metrics import METRICS
 from recclaims.features.controls.noise import NOISE
 from recclaims.features.resolve import make_encoder
 from recclaims.recommenders.spec import Recommender
@@ -92,7 +92,6 @@ VARIANTS = {
     "recommender": lambda p, c: p.cell_recipe(dataclasses.replace(c, recommender="freedom")),
     "split": lambda p, c: p.cell_recipe(dataclasses.replace(c, dataset=c.dataset + "?split=temporal")),
     "relevance": lambda p, c: p.cell_recipe(dataclasses.replace(c, dataset=c.dataset + "?relevance=3")),
-    "mask": lambda p, c: with_settings(p, mask=Mask.TRAIN).cell_recipe(c),
     "device": lambda p, c: with_settings(p, device="cuda").cell_recipe(c),
     "hyper-parameters": lambda p, c: with_settings(
         p, profile=Profile("tiny", training={**TINY, "epochs": 3})
@@ -149,8 +148,19 @@ def test_a_control_that_does_not_apply_is_not_run(pipeline, data):
 
 def test_what_does_not_matter_is_not_in_the_key(pipeline, data):
     cell = Cell(data, "vbpr", "attributes")
-    other = with_settings(pipeline, workers=7, replicates=9, reuse=Reuse.NEVER)
+    other = with_settings(pipeline, workers=7, replicates=9, reuse=Reuse.NEVER, mask=Mask.TRAIN)
     assert other.cell_recipe(cell) == pipeline.cell_recipe(cell)
+
+
+def test_where_a_class_lies_is_in_the_key_of_what_others_bring_alone(pipeline, data):
+    usual = pipeline.recommender(Cell(data, "bpr"))
+    for origin, differ in (("recclaims", False), ("somebody's 1.0", True)):
+        pipeline.registry.origin["recommenders", "bpr"] = origin
+        recipes = []
+        for model in ("here:Bpr", "there:Bpr"):
+            pipeline.registry.recommenders["bpr"] = dataclasses.replace(usual, model=model)
+            recipes.append(pipeline.cell_recipe(Cell(data, "bpr")))
+        assert (recipes[0] != recipes[1]) is differ
 
 
 def test_another_text_or_image_is_another_key_but_the_split_stays(pipeline, data):

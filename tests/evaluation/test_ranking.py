@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims.errors import CellError
-from recclaims.evaluation.ranking import METRICS, ItemLists, _best, evaluate, fixed
+from recclaims.evaluation.item_lists import ItemLists
+from recclaims.evaluation.metrics import Ranks, parse_metric
+from recclaims.evaluation.ranking import _best, _ranks, count_ranks, evaluate, listed_of, lot, rank, without
 
 from ..drawing import examples
 
@@ -78,7 +80,7 @@ def test_a_tie_of_one_user_leaves_the_others_alone(tied):
     if tied:
         scores[0] = 0
     found = evaluate(scorer(scores), lists([[1], [2]], 2), lists([[], []], 2))
-    assert [found[m][1] for m in METRICS] == [expected[m][1] for m in METRICS]
+    assert [values[1] for values in found.values()] == [values[1] for values in expected.values()]
 
 
 @examples(60)
@@ -127,7 +129,7 @@ def test_equals_recboles_evaluator_on_the_same_scores_and_mask():
     positive_u, positive_i = (torch.from_numpy(part) for part in np.nonzero(state == 2))
     collector.eval_batch_collect(theirs, None, positive_u, positive_i + 1)
     expected = Evaluator(config).evaluate(collector.get_data_struct())
-    for metric in METRICS:
+    for metric in ours:
         assert np.nanmean(ours[metric]) == pytest.approx(expected[metric], abs=1e-9), metric
 
 
@@ -143,11 +145,7 @@ def test_the_best_of_many_items_are_those_of_sorting_them_all(n_items, tied):
     best = _best(torch.from_numpy(scores), 20, order).numpy()
     # The same lot decides between equal scores: sorted, in that order, by a sort that keeps it.
     expected = order.numpy()[np.argsort(-scores[:, order.numpy()], axis=1, kind="stable")[:, :20]]
-    found = np.take_along_axis(scores, best, 1)
-    np.testing.assert_array_equal(found, np.take_along_axis(scores, expected, 1))
-    if not tied:
-        np.testing.assert_array_equal(best, expected)
-    assert all(len(set(row)) == 20 for row in best.tolist())
+    np.testing.assert_array_equal(best, expected)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -168,16 +166,94 @@ def test_a_value_is_fixed_where_no_order_of_the_items_changes_it(k):
     """All orders of four items, for every choice of what is masked and what is wanted."""
     parts = list(itertools.product((0, 1, 2), repeat=4))  # of each item: nothing, relevant, masked
     relevant, masked = (lists([[i for i in range(4) if part[i] == kind] for part in parts], 81) for kind in (1, 2))
-    values = [
-        evaluate(scorer([order] * len(parts)), relevant, masked, cutoffs=(k,))
+    none = lists([[]], 81)
+    kept = [
+        rank(scorer([order] * len(parts)), relevant, masked, none, 0)
         for order in itertools.permutations((1.0, 2.0, 3.0, 4.0))
     ]
-    metrics = [f"{name}@{k}" for name in ("recall", "ndcg", "hit")]
-    for metric, found in fixed(relevant, masked, 4, metrics).items():
-        table = np.stack([one[metric] for one in values])
+    users = np.repeat(np.arange(81), relevant.lengths)
+    orders = [Ranks.of(relevant.lengths, users, one.test_ranks(left_out=False)) for one in kept]
+    for metric in (
+        f"recall@{k}",
+        f"ndcg@{k}",
+        f"hit@{k}",
+        f"precision@{k}",
+        f"map@{k}",
+        f"mrr@{k}",
+        "mrr",
+        "smooth_recall",
+    ):
+        table = np.stack([parse_metric(metric).values(one) for one in orders])
+        found = parse_metric(metric).fixed(relevant.lengths, 4 - masked.lengths)
         np.testing.assert_array_equal(found, np.ptp(table, axis=0) < 1e-12, err_msg=metric)  # NaN: not fixed
 
 
-def test_what_is_masked_twice_is_one_candidate_less():
-    (found,) = fixed(lists([[0]], 1), lists([[1, 1]], 1), 3, ["recall@1"]).values()
-    assert not found[0]
+def slow(scores, test, seen, valid, places):
+    """Ranks of every user's test items and the list of the best, by sorting all items: higher first, then the lot."""
+    ranks, tops = [], []
+    for user, row in enumerate(scores):
+        out = {*seen[user], *valid[user]}
+        worth = [-np.inf if item in out else row[item] for item in range(len(row))]
+        order = sorted(range(len(row)), key=lambda item: (-worth[item], places[item]))
+        ranks += [order.index(item) + 1 for item in test[user]]
+        if test[user]:
+            listed = [item for item in order if worth[item] > -np.inf][:50]
+            tops.append(listed + [len(row)] * (min(50, len(row)) - len(listed)))
+    return ranks, tops
+
+
+@examples(80)
+@given(
+    seed=st.integers(0, 2**31),
+    n_items=st.sampled_from([5, 30, 70, 300]),
+    levels=st.sampled_from([1, 3, 40, 10**6]),
+    blocked=st.booleans(),
+    wants=st.sampled_from([1, 9]),
+)
+def test_what_is_kept_equals_sorting_all_items_under_either_mask(seed, n_items, levels, blocked, wants):
+    """Few levels of scores tie; `wants` decides which way of counting is taken; some score -inf by themselves."""
+    random = np.random.default_rng(seed)
+    n_users = 11
+    state = random.choice(4, (n_users, n_items), p=[0.4, 0.6 - 0.3 - 0.03 * wants, 0.3, 0.03 * wants])
+    scores = random.integers(0, levels, (n_users, n_items)).astype(np.float32)
+    if blocked:
+        scores[random.random(scores.shape) < 0.3] = -np.inf
+    seen, valid, test = ([np.flatnonzero(row == code).tolist() for row in state] for code in (1, 2, 3))
+    if not any(test):
+        test[0], seen[0], valid[0] = [0], [], []
+    kept = rank(scorer(scores), *(lists(part, n_users) for part in (test, seen, valid)), seed=seed, block=4)
+    places = lot(seed, n_items)
+    wanting = [user for user in range(n_users) if test[user]]
+    for left_out in (False, True):
+        ranks, tops = slow(scores, test, seen, valid if left_out else [[]] * n_users, places)
+        assert kept.test_ranks(left_out).tolist() == ranks
+        top = kept.top.astype(np.int64)
+        if left_out:
+            gone = listed_of(top, lists(valid, n_users), np.array(wanting), n_items)
+            top = without(top, gone, kept.more.astype(np.int64))
+        assert top.tolist() == tops
+    candidates = [[n_items - len(seen[u]), n_items - len(seen[u]) - len(valid[u])] for u in wanting]
+    assert kept.candidates.T.tolist() == candidates
+
+
+def test_a_list_without_ties_gives_the_metrics_of_its_ranks_to_the_last_bit():
+    random = np.random.default_rng(3)
+    n_users, n_items = 300, 900
+    state = random.choice(3, (n_users, n_items), p=[0.85, 0.1, 0.05])
+    scores = np.round(random.normal(size=(n_users, n_items)), 2).astype(np.float32)
+    seen, test = (lists([np.flatnonzero(row == code) for row in state], n_users) for code in (1, 2))
+    kept = rank(scorer(scores), test, seen, lists([[]], n_users), 7)
+    ranks = Ranks.of(test.lengths, np.repeat(np.arange(n_users), test.lengths), kept.test_ranks(left_out=False))
+    for metric, values in evaluate(scorer(scores), test, seen, (3, 10, 20), seed=7).items():
+        np.testing.assert_array_equal(values, parse_metric(metric).values(ranks), err_msg=metric)
+
+
+def test_counting_on_a_device_equals_counting_here():
+    random = np.random.default_rng(0)
+    scores = torch.from_numpy(random.integers(0, 9, (6, 200)).astype(np.float32))
+    rows, items = np.repeat(np.arange(6), 5), random.integers(0, 200, 30)
+    places = torch.from_numpy(lot(4, 200))
+    here, own = _ranks(scores, rows, items, places)
+    there = count_ranks(scores, torch.from_numpy(rows), torch.from_numpy(items), places)
+    np.testing.assert_array_equal(here, there.numpy())
+    np.testing.assert_array_equal(own, scores.numpy()[rows, items])

@@ -6,7 +6,7 @@ import pytest
 
 from recclaims.engine.cell import CellResult
 from recclaims.engine.execute.executor import Failure
-from recclaims.evaluation.ranking import METRICS
+from recclaims.evaluation.metrics import METRICS
 from recclaims.judging.assess import Evidence, assess
 from recclaims.judging.verdict import Verdict
 from recclaims.planning.case import Arm, Case, Expectation

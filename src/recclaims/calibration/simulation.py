@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.engine.cell import REPLICATES_PER_ASSIGNMENT
-from recclaims.evaluation.ranking import PRIMARY
+from recclaims.evaluation.metrics import PRIMARY, parse_metric
 
 if TYPE_CHECKING:
     from recclaims.data.dataset import Dataset
@@ -149,8 +149,8 @@ class _Conductor:
     def _train(self, arm: int, seed: int, parameters: Mapping[str, Any]) -> _Tried:
         from recclaims.data.categories import categories
         from recclaims.data.splits import make_split
-        from recclaims.engine.settings import Mask
-        from recclaims.engine.training import score, training_data
+        from recclaims.engine.held_out import HeldOut
+        from recclaims.engine.training import ranked, training_data
         from recclaims.plugin_manager import registry
         from recclaims.recommenders._recbole.fit import fit
 
@@ -165,5 +165,6 @@ class _Conductor:
         split = self.splits[seed]
         data = training_data(self.dataset, split, {self.features.modality: matrix})
         fitted: Fitted = fit(self.recommender, {**self.recommender.parameters, **parameters}, data, seed)
-        per_user = score(fitted, self.dataset, split, Mask.TRAIN_VALID, seed)[PRIMARY]
-        return _Tried(fitted.valid_score, per_user.astype(np.float32))
+        held = HeldOut(self.dataset, split)
+        ranks = held.ranks(ranked(fitted, held, seed).test_ranks(left_out=True))
+        return _Tried(fitted.valid_score, parse_metric(PRIMARY).values(ranks).astype(np.float32))

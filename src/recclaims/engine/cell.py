@@ -57,7 +57,8 @@ class CellResult:
         cell: its coordinates.
         key: its name in the store.
         per_user: by metric, float64 (n_users,), NaN for users without a relevant test item and for those whose value no
-            recommender could change (see ranking.fixed); of a cell in the store they are read each time.
+            recommender could change (see Metric.fixed). It names those of METRICS; of a cell in the store, any metric
+            that evaluation.metrics knows of users may be asked for, and is computed from the ranks that lie there.
         epochs, best_epoch: trained, and chosen on validation.
         seconds: of building and training the recommender, evaluation not included; of cells that were trained
             together, each one's share.

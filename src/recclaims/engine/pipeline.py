@@ -12,26 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from filelock import Timeout
-from numpy.typing import NDArray
 
 from recclaims.data.categories import categories, category_slot
 from recclaims.engine.cell import Cell, CellResult
 from recclaims.engine.data import PROTOCOL, DataPipeline, deterministic, versions
+from recclaims.engine.held_out import FixedValues, HeldOut
 from recclaims.engine.memory import peak_mb, reset_peak
 from recclaims.engine.settings import Reuse
-from recclaims.engine.stored_cell import read_cell
-from recclaims.engine.training import (
-    content_digest,
-    fixed_values,
-    score,
-    scored_users,
-    scores_digest,
-    training_data,
-)
+from recclaims.engine.stored_cell import FACTS as FACTS_FILE
+from recclaims.engine.stored_cell import RANKINGS, read_cell
+from recclaims.engine.training import content_digest, ranked, scores_digest, training_data
 from recclaims.engine.tuning import Tuned, tune
 from recclaims.errors import CellError
-from recclaims.evaluation.ranking import METRICS
 from recclaims.evaluation.ranking import VERSION as RANKING
+from recclaims.packed import Packed
 from recclaims.plugin_manager import BUILTIN
 from recclaims.recommenders.batched.families import VERSION as TOGETHER
 from recclaims.recommenders.batched.families import has_batched_form
@@ -45,7 +39,7 @@ if TYPE_CHECKING:
     from recclaims.recommenders.spec import Recommender
     from recclaims.store import Artefact
 
-#: Raised when a cell keeps other facts beside its metrics.
+#: Raised when a cell keeps other facts beside its ranks.
 FACTS = 1
 #: Libraries whose release can change a trained weight.
 TRAINING_LIBRARIES = ("numpy", "scipy", "torch", "recbole")
@@ -72,15 +66,17 @@ class Pipeline(DataPipeline):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._fixed: dict[tuple[str, int], dict[str, NDArray[np.bool_]]] = {}
-        self._tested: dict[tuple[str, int], NDArray[np.bool_]] = {}
+        self._held: dict[tuple[str, int], HeldOut] = {}
 
-    def fixed(self, reference: str, seed: int) -> dict[str, NDArray[np.bool_]]:
+    def held_out(self, reference: str, seed: int) -> HeldOut:
+        """The part of replicate `seed` that cells are scored on."""
+        if (reference, seed) not in self._held:
+            self._held[reference, seed] = HeldOut(self.dataset(reference), self.split(reference, seed))
+        return self._held[reference, seed]
+
+    def fixed(self, reference: str, seed: int) -> FixedValues:
         """By metric, whose value in replicate `seed` no recommender could change: bool (n_users,)."""
-        if (reference, seed) not in self._fixed:
-            values = fixed_values(self.dataset(reference), self.split(reference, seed), self.settings.mask)
-            self._fixed[reference, seed] = values
-        return self._fixed[reference, seed]
+        return self.held_out(reference, seed).fixed(self.settings.mask)
 
     def recommender(self, cell: Cell) -> Recommender:
         """The recommender of a cell."""
@@ -110,17 +106,19 @@ class Pipeline(DataPipeline):
         return self.settings.device if self.trains_together(cell) else "cpu"
 
     def cell_recipe(self, cell: Cell) -> dict[str, Any]:
-        """Everything a cell's result depends on."""
+        """Everything a cell's ranks depend on; the mask is none of it, as they are kept under either."""
         dataset, recommender = self.dataset(cell.dataset), self.recommender(cell)
         search = self.settings.profile.search(recommender.name)
+        origin = self.registry.origin["recommenders", recommender.name]
+        # Of a built-in, its version says what is computed, wherever the class lies.
+        path = [] if origin == BUILTIN else [recommender.model_path]
         return {
             "split": self._split_recipe(dataset, cell.seed),
             "relevance": dataset.relevance,
-            "mask": str(self.settings.mask),
             "features": self.features_recipe(cell.dataset, cell.features) if cell.features else None,
             "control": self._control_recipe(cell),
-            "recommender": [recommender.name, recommender.version, recommender.flavour, recommender.known_as],
-            "from": self.registry.origin["recommenders", recommender.name],
+            "recommender": [recommender.name, recommender.version, recommender.flavour, *path],
+            "from": origin,
             "parameters": self.parameters(cell),
             "search": search.recipe() if search else None,
             "sampler": recommender.sampler,
@@ -225,9 +223,9 @@ class Pipeline(DataPipeline):
     def keep(
         self, cell: Cell, recipe: Mapping[str, Any], given: Given, fitted: Fitted, tuned: Tuned | None = None
     ) -> Artefact:
-        """Score a trained cell and store it; raises CellError."""
+        """Rank with a trained cell and store what came of it; raises CellError."""
         try:
-            per_user = score(fitted, given.dataset, given.split, self.settings.mask, cell.seed)
+            kept = ranked(fitted, self.held_out(cell.dataset, cell.seed), cell.seed)
             scores = scores_digest(fitted, given.dataset, given.split)
         except CellError as error:
             raise CellError(f"{cell.recommender}: {error}") from error
@@ -245,8 +243,7 @@ class Pipeline(DataPipeline):
             "derived": fitted.derived,
             "scores": scores,
         }
-        table = np.stack([per_user[metric] for metric in METRICS])
-        return self.store.save("cells", recipe, {"per_user": table, "facts": facts})
+        return self.store.save("cells", recipe, {RANKINGS: Packed(kept.arrays()), FACTS_FILE: facts})
 
     def _tuned(
         self, cell: Cell, recipe: Mapping[str, Any], train: Callable[[Mapping[str, Any]], Fitted]
@@ -255,8 +252,7 @@ class Pipeline(DataPipeline):
         search = self.settings.profile.search(cell.recommender)
         if search is None:
             return None
-        # A trial sees no test part, so that it is the same whichever items are masked there.
-        common = {name: value for name, value in recipe.items() if name not in ("mask", "search")}
+        common = {name: value for name, value in recipe.items() if name != "search"}
 
         def objective(parameters: Mapping[str, Any]) -> float:
             trial = {**common, "parameters": {**self.parameters(cell), **parameters}}
@@ -278,14 +274,7 @@ class Pipeline(DataPipeline):
     def result(self, cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
         """What an artefact holds, without the values that say nothing of the recommender.
 
-        The store keeps those, too: they are what the metric is, and the same as in other libraries.
+        The store keeps those ranks, too: they are what the metric is, and the same as in other libraries.
         """
-        return read_cell(
-            cell, artefact, self._scored(cell.dataset, cell.seed), self.fixed(cell.dataset, cell.seed), fresh
-        )
-
-    def _scored(self, reference: str, seed: int) -> NDArray[np.bool_]:
-        """Who has a relevant test item: bool (n_users,)."""
-        if (reference, seed) not in self._tested:
-            self._tested[reference, seed] = scored_users(self.dataset(reference), self.split(reference, seed))
-        return self._tested[reference, seed]
+        held = self.held_out(cell.dataset, cell.seed)
+        return read_cell(cell, artefact, held, self.settings.mask, fresh)

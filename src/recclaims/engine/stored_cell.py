@@ -1,4 +1,4 @@
-"""A cell as it lies in the store: checked when it is found, its values read when they are asked for.
+"""A cell as it lies in the store: checked when it is found, any metric computed from its ranks when it is asked for.
 
 The values of all users in all cells of a run are more than a machine need hold: 40 cells of 300,000 users are 0.6 GB.
 """
@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.engine.cell import Cell, CellResult
-from recclaims.errors import StoreError
-from recclaims.evaluation.ranking import METRICS
+from recclaims.engine.held_out import HeldOut
+from recclaims.engine.settings import Mask
+from recclaims.errors import RecclaimsError, StoreError, UnknownNameError
+from recclaims.evaluation.lists import LIST_LENGTH, LIST_METRICS, Catalogue
+from recclaims.evaluation.metrics import METRICS, Ranks, check_comparable, parse_metric
+from recclaims.evaluation.ranking import listed_of, without
 
 if TYPE_CHECKING:
     from recclaims.store import Artefact
 
-#: By how much a sum of discounts may be above the same one, summed up in another order.
-ROUNDING = 1e-9
-TABLE, FACTS = "per_user", "facts"
+RANKINGS, FACTS = "rankings", "facts"
+#: Arrays of users' values that are kept in memory, the last that were asked for: a case asks for those of two arms.
+REMEMBERED = 32
 
 
 def _is_number(value: object) -> bool:
@@ -44,25 +49,96 @@ _MUST: Mapping[str, Callable[[object], bool]] = {
 _MAY: Mapping[str, Callable[[object], bool]] = {"valid_score": _is_number, "content": _is_text, "derived": _is_text}
 
 
-class StoredValues(Mapping[str, NDArray[np.float64]]):
-    """By metric, the values of all users, read from the store each time.
+class StoredRankings:
+    """The ranks and lists of a cell, read from the store each time.
 
     Args:
         artefact: where they lie.
-        fixed: by metric, whose values say nothing and become NaN, bool (n_users,).
+        held: the part that was ranked.
     """
 
-    def __init__(self, artefact: Artefact, fixed: Mapping[str, NDArray[np.bool_]]) -> None:
-        self._artefact = artefact
-        # Kept by all cells of a replicate, and most often of nobody.
-        self._fixed = {metric: np.flatnonzero(users) for metric, users in fixed.items() if users.any()}
+    def __init__(self, artefact: Artefact, held: HeldOut) -> None:
+        self._artefact, self._held = artefact, held
+        self._kind = np.min_scalar_type(held.n_items)
+
+    def _array(self, name: str, *shape: int) -> NDArray[np.int64]:
+        return self._artefact.packed(RANKINGS, name, shape, self._kind).astype(np.int64)
+
+    def test_ranks(self, mask: Mask) -> NDArray[np.int64]:
+        """The rank of every test item under a mask, from 1, by user as `HeldOut.test`: int64 (n_test,)."""
+        n_test = len(self._held.test_users)
+        ranks = self._array("ranks", n_test)
+        return ranks if mask is Mask.TRAIN else ranks - self._array("fewer", n_test)
+
+    def ranks(self, mask: Mask) -> Ranks:
+        """The ranks of the items that users should be shown."""
+        return self._held.ranks(self.test_ranks(mask))
+
+    def lists(self, mask: Mask) -> NDArray[np.int64]:
+        """The best candidates of the users in `HeldOut.users`, int64 (n_scored, LIST_LENGTH or n_items).
+
+        n_items stands where a user has no more candidates.
+        """
+        held = self._held
+        top = self._array("top", len(held.users), min(LIST_LENGTH, held.n_items))
+        if mask is Mask.TRAIN:
+            return top
+        gone = listed_of(top, held.valid, held.users, held.n_items)
+        return without(top, gone, self._array("more", int(gone.sum())))
+
+    def check(self) -> None:
+        """Raise a StoreError where ranks and lists are no ranking of this part, or contradict each other."""
+        path = self._artefact.path
+        try:
+            self._check()
+        except StoreError as error:
+            what = str(error).removeprefix(f"{path}/")
+            raise StoreError(f"{path}: does not hold what a cell's result holds: {what}") from error
+
+    def _check(self) -> None:
+        held = self._held
+        if (self._array("candidates", 2, len(held.users)) != held.candidates[:, held.users]).any():
+            raise StoreError("numbers of candidates of another split")
+        if (self.lists(Mask.TRAIN) > held.n_items).any():
+            raise StoreError("lists of items that are not there")
+        rows = np.repeat(np.arange(len(held.users)), np.bincount(held.test_users, minlength=held.n_users)[held.users])
+        items = held.test.items
+        for mask in Mask:
+            ranks, lists = self.test_ranks(mask), self.lists(mask)
+            beyond = ranks[(ranks < 1) | (ranks > held.n_items)]
+            if beyond.size:
+                raise StoreError(f"a rank of {beyond[0]}")
+            if len(np.unique(rows * (held.n_items + 1) + ranks)) != len(ranks):
+                raise StoreError("two items of a user at one rank")
+            near = ranks <= lists.shape[1]
+            listed = lists[rows[near], ranks[near] - 1]
+            # What has no score has a rank, but no place in a list.
+            if ((listed != items[near]) & (listed < held.n_items)).any():
+                raise StoreError("ranks that its lists contradict")
+
+
+class StoredValues(Mapping[str, NDArray[np.float64]]):
+    """By metric, the values of all users: those of METRICS, and any other that is asked for.
+
+    Args:
+        rankings: where they come from.
+        held: what they are read with.
+        mask: which items are no candidates.
+    """
+
+    def __init__(self, rankings: StoredRankings, held: HeldOut, mask: Mask) -> None:
+        self.rankings, self.held, self.mask = rankings, held, mask
 
     def __getitem__(self, metric: str) -> NDArray[np.float64]:
-        if metric not in METRICS:
-            raise KeyError(metric)
-        values: NDArray[np.float64] = np.array(self._artefact.array(TABLE)[METRICS.index(metric)])
-        values[self._fixed.get(metric, [])] = np.nan
-        return values
+        check_comparable(metric)
+        return _values(self.rankings, self.held, self.mask, metric)
+
+    def __contains__(self, metric: object) -> bool:
+        try:
+            check_comparable(metric)
+        except UnknownNameError:
+            return False
+        return True
 
     def __iter__(self) -> Iterator[str]:
         return iter(METRICS)
@@ -70,25 +146,61 @@ class StoredValues(Mapping[str, NDArray[np.float64]]):
     def __len__(self) -> int:
         return len(METRICS)
 
+    def of_lists(self, metric: str, features: NDArray[np.floating] | None = None) -> float | NDArray[np.float64]:
+        """A metric of lists: of the run, or of every user, float64 (n_users,), NaN for those without a test item.
 
-def read_cell(
-    cell: Cell,
-    artefact: Artefact,
-    scored: NDArray[np.bool_],
-    fixed: Mapping[str, NDArray[np.bool_]],
-    fresh: bool = False,
-) -> CellResult:
+        Args:
+            metric: as `coverage@20`.
+            features: one row per item, float (n_items, d), which `ils` asks for.
+
+        Raises:
+            UnknownNameError, RecclaimsError: there is no such metric, or it asks for features that are not given.
+        """
+        found = parse_metric(metric)
+        if not found.of_lists:
+            raise UnknownNameError.of("metric of lists", found.name, LIST_METRICS)
+        if found.name == "ils" and features is None:
+            raise RecclaimsError(f"metric '{metric}' compares items by their features; give them, one row per item")
+        plain = self.held.catalogue
+        lists = self.rankings.lists(self.mask)[:, : found.cutoff]
+        value = LIST_METRICS[found.name].values(lists, Catalogue(plain.popularity, plain.n_users, features))
+        if isinstance(value, float):
+            return value
+        values = np.full(self.held.n_users, np.nan)
+        values[self.held.users] = value
+        return values
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _values(rankings: StoredRankings, held: HeldOut, mask: Mask, metric: str) -> NDArray[np.float64]:
+    parsed = parse_metric(metric)
+    if parsed.of_lists:
+        values = np.asarray(StoredValues(rankings, held, mask).of_lists(metric))
+    else:
+        values = parsed.values(_ranks(rankings, mask))
+    values[held.fixed(mask)[metric]] = np.nan
+    values.flags.writeable = False
+    return values
+
+
+@lru_cache(maxsize=2)
+def _ranks(rankings: StoredRankings, mask: Mask) -> Ranks:
+    return rankings.ranks(mask)
+
+
+def read_cell(cell: Cell, artefact: Artefact, held: HeldOut, mask: Mask, fresh: bool = False) -> CellResult:
     """The result of a cell.
 
     Args:
         cell: its coordinates.
         artefact: what the store has.
-        scored: who has a relevant test item, bool (n_users,): they have values, and nobody else has.
-        fixed: see StoredValues.
+        held: the part that was ranked: whose items have ranks, and nobody else's.
+        mask: which items are no candidates for what is computed from it.
         fresh: whether it was computed just now.
 
     Raises:
-        StoreError: it is not what a cell's result is: a metric beyond 0 to 1, arrays of another length, other facts.
+        StoreError: it is not what a cell's result is: a rank beyond the catalogue, arrays of another length, other
+            facts.
     """
     facts: Any = artefact.json(FACTS)
     for names, may in ((_MUST, False), (_MAY, True)):
@@ -96,26 +208,12 @@ def read_cell(
             value = facts.get(name, math.nan) if isinstance(facts, dict) else math.nan
             if not (fits(value) or (may and value is None)):
                 raise StoreError(f"{artefact.path}: does not hold what a cell's result holds: its fact '{name}'")
-    _check(artefact, scored)
+    rankings = StoredRankings(artefact, held)
+    rankings.check()
     return CellResult(
         cell=cell,
         key=artefact.key,
-        per_user=StoredValues(artefact, fixed),
+        per_user=StoredValues(rankings, held, mask),
         **{name: facts[name] for name in (*_MUST, *_MAY)},
         fresh=fresh,
     )
-
-
-def _check(artefact: Artefact, scored: NDArray[np.bool_]) -> None:
-    where = f"{artefact.path}: does not hold what a cell's result holds"
-    table = artefact.array(TABLE)
-    if table.dtype != np.float64 or table.shape != (len(METRICS), len(scored)):
-        raise StoreError(
-            f"{where}: values of shape {table.shape} and type {table.dtype}, not {(len(METRICS), len(scored))}, float64"
-        )
-    for metric, values in zip(METRICS, table, strict=True):
-        if (np.isnan(values) == scored).any():
-            raise StoreError(f"{where}: a {metric} for other users than those who have a relevant test item")
-        beyond = values[(values < 0) | (values > 1 + ROUNDING)]
-        if beyond.size:
-            raise StoreError(f"{where}: a {metric} of {beyond[0]:g}")

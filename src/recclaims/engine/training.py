@@ -1,4 +1,4 @@
-"""Train on one split and score on its test part: what a cell and a simulated study have in common."""
+"""Train on one split and rank its test part: what a cell and a simulated study have in common."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims.data.splits import relevant
-from recclaims.engine.settings import Mask
-from recclaims.evaluation.ranking import ItemLists, evaluate, fixed
+from recclaims.evaluation.item_lists import ItemLists
+from recclaims.evaluation.ranking import Kept, rank
 
 if TYPE_CHECKING:
     from recclaims.data.dataset import Dataset
     from recclaims.data.splits import Split
+    from recclaims.engine.held_out import HeldOut
     from recclaims.recommenders._recbole.fit import Fitted, TrainingData
 
 #: Users by whose scores two cells are compared.
@@ -42,40 +43,17 @@ def training_data(dataset: Dataset, split: Split, content: Mapping[str, NDArray[
     )
 
 
-def score(fitted: Fitted, dataset: Dataset, split: Split, mask: Mask, seed: int) -> dict[str, NDArray[np.float64]]:
-    """Every metric of every user on the test part, float64 (n_users,), NaN for users without a relevant item.
+def ranked(fitted: Fitted, held: HeldOut, seed: int) -> Kept:
+    """Rank all items for every user with a test item, and keep what metrics are computed from.
 
     Args:
-        fitted, dataset, split: what was trained, and on which train part.
-        mask: which items are no candidates.
+        fitted, held: what was trained, and what was held out from it.
         seed: the replicate, which decides between equal scores.
 
     Raises:
         CellError: a score is NaN or inf.
     """
-    wanted, known = _scored(dataset, split, mask)
-    return evaluate(fitted.score, wanted, known, seed=seed)
-
-
-def _scored(dataset: Dataset, split: Split, mask: Mask) -> tuple[ItemLists, ItemLists]:
-    """The items to be found and those that are no candidates, per user."""
-    known = split.train
-    if mask is Mask.TRAIN_VALID:
-        known = np.concatenate([split.train, split.valid])
-    return _lists(dataset, split.test[relevant(dataset, split.test)]), _lists(dataset, known)
-
-
-def fixed_values(dataset: Dataset, split: Split, mask: Mask) -> dict[str, NDArray[np.bool_]]:
-    """By metric, whose value on the test part no recommender could change: bool (n_users,), see ranking.fixed."""
-    wanted, known = _scored(dataset, split, mask)
-    return fixed(wanted, known, len(dataset.items))
-
-
-def scored_users(dataset: Dataset, split: Split) -> NDArray[np.bool_]:
-    """Who has a relevant test item: bool (n_users,)."""
-    found = np.zeros(len(dataset.user_ids), dtype=bool)
-    found[dataset.interactions.users[split.test[relevant(dataset, split.test)]]] = True
-    return found
+    return rank(fitted.score, held.test, held.train, held.valid, seed)
 
 
 def content_digest(content: Mapping[str, NDArray[np.float32]]) -> str | None:

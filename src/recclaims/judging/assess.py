@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from recclaims.engine.cell import Cell, CellResult
 from recclaims.engine.execute.executor import Failure
-from recclaims.evaluation.ranking import PRIMARY
+from recclaims.evaluation.metrics import PRIMARY
 from recclaims.judging.assignment import PROBE, TRAINED
 from recclaims.judging.case_result import CaseResult, Look
 from recclaims.judging.comparison import compare, per_user

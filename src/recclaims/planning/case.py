@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from recclaims.data.source_spec import source_spec
 from recclaims.errors import RecclaimsError, UnknownNameError
-from recclaims.evaluation.ranking import METRICS
+from recclaims.evaluation.metrics import check_comparable
 from recclaims.features.answer_types import of_kind
 from recclaims.features.available_inputs import carried, offered
 from recclaims.features.fusion import parts_here
@@ -238,9 +238,9 @@ def check(claim: Claim, registry: Registry) -> None:
         RecclaimsError: its margin is no share.
     """
     where = f"claim '{claim.id}'"
-    for kind, name, there in (("metric", claim.metric, METRICS), ("direction", claim.direction, DIRECTIONS)):
-        if name not in there:
-            raise UnknownNameError.of(kind, name, there, where)
+    check_comparable(claim.metric, where)
+    if claim.direction not in DIRECTIONS:
+        raise UnknownNameError.of("direction", claim.direction, DIRECTIONS, where)
     _check_threshold(claim, where)
     for kind, names, known in (
         ("control", claim.controls, {ALL_NOISE, *known_controls(registry)}),

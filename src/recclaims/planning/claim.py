@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recclaims.evaluation.ranking import PRIMARY
+from recclaims.evaluation.metrics import JUDGED
 
 #: The treatment of most claims: the encoder's features as they are.
 REAL = "real"
@@ -43,7 +43,7 @@ class Claim:
         not_better_than: where it is that the treatment is not better by more than that (non-superiority).
         margin: the smallest effect of interest, relative to the control mean; set before any run.
         level: how often a case may be wrong to either side together, whatever number of looks it takes.
-        metric: what is compared: one of evaluation.ranking.METRICS.
+        metric: what is compared: any that evaluation.metrics knows of users, as `recall@20` or `smooth_recall`.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Claim:
     not_better_than: float | None = None
     margin: float = 0.02
     level: float = 0.05
-    metric: str = PRIMARY
+    metric: str = JUDGED
 
     @property
     def name(self) -> str:

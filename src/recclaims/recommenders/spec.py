@@ -63,11 +63,6 @@ class Recommender:
         return self.model if isinstance(self.model, str) else f"{self.model.__module__}:{self.model.__qualname__}"
 
     @property
-    def known_as(self) -> str:
-        """The model in keys of the store: its path; of a built-in one, where it first lay, as a move changes no key."""
-        return self.model_path.replace("recclaims.recommenders.models.", "recclaims.recommenders.")
-
-    @property
     def twins(self) -> dict[str, dict[str, Any]]:
         """Feature-free twins by name, each with the hyper-parameters it changes.
 

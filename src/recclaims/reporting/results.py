@@ -18,7 +18,7 @@ import numpy as np
 from recclaims.data.reference import path_in
 from recclaims.engine.machine import hardware, installed_version
 from recclaims.errors import RecclaimsError
-from recclaims.evaluation.ranking import METRICS, PRIMARY
+from recclaims.evaluation.metrics import METRICS, PRIMARY
 from recclaims.json_keys import each_key_once
 from recclaims.judging.headline import headlines
 from recclaims.regular_file import open_text
@@ -295,7 +295,8 @@ def _write_per_user(run: Run, path: Path) -> None:
     import pyarrow.parquet as pq
 
     columns = {"key": pa.string(), "recommender": pa.string(), "features": pa.string(), "seed": pa.int32()}
-    columns |= {"user": pa.int32(), **dict.fromkeys(METRICS, pa.float64())}
+    metrics = [*dict.fromkeys((*METRICS, *(case.claim.metric for case in run.judged)))]
+    columns |= {"user": pa.int32(), **dict.fromkeys(metrics, pa.float64())}
     schema = pa.schema(list(columns.items()))
     waiting: list[Any] = []
     # Arrow opens no path that is not UTF-8.
@@ -305,7 +306,7 @@ def _write_per_user(run: Run, path: Path) -> None:
         pq.ParquetWriter(file, schema, compression="zstd") as writer,
     ):
         for result in run.outcome.results.values():
-            waiting.append(_rows(result, run.called(result.cell), schema))
+            waiting.append(_rows(result, run.called(result.cell), metrics, schema))
             if sum(table.num_rows for table in waiting) >= ROWS_AT_ONCE:
                 writer.write_table(pa.concat_tables(waiting))
                 waiting.clear()
@@ -313,11 +314,11 @@ def _write_per_user(run: Run, path: Path) -> None:
             writer.write_table(pa.concat_tables(waiting))
 
 
-def _rows(result: CellResult, cell: Cell, schema: Any) -> Any:
+def _rows(result: CellResult, cell: Cell, metrics: Sequence[str], schema: Any) -> Any:
     """The users of a cell who have a value of any metric, as a table of Arrow."""
     import pyarrow as pa
 
-    values = np.stack([result.per_user[metric] for metric in METRICS])
+    values = np.stack([result.per_user[metric] for metric in metrics])
     users = np.flatnonzero(np.isfinite(values).any(axis=0))
     same = {"key": result.key, "recommender": cell.recommender, "features": share(cell.arm), "seed": cell.seed}
     columns = [pa.repeat(pa.scalar(value, schema.field(name).type), len(users)) for name, value in same.items()]

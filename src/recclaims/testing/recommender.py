@@ -11,7 +11,8 @@ import pytest
 import scipy
 
 from recclaims.errors import CellError
-from recclaims.evaluation.ranking import ItemLists, evaluate
+from recclaims.evaluation.item_lists import ItemLists
+from recclaims.evaluation.ranking import evaluate
 from recclaims.recommenders.spec import Recommender
 
 if TYPE_CHECKING:

@@ -17,7 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from recclaims.errors import CellError, is_order, one_line
-from recclaims.evaluation.ranking import PRIMARY, ItemLists, evaluate
+from recclaims.evaluation.item_lists import ItemLists
+from recclaims.evaluation.metrics import PRIMARY
+from recclaims.evaluation.ranking import evaluate
 from recclaims.recommenders._kernels.allocator import keep_freed_memory
 from recclaims.recommenders._recbole.bridge import (
     USER,

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recclaims.evaluation.ranking import ItemLists
+from recclaims.evaluation.item_lists import ItemLists
+from recclaims.evaluation.ranking import count_ranks, lot
 
 #: Scores held at once; the ranks of as many pairs take a few times as much.
 SCORES_AT_ONCE = 2**27
@@ -19,8 +20,8 @@ CUTOFF = 20
 class Validation:
     """Ranks all items for the users of every cell, and finds how many of their relevant ones are among the best.
 
-    A relevant item's rank is the number of candidates that score higher, or as high and come before it in the cell's
-    seeded lot. So nothing is sorted and nothing waits for the device but the answer.
+    A relevant item's rank is counted, see count_ranks: nothing is sorted and nothing waits for the device but the
+    answer.
 
     Args:
         relevant: by cell, the items to be found.
@@ -39,7 +40,7 @@ class Validation:
         device: torch.device,
     ) -> None:
         self._relevant, self._n_items, self._device = relevant, n_items, device
-        lots = [np.argsort(np.random.default_rng([seed, 0x71E]).permutation(n_items)) for seed in seeds]
+        lots = [lot(seed, n_items) for seed in seeds]
         self._lots = torch.from_numpy(np.stack(lots)).to(device, torch.int32)
         self._who = [np.flatnonzero(lists.lengths) for lists in relevant]
         longest = max(len(who) for who in self._who)
@@ -120,9 +121,5 @@ class _Block:
         # As many pairs at once as there are users: as much memory as the scores.
         for start in range(0, n_pairs, self.width):
             places, wanted = (part[:, start : start + self.width] for part in (self._places, self._items))
-            candidates = flat.index_select(0, (first * self.width + places).reshape(-1)).view(n_cells, -1, n_items)
-            own = candidates.gather(2, wanted.unsqueeze(2))
-            earlier = lots.unsqueeze(1) < lots.gather(1, wanted).unsqueeze(2)
-            rank = ((candidates > own) | ((candidates == own) & earlier)).sum(dim=2)
-            found.append(rank < CUTOFF)
+            found.append(count_ranks(flat, first * self.width + places, wanted, lots) <= CUTOFF)
         return torch.cat(found, dim=1)

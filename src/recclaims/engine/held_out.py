@@ -1,0 +1,106 @@
+"""The held-out part of a replicate: with it the ranks that a cell keeps are read, and scored for the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recclaims.data.splits import relevant
+from recclaims.engine.settings import Mask
+from recclaims.evaluation.item_lists import ItemLists
+from recclaims.evaluation.lists import Catalogue
+from recclaims.evaluation.metrics import METRICS, Ranks, parse_metric
+
+if TYPE_CHECKING:
+    from recclaims.data.dataset import Dataset
+    from recclaims.data.splits import Split
+
+
+class HeldOut:
+    """The test part of one split, and what else decides what a rank says.
+
+    What every cell of the replicate needs is kept, which is little; the rest is made when it is asked for.
+
+    Args:
+        dataset, split: which.
+    """
+
+    def __init__(self, dataset: Dataset, split: Split) -> None:
+        self._dataset, self._split = dataset, split
+        self.n_users, self.n_items = len(dataset.user_ids), len(dataset.items)
+        lists = self.test
+        #: Who wants each test item, int64 (n_test,), in the order of the lists.
+        self.test_users = np.repeat(np.arange(self.n_users), lists.lengths)
+        flags = relevant(dataset, split.test)[np.argsort(dataset.interactions.users[split.test], kind="stable")]
+        #: Which test items count, bool (n_test,), in the same order.
+        self.counts: NDArray[np.bool_] = flags
+        #: How many items each user should be shown, int64 (n_users,).
+        self.wanted: NDArray[np.int64] = np.bincount(self.test_users[flags], minlength=self.n_users)
+        #: The users whose items are ranked, int64 (n_scored,).
+        self.users: NDArray[np.int64] = np.flatnonzero(lists.lengths)
+
+    @property
+    def test(self) -> ItemLists:
+        """The test items of every user, those that do not count included."""
+        return self._lists(self._split.test)
+
+    @property
+    def train(self) -> ItemLists:
+        """The train items of every user, which nobody is recommended."""
+        return self._lists(self._split.train)
+
+    @property
+    def valid(self) -> ItemLists:
+        """The validation items of every user."""
+        return self._lists(self._split.valid)
+
+    @cached_property
+    def candidates(self) -> NDArray[np.int64]:
+        """How many items can be recommended to each user under either mask, as in `Mask`: int64 (2, n_users)."""
+        users = self._dataset.interactions.users
+        train, valid = (
+            np.bincount(users[part], minlength=self.n_users) for part in (self._split.train, self._split.valid)
+        )
+        return np.stack([self.n_items - train, self.n_items - train - valid])
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """What lists are looked at with, without features."""
+        items = self._dataset.interactions.items[self._split.train]
+        return Catalogue(np.bincount(items, minlength=self.n_items), self.n_users)
+
+    def fixed(self, mask: Mask) -> FixedValues:
+        """By metric, whose value no recommender could change: bool (n_users,), see Metric.fixed."""
+        return FixedValues(self, mask)
+
+    def ranks(self, of_test: NDArray[np.integer[Any]]) -> Ranks:
+        """The ranks of the items that users should be shown.
+
+        Args:
+            of_test: the rank of every test item, (n_test,), in the order of the lists.
+        """
+        return Ranks.of(self.wanted, self.test_users[self.counts], of_test[self.counts].astype(np.int64))
+
+    def _lists(self, index: NDArray[np.integer[Any]]) -> ItemLists:
+        interactions = self._dataset.interactions
+        return ItemLists.of(interactions.users[index], interactions.items[index], self.n_users)
+
+
+class FixedValues(Mapping[str, NDArray[np.bool_]]):
+    """By metric, whose value no recommender could change; any metric may be asked for."""
+
+    def __init__(self, held: HeldOut, mask: Mask) -> None:
+        self._held, self._row = held, list(Mask).index(mask)
+
+    def __getitem__(self, metric: str) -> NDArray[np.bool_]:
+        return parse_metric(metric).fixed(self._held.wanted, self._held.candidates[self._row])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(METRICS)
+
+    def __len__(self) -> int:
+        return len(METRICS)
