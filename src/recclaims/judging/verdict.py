@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
+from recclaims._model.verdict import Judgement, Verdict
 from recclaims.judging.statistics import Estimate, seeds_needed_for_p, users_or_seeds_needed
 
-
-class Verdict(StrEnum):
-    """What a run says about a case. "Not significant" is INCONCLUSIVE, never NO_DIFFERENCE."""
-
-    SUPPORTED = "supported"
-    CONTRADICTED = "contradicted"
-    NO_DIFFERENCE = "no_difference"
-    INCONCLUSIVE = "inconclusive"
-    INADMISSIBLE = "inadmissible"
-    NOT_RUN = "not_run"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A verdict and, in a short phrase that stands beside effect and interval, its reason."""
-
-    verdict: Verdict
-    reason: str
+__all__ = ["Judgement", "Verdict", "judge"]
 
 
 def judge(
