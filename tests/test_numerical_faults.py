@@ -115,11 +115,11 @@ class Run:
             if case.treatment == ("faulty-sets" if case.recommender == "attribute-knn" else "faulty")
         ]  # fmt: skip
         document = build(judge(chosen, self.pipeline))
-        json.dumps(document, allow_nan=False)
+        json.dumps(document.as_json(), allow_nan=False)
         for name in ("markdown", "latex", "csv"):
             assert self.registry.reporters[name]().render(document)
-        assert document["claims"]
-        return {case["case"]: (case["verdict"], case["reason"]) for case in document["claims"]}
+        assert document.claims
+        return {case.case: (case.verdict, case.reason) for case in document.claims}
 
 
 REFUSED = {
