@@ -342,9 +342,9 @@ def test_users_whom_every_list_serves_alike_are_left_out_and_counted(tmp_path):
     run = Run(tmp_path, each_has(*[10] * few, *[6] * many, n_items=27), np.abs(normal()), seeds=2)
     chosen = [one for one in cases(NOISE, "faulty", run.source, run.registry, ["faulty"]) if one.control == "permuted"]
     done = judge(chosen, run.pipeline)
-    for case in build(done)["claims"]:
-        assert (case["n_fixed"], case["n_users"]) == (few, many)
-        assert case["verdict"] == "inadmissible" or f"{few} users are left out" in case["reason"]
+    for case in build(done).claims:
+        assert (case.n_fixed, case.n_users) == (few, many)
+        assert case.verdict == "inadmissible" or f"{few} users are left out" in case.reason
     (one,) = (one for one in chosen if one.recommender == "content-knn")
     arms = [
         np.stack([run.pipeline.store.find("cells", run.pipeline.cell_recipe(cell)).array("per_user") for cell in cells])
