@@ -42,7 +42,7 @@ from recclaims.reporting.results import read
 from recclaims.store import Store
 
 from .fuzz_inputs import WORDS, damaged, damaged_bytes, damaged_text, text
-from .reporting.documents import card, case, cell, document, encoder, not_run
+from .reporting.documents import card, case, cell, encoder, not_run, raw
 
 ANSWERS = (
     "[Category] {Toys}, [Pet Type] {Dog}, [Purpose] {Fun}, [Material] {Rubber}, [Usage Context] {Outdoor}",
@@ -230,7 +230,7 @@ def images(random, place):
     assert Item("a", image_path=path).image().mode == "RGB"
 
 
-DOCUMENT = document(
+DOCUMENT = raw(
     case(),
     not_run(case="b"),
     case(case="c", claim="content", control="twin", flavour="mmrec", treatment_noise=None),

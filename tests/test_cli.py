@@ -12,7 +12,7 @@ from recclaims.features.hub import known_as
 from recclaims.paths import expanded
 from recclaims.reporting.privacy import share
 
-from .reporting.documents import case, document
+from .reporting.documents import case, raw
 from .toy import write_toy
 
 BASELINE = str(Path(__file__).parents[1] / "reports" / "baseline" / "smoke.json")
@@ -20,7 +20,7 @@ BASELINE = str(Path(__file__).parents[1] / "reports" / "baseline" / "smoke.json"
 
 @pytest.fixture
 def files(tmp_path):
-    old = document(case(), case(case="other"))
+    old = raw(case(), case(case="other"))
     new = copy.deepcopy(old)
     new["claims"][1] |= {"verdict": "no_difference", "reason": "inside the margin"}
     for name, content in (("old", old), ("new", new)):

@@ -43,7 +43,7 @@ def frames(folder):
 
 def test_a_folder_gets_the_verdicts_of_pytest(folder, by_pytest, tmp_path):
     results = recclaims.evaluate(folder, **SELECTED, store=tmp_path / "store")
-    assert said(results.document) == by_pytest
+    assert said(results.to_dict()) == by_pytest
 
 
 @pytest.mark.parametrize("kind", ["polars", "pandas", "columns", "arrow"])
@@ -59,7 +59,7 @@ def test_frames_get_the_verdicts_of_a_folder_of_the_same_content(folder, by_pyte
     ]
     data = recclaims.Dataset.of("toy", *tables)
     results = recclaims.evaluate(data, **SELECTED, store=tmp_path / "store")
-    assert said(results.document) == by_pytest
+    assert said(results.to_dict()) == by_pytest
 
 
 def test_arrays_are_judged_and_known_by_their_content(folder, tmp_path):
@@ -90,7 +90,7 @@ def test_rows_of_an_array_follow_their_ids(folder, tmp_path):
     ):
         data = recclaims.Dataset.of("toy", interactions, items, {"colours": array})
         results = recclaims.evaluate(data, **SELECTED, encoders="features:colours", store=tmp_path / "store")
-        found.append(said(results.document))
+        found.append(said(results.to_dict()))
     assert found[0] == found[1]
 
 

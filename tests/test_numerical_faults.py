@@ -115,11 +115,11 @@ class Run:
             if case.treatment == ("faulty-sets" if case.recommender == "attribute-knn" else "faulty")
         ]  # fmt: skip
         document = build(judge(chosen, self.pipeline))
-        json.dumps(document, allow_nan=False)
+        json.dumps(document.as_json(), allow_nan=False)
         for name in ("markdown", "latex", "csv"):
             assert self.registry.reporters[name]().render(document)
-        assert document["claims"]
-        return {case["case"]: (case["verdict"], case["reason"]) for case in document["claims"]}
+        assert document.claims
+        return {case.case: (case.verdict, case.reason) for case in document.claims}
 
 
 REFUSED = {
@@ -342,9 +342,9 @@ def test_users_whom_every_list_serves_alike_are_left_out_and_counted(tmp_path):
     run = Run(tmp_path, each_has(*[10] * few, *[6] * many, n_items=27), np.abs(normal()), seeds=2)
     chosen = [one for one in cases(NOISE, "faulty", run.source, run.registry, ["faulty"]) if one.control == "permuted"]
     done = judge(chosen, run.pipeline)
-    for case in build(done)["claims"]:
-        assert (case["n_fixed"], case["n_users"]) == (few, many)
-        assert case["verdict"] == "inadmissible" or f"{few} users are left out" in case["reason"]
+    for case in build(done).claims:
+        assert (case.n_fixed, case.n_users) == (few, many)
+        assert case.verdict == "inadmissible" or f"{few} users are left out" in case.reason
     (one,) = (one for one in chosen if one.recommender == "content-knn")
     recall = parse_metric("recall@20")
     mask = run.pipeline.settings.mask

@@ -119,7 +119,7 @@ def test_the_terminal_shows_tables_and_says_what_the_exit_code_means(first):
 
 def test_results_json_keeps_the_contract(session, first):
     results = session.first_results
-    assert results["schema"] == 1
+    assert results["schema"] == 2
     assert results["profile"] == "smoke"
     assert {"versions", "cpu", "gpu", "commit"} <= set(results["environment"])
     claim_keys = {

@@ -120,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     compare = add("compare", _compare, "compare two results.json files; exit with code 1 if a case got worse")
     compare.add_argument("old", type=expanded)
     compare.add_argument("new", type=expanded)
+    add("schema", _schema, "print the JSON Schema of results.json")
     calibrate = add(
         "calibrate",
         _calibrate,
@@ -223,6 +224,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _keywords(options: argparse.Namespace) -> int:
+    from recclaims._model.results import KeywordRow
     from recclaims.data.reference import open_source
     from recclaims.features.answer_types import of_kind
     from recclaims.lvlm.answers import Keywords
@@ -244,10 +246,10 @@ def _keywords(options: argparse.Namespace) -> int:
         encoder.prepare(dataset.items)
         rows += compliance({name: texts}, encoder.slots)
         found = slot_records([parse_keywords(text, encoder.slots) for text in texts], encoder.slots)
-        records += [{"encoder": name, "dataset": dataset.name, **record} for record in found]
+        records += [KeywordRow.of({"encoder": name, "dataset": dataset.name, **record}) for record in found]
     print(compliance_table(rows))
     print("\nBefore cleaning, by slot:")
-    print(tables.plain(*tables.keyword_rows({"keywords": records})))
+    print(tables.plain(*tables.keyword_rows(records)))
     return 0
 
 
@@ -309,6 +311,15 @@ def _compare(options: argparse.Namespace) -> int:
         if unwritten:
             print(f"recclaims: {unwritten}", file=sys.stderr)
     return 1 if any(change.worse for change in changes) else 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    import json
+
+    from recclaims._model.results import json_schema
+
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    return 0
 
 
 def _calibrate(options: argparse.Namespace) -> int:

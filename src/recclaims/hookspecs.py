@@ -70,4 +70,8 @@ def recclaims_claims() -> Sequence[Any]:  # type: ignore[empty-body]
 
 @hookspec
 def recclaims_reporters() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Reporters: `name`, `filename` and `render(results: dict) -> str`, written beside results.json."""
+    """Reporters: `name`, `filename` and `render(results: dict) -> str`, written beside results.json.
+
+    `results` is what results.json holds. A reporter with `typed = True` gets the document as the types of
+    `recclaims.Results.document` instead.
+    """

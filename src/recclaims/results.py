@@ -1,13 +1,12 @@
-"""What `evaluate` returns: verdicts, their tables and frames, and the files of a report."""
+"""What `evaluate` returns, or a results.json holds: verdicts, tables and frames of them, the files of a report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recclaims._model.case_result import CaseVerdict
+from recclaims._model.case_result import ClaimResult
+from recclaims._model.results import ResultsDocument
 from recclaims.errors import RecclaimsError
 from recclaims.judging.run_cases import Run
 from recclaims.plugin_manager import registry
@@ -24,17 +23,30 @@ class Results:
     """The verdicts of a run and all that they rest on.
 
     Attributes:
-        document: the run as results.json holds it.
+        document: the run as results.json holds it, typed: `document.datasets[0].users`.
     """
 
-    def __init__(self, document: Mapping[str, Any], run: Run) -> None:
+    def __init__(self, document: ResultsDocument, run: Run | None = None) -> None:
         self.document = document
         self._run = run
 
-    @cached_property
-    def verdicts(self) -> tuple[CaseVerdict, ...]:
+    @classmethod
+    def read(cls, path: str | Path) -> Results:
+        """The results of an earlier run, from its results.json.
+
+        Raises:
+            RecclaimsError: the file cannot be read, or it is no results.json; names the field.
+        """
+        return cls(documents.read(Path(path).expanduser()))
+
+    @property
+    def verdicts(self) -> tuple[ClaimResult, ...]:
         """One per case, in the order of the cases."""
-        return tuple(map(CaseVerdict.model_validate, self.document["claims"]))
+        return self.document.claims
+
+    def to_dict(self) -> dict[str, Any]:
+        """What results.json holds."""
+        return self.document.as_json()
 
     def table(self, claim: str | None = None) -> str:
         """A row per case as text: means, relative effect with its interval, verdict and reason.
@@ -45,12 +57,12 @@ class Results:
         Raises:
             RecclaimsError: no case is of that claim.
         """
-        claims = list(dict.fromkeys(entry["claim"] for entry in self.document["claims"]))
+        claims = list(dict.fromkeys(case.claim for case in self.verdicts))
         if claim is not None and claim not in claims:
             raise RecclaimsError(f"claim '{claim}' has no case here; there are {', '.join(claims)}")
         parts = []
         for one in claims if claim is None else [claim]:
-            parts.append(f"{one}: {self.document['statements'][one]['statement']}")
+            parts.append(f"{one}: {self.document.said_of(one).statement}")
             parts.append(tables.plain(*tables.case_rows(self.document, one)))
         return "\n".join(parts)
 
@@ -58,12 +70,7 @@ class Results:
         """A polars frame with a row per case; the interval is two columns, ci_low and ci_high."""
         import polars as pl
 
-        rows = []
-        for verdict in self.verdicts:
-            row = verdict.model_dump()
-            low, high = row.pop("ci")
-            rows.append(row | {"ci_low": low, "ci_high": high})
-        return pl.DataFrame(rows, infer_schema_length=None)
+        return pl.DataFrame([case.row(whole=True) for case in self.verdicts], infer_schema_length=None)
 
     def to_pandas(self) -> pd.DataFrame:
         """The same for pandas."""
@@ -74,11 +81,13 @@ class Results:
         import polars as pl
 
         kept = ("dataset", "recommender", "features", "seed", "epochs", "best_epoch", "seconds", "peak_mb", "key")
-        rows = [{**{key: cell[key] for key in kept}, **cell["metrics"]} for cell in self.document["cells"]]
+        rows = [{**{key: getattr(cell, key) for key in kept}, **cell.metrics} for cell in self.document.cells]
         return pl.DataFrame(rows, infer_schema_length=None)
 
     def save(self, folder: str | Path) -> Path:
         """Write what `pytest suite` writes: results.json, per_user.parquet and every reporter's file.
+
+        Results that were read from a file know no user's values: per_user.parquet is not written.
 
         Returns:
             The folder.
@@ -97,17 +106,17 @@ class Results:
         return self.table()
 
     def __repr__(self) -> str:
-        return f"<recclaims.Results: {len(self.document['claims'])} cases: {tables.counts(self.document)}>"
+        return f"<recclaims.Results: {len(self.verdicts)} cases: {tables.counts(self.document)}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: a table per claim."""
         from markupsafe import escape
 
         parts = []
-        for claim in dict.fromkeys(entry["claim"] for entry in self.document["claims"]):
+        for claim in dict.fromkeys(case.claim for case in self.verdicts):
             headers, rows = tables.case_rows(self.document, claim)
             head = "".join(f"<th>{escape(text)}</th>" for text in headers)
             body = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows)
-            said = escape(f"{claim}: {self.document['statements'][claim]['statement']}")
+            said = escape(f"{claim}: {self.document.said_of(claim).statement}")
             parts.append(f"<p>{said}</p><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
         return "".join(parts)

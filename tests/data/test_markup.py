@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recclaims._model.results import DatasetCard
 from recclaims.data.markup import has_markup, plain_text
 from recclaims.data.reference import open_source
 from recclaims.plugin_manager import registry
@@ -58,4 +59,4 @@ def test_a_card_counts_the_texts_that_still_have_markup(tmp_path):
     marked = replace(clean, items=[replace(clean.items[0], description="Soft &amp; warm"), *clean.items[1:]])
     assert "items_with_markup" not in clean.card()
     assert marked.card()["items_with_markup"] == 1
-    assert "(1 with HTML tags or entities in it)" in card(marked.card())
+    assert "(1 with HTML tags or entities in it)" in card(DatasetCard.of(marked.card()))

@@ -144,7 +144,7 @@ def test_the_verdicts_are_those_of_the_pool(pipelines, data):
         for name in ("vbpr", "freedom", "bm3", "lattice")
         for control in ("permuted", "gaussian")
     ]
-    documents = [results.build(judge(cases, pipeline))["claims"] for pipeline in pipelines]
+    documents = [results.build(judge(cases, pipeline)).as_json()["claims"] for pipeline in pipelines]
     for one, other in zip(*documents, strict=True):
         assert one["verdict"] == other["verdict"] != "not_run"
         # LATTICE chooses neighbours among what it has learned: rounding decides where two are as near as each other.

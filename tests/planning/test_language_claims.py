@@ -162,24 +162,24 @@ def test_the_stability_claim_says_how_alike_the_embeddings_are(judged):
 
 def test_what_encoders_cost_stands_beside(judged, checkpoint, registry):
     _, document = judged
-    by_name = {entry["encoder"]: entry for entry in document["encoders"]}
+    by_name = {entry.encoder: entry for entry in document.encoders}
     lvlm = by_name[facts_of(f"lvlm:{checkpoint}?max_new_tokens=24", registry).shown]
-    assert lvlm["generated_tokens"] >= lvlm["items"]
-    assert lvlm["peak_mb"] > 50
+    assert lvlm.generated_tokens >= lvlm.items
+    assert lvlm.peak_mb > 50
     fused = by_name["late_fusion:attributes+sbert"]
-    assert fused["generated_tokens"] is None
-    assert fused["peak_mb"] > 50
-    assert document["price_per_hour"] == 3.6
+    assert fused.generated_tokens is None
+    assert fused.peak_mb > 50
+    assert document.price_per_hour == 3.6
 
 
 def test_a_case_can_be_run_again_by_its_command(judged, checkpoint):
     _, document = judged
-    case = next(case for case in document["claims"] if case["claim"] == "fusion")
+    case = next(case for case in document.claims if case.claim == "fusion")
     shown = command(document, case)
     asked = f"lvlm:path/to/{checkpoint.name}?max_new_tokens=24"  # reports show no folders
-    assert f"--claims-encoder '{asked}' --claims-encoder {case['control']} " in shown
-    stable = next(case for case in document["claims"] if case["claim"] == "stability")
-    assert stable["treatment"] == f"{case['treatment']}/sampled"
+    assert f"--claims-encoder '{asked}' --claims-encoder {case.control} " in shown
+    stable = next(case for case in document.claims if case.claim == "stability")
+    assert stable.treatment == f"{case.treatment}/sampled"
     assert f"--claims-encoder '{asked}' --claims" in command(document, stable)
 
 
@@ -210,13 +210,11 @@ def test_answers_behind_keywords_are_diagnosed_and_kept(registry, tmp_path, monk
     found = [c for c in cases(KEYWORDS, str(data), source, registry) if c.control == "twin"]
     pipeline = Pipeline(Settings(PROFILE, replicates=1), registry, Store(tmp_path / "store"))
     document = build(run(found, pipeline))
-    assert {(r["encoder"], r["dataset"], r["answers"]) for r in document["keywords"]} == {
-        ("keywords:m_keyword", "toy", 48)
-    }
-    by_slot = {record["slot"]: record for record in document["keywords"]}
-    assert (by_slot["Color"]["distinct"], by_slot["Color"]["entropy"]) == (4, 2.0)
-    assert (by_slot["Style"]["missing"], by_slot["Style"]["distinct"]) == (48, 0)
+    assert {(r.encoder, r.dataset, r.answers) for r in document.keywords} == {("keywords:m_keyword", "toy", 48)}
+    by_slot = {record.slot: record for record in document.keywords}
+    assert (by_slot["Color"].distinct, by_slot["Color"].entropy) == (4, 2.0)
+    assert (by_slot["Style"].missing, by_slot["Style"].distinct) == (48, 0)
     # Once computed, it is found.
     again = Pipeline(pipeline.settings, registry, pipeline.store)
     monkeypatch.setattr("recclaims.lvlm.answers.Keywords.diagnose", lambda self, items: 1 / 0)
-    assert build(run(found, again))["keywords"] == document["keywords"]
+    assert build(run(found, again)).keywords == document.keywords

@@ -1,5 +1,8 @@
 """Documents of results.json, made by hand: what the reports are tested on."""
 
+from recclaims._model.case_result import ClaimResult
+from recclaims._model.results import ResultsDocument
+
 
 def case(**changes):
     """A case, supported by an effect of +10 % [+5, +15]."""
@@ -49,12 +52,31 @@ def cell(**changes):
     }  # fmt: skip
 
 
-def document(*cases, **changes):
-    """A whole document."""
+def raw(*cases, **changes):
+    """A whole document as JSON holds it."""
     return {
         "schema": 1, "created": "2026-01-02T03:04:05+00:00", "profile": "quick", "seeds": 3, "mask": "train+valid",
         "claims": list(cases), "cells": [], "encoders": [],
         "environment": {"cpu": "x", "device": "cpu", "versions": {"torch": "2"}}, "datasets": [card()],
+        **changes,
+    }  # fmt: skip
+
+
+def document(*cases, **changes):
+    """A whole document, typed."""
+    return ResultsDocument.of(raw(*cases, **changes))
+
+
+def judged(**changes):
+    """A case, typed."""
+    return ClaimResult.of(case(**changes))
+
+
+def keyword(**changes):
+    """What is known of the answers behind one slot of keywords."""
+    return {
+        "encoder": "keywords:m", "dataset": "toy", "slot": "Genre", "answers": 12, "compliance": 0.5, "refusals": 3,
+        "missing": 2, "distinct": 5, "entropy": 3.4, "other": 0.25, "examples": ["comedy", "drama"],
         **changes,
     }  # fmt: skip
 

@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from recclaims._model.results import ResultsDocument
 from recclaims.reporting.latex import Latex, escape
 from recclaims.reporting.markdown import Markdown
 from recclaims.reporting.page import Page
 
 from ..drawing import examples
 from . import documents
-from .documents import card, document, encoder
+from .documents import card, encoder, keyword, raw
 from .test_page import Parsed
 
 #: Texts that are markup somewhere, and any others.
@@ -57,17 +58,18 @@ TEXTS = st.lists(st.one_of(PARTS, st.text(max_size=8)), min_size=1, max_size=5).
 def everywhere(text):
     """A document in which everything that somebody else names is this text."""
     names = dict.fromkeys(("claim", "case", "dataset", "recommender", "treatment", "control", "reason"), text)
-    return document(
+    content = raw(
         not_run(**names),
         datasets=[card(dataset=text, split=text, parameters={text: text})],
         encoders=[encoder(encoder=text, dataset=text)],
         statements={text: {"version": 1, "statement": text, "source": text}},
-        keywords=[{text: text}],
+        keywords=[keyword(encoder=text, dataset=text, slot=text, examples=[text], **{text: text})],
         references={text: text},
         environment={"cpu": text, "device": text, "versions": {text: text}},
         profile=text,
         mask=text,
     )
+    return ResultsDocument.of(content)
 
 
 def not_run(*, reason, **names):
@@ -112,14 +114,9 @@ def test_no_text_changes_the_rows_of_latex(text):
     assert rows(text) == rows("plain")
 
 
-def named(text):
-    """The same without the answers behind keywords, whose table wants numbers."""
-    return everywhere(text) | {"keywords": []}
-
-
 def rendered(text):
     """The page as GitHub's kind of Markdown reads it, without comments."""
-    html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(Markdown().render(named(text)))
+    html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(Markdown().render(everywhere(text)))
     return html.replace("<!-- -->", "")
 
 
@@ -135,9 +132,9 @@ def test_no_text_is_markup_of_markdown(text):
 @examples(100)
 @given(TEXTS)
 def test_github_finds_no_address_person_or_issue_in_a_text(text):
-    page = Markdown().render(named(text))
+    page = Markdown().render(everywhere(text))
     assert not re.search(r"(?i)://|www\.|@\w|#\d|mailto:", page)
 
 
 def test_an_interval_stays_readable():
-    assert "+10.0 % [+5.0, +15.0]" in Markdown().render(document(documents.case()))
+    assert "+10.0 % [+5.0, +15.0]" in Markdown().render(documents.document(documents.case()))

@@ -12,6 +12,8 @@ from recclaims.reporting import results
 from recclaims.reporting.files import draft_of, write_atomically
 from recclaims.store import Store
 
+from .documents import document
+
 DEAD = 999999999
 
 
@@ -36,7 +38,7 @@ def test_a_full_disk_under_a_report_or_an_export_is_one_of_ours(tmp_path):
     draft.symlink_to("/dev/full")
     nothing = SimpleNamespace(outcome=SimpleNamespace(results={}))
     with pytest.raises(RecclaimsError, match=r"cannot write the report: .*[Nn]o space left"):
-        results.write({}, nothing, tmp_path)
+        results.write(document(), nothing, tmp_path)
     with pytest.raises(OSError, match=r"[Nn]o space left"):
         write_table(Path("/dev/full"), {"a": ["x"] * 100_000})
 

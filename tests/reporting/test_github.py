@@ -1,4 +1,3 @@
-import copy
 import json
 
 import pytest
@@ -7,7 +6,7 @@ from recclaims.cli import main
 from recclaims.reporting import github
 from recclaims.reporting.baseline import compare
 
-from .documents import case, document
+from .documents import case, document, raw
 
 
 @pytest.fixture
@@ -21,8 +20,7 @@ def actions(monkeypatch, tmp_path):
 
 def test_a_regression_is_an_error_in_githubs_own_escapes():
     old = document(case(case="a,b:c"), case(case="same"))
-    new = copy.deepcopy(old)
-    new["claims"][0] |= {"verdict": "no_difference", "reason": "inside 2 %\nof it"}
+    new = document(case(case="a,b:c", verdict="no_difference", reason="inside 2 %\nof it"), case(case="same"))
     (line,) = github.annotate(new, compare(old, new, "old"))
     assert line == ("::error title=noise%3A a%2Cb%3Ac::verdict was supported, is no_difference (inside 2 %25%0Aof it)")
 
@@ -42,8 +40,8 @@ def test_no_more_annotations_than_github_shows(n, lines):
 
 
 def test_compare_annotates_and_adds_to_the_summary(actions, tmp_path, capsys):
-    old = document(case())
-    new = document(case(verdict="contradicted"))
+    old = raw(case())
+    new = raw(case(verdict="contradicted"))
     actions.write_text("# An earlier step\n")
     for name, content in (("old", old), ("new", new)):
         (tmp_path / f"{name}.json").write_text(json.dumps(content))
@@ -57,20 +55,20 @@ def test_compare_annotates_and_adds_to_the_summary(actions, tmp_path, capsys):
 def test_elsewhere_nothing_of_it_is_said(monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     path = tmp_path / "results.json"
-    path.write_text(json.dumps(document(case())))
+    path.write_text(json.dumps(raw(case())))
     assert main(["compare", str(path), str(path)]) == 0
     assert "::" not in capsys.readouterr().out
 
 
 def test_a_summary_is_no_longer_than_github_takes(actions):
-    github.write_summary(document(*(case(case="x" * 500, reason="ü" * 500) for _ in range(2_000))), None)
+    github.write_summary(document(*(case(case=f"{n}" + "x" * 500, reason="ü" * 500) for n in range(2_000))), None)
     assert 900_000 < len(actions.read_bytes()) < 1_048_576
     assert actions.read_text().endswith("The rest is left out.\n")
 
 
 def test_what_the_step_said_before_counts(actions):
     actions.write_text("x" * 900_000)
-    github.write_summary(document(*(case(case="x" * 500) for _ in range(1_000))), None)
+    github.write_summary(document(*(case(case=f"{n}" + "x" * 500) for n in range(1_000))), None)
     assert 900_000 < len(actions.read_bytes()) < 1_048_576
     assert actions.read_text().endswith("The rest is left out.\n")
 
@@ -78,7 +76,7 @@ def test_what_the_step_said_before_counts(actions):
 def test_a_summary_that_cannot_be_written_is_one_line(actions, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "gone" / "summary.md"))
     results = tmp_path / "results.json"
-    results.write_text(json.dumps(document(case())))
+    results.write_text(json.dumps(raw(case())))
     assert main(["compare", str(results), str(results)]) == 0
     error = capsys.readouterr().err
     assert error.startswith("recclaims: the summary of the step is not written, GITHUB_STEP_SUMMARY: ")

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from recclaims._model.results import ResultsDocument
 from recclaims.reporting.latex import Latex, escape
 
 from .documents import card, case, document, large, not_run
@@ -143,10 +144,10 @@ def test_environments_close_and_rows_are_as_wide_as_their_table(content):
 @pytest.mark.parametrize("content", [hostile, lambda: large(3, 3)], ids=["hostile", "large"])
 def test_latex_reads_it(tmp_path, content):
     found = content()
-    found["claims"].append(case(treatment="".join(map(chr, range(0x20, 0x17F))), case="every letter", reason=""))
-    for start in ("[2pt]", "*", "-", "🎬"):
-        found["claims"].append(case(recommender=start, dataset="toy", claim=start))
-    latex(tmp_path, Latex().render(found))
+    cases = [one.as_json() for one in found.claims]
+    cases.append(case(treatment="".join(map(chr, range(0x20, 0x17F))), case="every letter", reason=""))
+    cases += [case(recommender=start, dataset="toy", claim=start) for start in ("[2pt]", "*", "-", "🎬")]
+    latex(tmp_path, Latex().render(ResultsDocument.of(found.as_json() | {"claims": cases})))
     assert (tmp_path / "paper.pdf").stat().st_size > 10_000
 
 

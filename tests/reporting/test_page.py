@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from recclaims._model.results import ResultsDocument
 from recclaims.reporting import plots
 from recclaims.reporting.page import Page
 from recclaims.reporting.svg import INKS
 
-from .documents import card, case, document, encoder, large, not_run
+from .documents import card, case, document, encoder, judged, keyword, large, not_run, raw
 
 MARKUP = '<img src="https://example.org/x" onerror="alert(1)"></script><script>alert(2)</script>{{ 7 * 7 }} $x^2$ 🎬'
 
@@ -57,7 +58,7 @@ def hostile():
         datasets=[card(dataset=MARKUP, planted=True, split=MARKUP)],
         encoders=[encoder(encoder=MARKUP, dataset=MARKUP)],
         statements={MARKUP: {"version": 1, "statement": MARKUP, "source": MARKUP}},
-        keywords=[{MARKUP: MARKUP}],
+        keywords=[keyword(encoder=MARKUP, slot=MARKUP, **{MARKUP: MARKUP})],
         environment={"cpu": MARKUP, "device": "cpu", "versions": {"torch": MARKUP}},
     )
 
@@ -128,16 +129,18 @@ def test_sections_appear_only_with_what_they_show():
     full = page(
         case(claim="content", control="twin"),
         encoders=[encoder()],
-        keywords=[{"encoder": "sbert", "distinct": 12, "share": 0.123456, "examples": ["a", "b"]}],
+        keywords=[keyword(entropy=0.123456, examples=["a", "b"], share=0.123456)],
     )
     assert 'id="cost"' in full
-    assert "<td>0.1235</td><td>a, b</td>" in full
+    assert "<td>0.1235</td><td>0.25</td><td>a, b</td><td>0.1235</td>" in full
 
 
 def test_a_document_without_cases_or_with_the_baselines_keys_alone_is_a_page():
     assert "No case was run" in page()
-    slim = {key: value for key, value in document(case()).items() if key not in {"cells", "encoders", "created"}}
-    assert "1 supported" in Page().render({**slim, "encoders": []})
+    slim = raw(case())
+    for key in ("cells", "encoders", "created"):
+        del slim[key]
+    assert "1 supported" in Page().render(ResultsDocument.of(slim))
 
 
 def test_planted_data_is_labelled_wherever_it_is_named():
@@ -162,7 +165,7 @@ def test_the_same_document_gives_the_same_page():
 
 def test_a_full_run_stays_small():
     content = large()
-    assert len(content["claims"]) > 1_000
+    assert len(content.claims) > 1_000
     assert len(Page().render(content).encode()) < 3_000_000
 
 
@@ -175,7 +178,9 @@ def lines(drawing, colour):
 
 @pytest.mark.parametrize("narrow", [False, True])
 def test_an_interval_is_drawn_where_it_lies(narrow):
-    drawing = plots.forest([case(), case(effect=-0.03, ci=[-0.06, 0.0], verdict="contradicted")], "f", "label", narrow)
+    drawing = plots.forest(
+        [judged(), judged(effect=-0.03, ci=[-0.06, 0.0], verdict="contradicted")], "f", "label", narrow
+    )
     ((low, high),) = lines(drawing, "supported")
     ((other_low, zero),) = lines(drawing, "contradicted")
     # +5 to +15 % on one side, -20 to 0 % on the other: 3 : 1 : -4.
@@ -186,8 +191,8 @@ def test_an_interval_is_drawn_where_it_lies(narrow):
 
 
 def test_a_far_effect_leaves_the_near_ones_apart():
-    far = case(effect=1.2, ci=[1.0, 1.4], verdict="no_difference")
-    drawing = plots.forest([case(), far], "f", "label")
+    far = judged(effect=1.2, ci=[1.0, 1.4], verdict="no_difference")
+    drawing = plots.forest([judged(), far], "f", "label")
     assert "logarithmic beyond" in drawing
     ((low, high),) = lines(drawing, "supported")
     assert high - low > 20
@@ -195,7 +200,7 @@ def test_a_far_effect_leaves_the_near_ones_apart():
 
 
 def test_an_open_interval_runs_to_the_edges():
-    drawing = plots.forest([case(ci=[None, None], verdict="inconclusive")], "f", "label")
+    drawing = plots.forest([judged(ci=[None, None], verdict="inconclusive")], "f", "label")
     ((low, high),) = lines(drawing, "inconclusive")
     assert high - low == pytest.approx(plots.WIDE - 290 - 170, abs=1)
     assert "stroke-dasharray" in drawing
@@ -203,10 +208,10 @@ def test_an_open_interval_runs_to_the_edges():
 
 @pytest.mark.parametrize("narrow", [False, True])
 def test_long_names_leave_both_arms_to_be_read(narrow):
-    long = case(
+    long = judged(
         treatment="late_fusion:attributes+sbert/permuted_within_category", control="weighted_graph_of_many_parts"
     )
-    drawing = plots.forest([long, case()], "f", "label", narrow)
+    drawing = plots.forest([long, judged()], "f", "label", narrow)
     (label,) = re.findall(r">(late[^<]*)<", drawing)
     assert re.fullmatch(r"late_\S*… vs weig\S*…", label)
     assert ">sbert vs permuted<" in drawing

@@ -2,6 +2,7 @@ import copy
 
 import pytest
 
+from recclaims._model.results import ClaimStatement, DatasetCard
 from recclaims.errors import RecclaimsError
 from recclaims.reporting import results, tables
 from recclaims.reporting.baseline import compare, compare_case
@@ -11,17 +12,17 @@ from recclaims.reporting.page import Page
 from recclaims.reporting.schema import checked
 from recclaims.reporting.terminal import summary
 
-from .documents import card, case, cell, document, encoder
+from .documents import card, case, cell, document, encoder, judged, keyword, raw
 
 
 def test_effects_are_relative_to_the_control():
-    assert tables.effect(case()) == "+10.0 % [+5.0, +15.0]"
-    assert tables.effect(case(control_mean=0.0)) == ""
-    assert tables.effect(case(effect=None, control_mean=None, ci=[None, None])) == ""
+    assert tables.effect(judged()) == "+10.0 % [+5.0, +15.0]"
+    assert tables.effect(judged(control_mean=0.0)) == ""
+    assert tables.effect(judged(effect=None, control_mean=None, ci=[None, None])) == ""
 
 
 def test_an_infinite_interval_is_shown_as_open():
-    assert tables.effect(case(ci=[None, None])) == "+10.0 % [, ]"
+    assert tables.effect(judged(ci=[None, None])) == "+10.0 % [, ]"
 
 
 def test_noise_never_stands_without_content():
@@ -39,9 +40,9 @@ def test_both_families_stand_in_one_row():
 
 
 def test_planted_data_says_so():
-    planted = document(case())["datasets"][0] | {"planted": True, "relevance": 4.0}
+    planted = DatasetCard.of(card(planted=True, relevance=4.0))
     assert "planted interactions; " in tables.card(planted)
-    with_parameters = planted | {"parameters": {"dose": 0.5, "channel": "visual"}}
+    with_parameters = DatasetCard.of(card(planted=True, parameters={"dose": 0.5, "channel": "visual"}))
     assert "planted interactions (dose 0.5, channel visual); " in tables.card(with_parameters)
     assert "relevant: ratings from 4" in tables.card(planted)
 
@@ -58,7 +59,7 @@ def test_the_device_and_the_batches_of_an_encoder_are_said():
         {"device": "cuda (NVIDIA H100)", "batch": 4, "items": 64},
         {"device": "cpu", "batch": 8, "items": 8},
     ]
-    known = document(case(), encoders=[encoder(), encoder(encoder="lvlm", made=made)])
+    known = raw(case(), encoders=[encoder(), encoder(encoder="lvlm", made=made)])
     headers, rows = tables.encoder_rows(checked(known, "here"))
     assert headers[-1] == "made on"
     assert [row[-1] for row in rows] == ["", "cuda (NVIDIA H100): batches of 8 (1,200), 4 (64); cpu: batches of 8 (8)"]
@@ -88,7 +89,7 @@ def test_the_page_keeps_markup_as_text():
     ],
 )
 def test_what_is_worse(before, after, worse):
-    change = compare_case(case(**before), case(**after))
+    change = compare_case(judged(**before), judged(**after))
     if worse is None:
         assert change.worse is None
     else:
@@ -98,12 +99,14 @@ def test_what_is_worse(before, after, worse):
 def test_on_another_machine_a_supported_case_may_be_open_while_its_effect_is_in_the_interval():
     old, new = document(case()), document(case(verdict="inconclusive", effect=0.0151, reason="why"))
     assert compare(old, new, "old")[0].worse
-    new["environment"] = {**new["environment"], "cpu": "y"}
-    assert compare(old, new, "old")[0].worse is None
-    new["claims"][0]["effect"] = 0.0149
-    assert compare(old, new, "old")[0].worse
-    new["claims"][0] |= {"effect": 0.02, "verdict": "no_difference"}
-    assert compare(old, new, "old")[0].worse
+    elsewhere = {"cpu": "y", "device": "cpu", "versions": {"torch": "2"}}
+    for effect, verdict, worse in (
+        (0.0151, "inconclusive", False),
+        (0.0149, "inconclusive", True),
+        (0.02, "no_difference", True),
+    ):
+        new = document(case(verdict=verdict, effect=effect, reason="why"), environment=elsewhere)
+        assert (compare(old, new, "old")[0].worse is not None) is worse
 
 
 @pytest.mark.parametrize(
@@ -118,7 +121,7 @@ def test_on_another_machine_a_supported_case_may_be_open_while_its_effect_is_in_
     ],
 )
 def test_which_way_is_worse_is_the_claims_to_say(said, effect, worse):
-    change = compare_case(case(), case(effect=effect), said=said)
+    change = compare_case(judged(), judged(effect=effect), said=ClaimStatement.of(said))
     assert (change.worse or "").startswith(worse or "")
     assert (change.worse is None) is (worse is None)
     (told,) = compare(document(case()), document(case(effect=effect), statements={"noise": said}), "old")
@@ -136,11 +139,12 @@ def test_a_new_case_is_told_and_is_no_regression():
 
 
 def test_what_got_worse_stands_first_and_a_name_cannot_break_its_row():
-    old = document(case(), case(case="a\n::error::x|y", verdict="inconclusive"), case(case="better"))
-    new = copy.deepcopy(old)
-    new["claims"][0]["verdict"] = "contradicted"
-    new["claims"][1]["verdict"] = "contradicted"
-    old["claims"][2]["verdict"] = "inconclusive"
+    old = document(
+        case(), case(case="a\n::error::x|y", verdict="inconclusive"), case(case="better", verdict="inconclusive")
+    )
+    new = document(
+        case(verdict="contradicted"), case(case="a\n::error::x|y", verdict="contradicted"), case(case="better")
+    )
     changes = compare(old, new, "old")
     lines = plain(changes).splitlines()
     assert len(lines) == 2 + 3 + 1
@@ -172,7 +176,7 @@ def test_compare_finds_a_lost_case_and_nothing_in_equal_runs():
 )
 def test_unequal_runs_are_refused(change, message):
     with pytest.raises(RecclaimsError, match=message):
-        compare({**document(case()), **change}, document(case()), "old")
+        compare(document(**{"claims": [case()], **change}), document(case()), "old")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +202,11 @@ def test_a_card_that_says_more_is_no_other_dataset():
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "not a results.json"), ("[]", "schema is None"), ('{"schema": 9}', "schema is 9, this version reads 1")],
+    [
+        ("{", "not a results.json"),
+        ("[]", "schema is None"),
+        ('{"schema": 9}', "schema is 9, this version reads 1 and 2"),
+    ],
 )
 def test_reading_something_else_is_one_clear_line(tmp_path, content, message):
     path = tmp_path / "results.json"
@@ -261,16 +269,12 @@ def test_costs_are_on_both_pages_always_and_in_the_terminal_for_several_encoders
     for shown in (one, several):
         assert "## Cost and gain of encoders" in Markdown().render(shown)
         assert "s/1,000 items" in Page().render(shown)
-    told = ["\n".join(summary({**shown, "claims": []}, 0, 0)) for shown in (one, several)]
+    told = ["\n".join(summary(shown.model_copy(update={"claims": ()}), 0, 0)) for shown in (one, several)]
     assert ["Cost and gain" in text for text in told] == [False, True]
 
 
 def test_keywords_are_on_both_pages():
-    record = {
-        "encoder": "keywords:m", "dataset": "toy", "slot": "Genre|x", "answers": 1200, "compliance": 0.194,
-        "parsed": 1.0, "refusals": 3, "empty": 0, "unparsable": 0, "answered": 9, "declined": 0, "missing": 2,
-        "distinct": 51, "entropy": 3.456, "other": 0.25, "examples": ["comedy", "drama"],
-    }  # fmt: skip
+    record = keyword(slot="Genre|x", answers=1200, compliance=0.194, distinct=51, entropy=3.456)
     full = document(case(), keywords=[record])
     page = Markdown().render(full)
     for text in ("## Keywords", "Genre\\|x", "1,200", "19.4%", "3.46", "25.0%", "comedy, drama"):
@@ -288,7 +292,7 @@ def test_what_was_inadmissible_and_still_is_is_counted_and_named():
     told = "2 cases were inadmissible in the baseline and are now, which says nothing of the claim: a, b."
     assert told in markdown(changes)
     assert told in plain(changes)
-    lines = list(summary({**new, "statements": {"noise": {"statement": "x"}}}, 0, 0, changes))
+    lines = list(summary(new, 0, 0, changes))
     assert told in lines
     assert "4 cases compared, 1 changed, 0 worse; 1 new, which nothing is compared with." in lines
     assert "inadmissible in the baseline" not in plain(compare(new, document(case(), case(case="c")), "old"))

@@ -11,7 +11,7 @@ import pytest
 from recclaims.reporting.reproduce import command, selection
 
 from ..toy import write_toy
-from .documents import case, document
+from .documents import case, document, judged
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,29 +31,29 @@ def collected(line):
 )
 def test_it_selects_one_case(tmp_path, claim, treatment, control):
     folder = write_toy(tmp_path / "a folder")
-    one = case(claim=claim, treatment=treatment, control=control, case=f"vbpr-{treatment}-{control}-toy")
-    (found,) = collected(command(document(one, references={"toy": str(folder)}), one))
+    one = judged(claim=claim, treatment=treatment, control=control, case=f"vbpr-{treatment}-{control}-toy")
+    (found,) = collected(command(document(references={"toy": str(folder)}), one))
     assert found.endswith(f"[vbpr-{treatment}-{control}-toy]")
     assert f"test_{claim}.py" in found
 
 
 def test_it_repeats_the_runs_options():
-    line = command(document(case(), profile="paper", seeds=7, mask="train"), case())
+    line = command(document(case(), profile="paper", seeds=7, mask="train"), judged())
     assert line.endswith(
         "--claims-data toy --claims-control permuted --claims-profile paper --claims-seeds 7 --claims-mask train"
     )
     assert "--claims-encoder" not in line
     own = {"file": "my own.toml", "tables": {}}
-    assert shlex.split(command(document(hyperparameters=own), case()))[-4:-2] == [
+    assert shlex.split(command(document(hyperparameters=own), judged()))[-4:-2] == [
         "--claims-hyperparameters",
         own["file"],
     ]
 
 
 def test_an_arm_of_noise_needs_no_encoder_of_its_own():
-    assert "--claims-encoder" not in command(document(), case(treatment="sbert/permuted", treatment_noise="permuted"))
+    assert "--claims-encoder" not in command(document(), judged(treatment="sbert/permuted", treatment_noise="permuted"))
     assert "--claims-encoder sbert:mpnet " in command(
-        document(), case(treatment="sbert:mpnet/permuted", treatment_noise="permuted")
+        document(), judged(treatment="sbert:mpnet/permuted", treatment_noise="permuted")
     )
 
 
@@ -71,6 +71,6 @@ def test_a_name_becomes_an_expression_that_pytest_reads(name, expression):
 
 
 def test_nothing_of_a_name_reaches_the_shell():
-    line = command(document(), case(claim="a;b", case="x'; rm -rf /; '", dataset="$(ls)"))
+    line = command(document(), judged(claim="a;b", case="x'; rm -rf /; '", dataset="$(ls)"))
     assert shlex.split(line)[:5] == ["pytest", "suite", "-m", "a;b", "-k"]
     assert "'$(ls)'" in line

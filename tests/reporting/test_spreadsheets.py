@@ -40,7 +40,7 @@ def test_a_data_frame_reads_it(tmp_path):
     path = tmp_path / "claims.csv"
     path.write_text(ClaimsCsv().render(hostile()), encoding="utf-8")
     frame = pl.read_csv(path)
-    assert frame["case"].to_list() == [one["case"] for one in hostile()["claims"]]
+    assert frame["case"].to_list() == [one.case for one in hostile().claims]
     assert frame["effect"].dtype == pl.Float64
 
 

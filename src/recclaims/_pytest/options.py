@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,6 +21,7 @@ from recclaims.planning.controls import noises_of
 from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
+    from recclaims._model.results import ResultsDocument
     from recclaims.recommenders.spec import Recommender
 
 
@@ -242,7 +243,7 @@ def what_computes(config: pytest.Config) -> str:
     return f"{gpu} cells of one shape together; what cannot be is left to {processes}"
 
 
-def baseline_of(config: pytest.Config) -> dict[str, Any] | None:
+def baseline_of(config: pytest.Config) -> ResultsDocument | None:
     """The document that --claims-baseline names, see reporting.baseline.chosen."""
     from recclaims.reporting.baseline import chosen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,9 @@ from recclaims.planning.planner import Planner
 from recclaims.plugin_manager import BUILTIN, Plugin, registry
 from recclaims.resources import import_shipped
 
+if TYPE_CHECKING:
+    from recclaims._model.results import ResultsDocument
+
 DEFAULT_DATASETS = ("ml-100k",)
 
 
@@ -27,7 +30,7 @@ class ClaimsSession:
 
     Attributes:
         planner: what finds the cases, once the first claim has asked for them.
-        document: what came out as results.json holds it, once the first case has asked for it.
+        document: what came out, once the first case has asked for it.
         trained: how many cells were trained for it.
         baseline: the document that --claims-baseline names.
         notes: what was said before the run, where only a worker of xdist has heard it.
@@ -40,9 +43,9 @@ class ClaimsSession:
     """
 
     planner: Planner | None = None
-    document: dict[str, Any] | None = None
+    document: ResultsDocument | None = None
     trained: int = 0
-    baseline: dict[str, Any] | None = None
+    baseline: ResultsDocument | None = None
     notes: list[str] = field(default_factory=list)
     broken: list[Plugin] = field(default_factory=list)
     unsound: list[str] = field(default_factory=list)
@@ -54,12 +57,15 @@ class ClaimsSession:
 
     def told(self) -> dict[str, Any]:
         """What the summary is made of, for another process of xdist."""
-        return {name: getattr(self, name) for name in ("document", "trained", "notes", "unwritten")}
+        document = self.document and self.document.as_json()
+        return {"document": document, "trained": self.trained, "notes": self.notes, "unwritten": self.unwritten}
 
     def hear(self, told: Mapping[str, Any]) -> None:
         """Take over what another process has told."""
-        for name in ("document", "trained", "notes", "unwritten"):
-            setattr(self, name, told[name])
+        from recclaims._model.results import ResultsDocument
+
+        self.document = ResultsDocument.of(told["document"]) if told["document"] else None
+        self.trained, self.notes, self.unwritten = (told[name] for name in ("trained", "notes", "unwritten"))
 
 
 SESSION = pytest.StashKey[ClaimsSession]()
@@ -346,7 +352,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     _tell_github(terminalreporter, session.document, changes)
 
 
-def _tell_github(terminalreporter: pytest.TerminalReporter, document: Mapping[str, Any], changes: Any) -> None:
+def _tell_github(terminalreporter: pytest.TerminalReporter, document: ResultsDocument, changes: Any) -> None:
     """Annotate the workflow and add to its summary, where this is one."""
     from recclaims.reporting import github
 

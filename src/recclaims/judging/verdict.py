@@ -15,32 +15,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from recclaims._model.verdict import Judgement, Verdict
 from recclaims.judging.estimate import Estimate
 
 if TYPE_CHECKING:
     from recclaims.planning.claim import Claim
 
-
-class Verdict(StrEnum):
-    """What a run says about a case. "Not significant" is INCONCLUSIVE, never NO_DIFFERENCE."""
-
-    SUPPORTED = "supported"
-    CONTRADICTED = "contradicted"
-    NO_DIFFERENCE = "no_difference"
-    INCONCLUSIVE = "inconclusive"
-    INADMISSIBLE = "inadmissible"
-    NOT_RUN = "not_run"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A verdict and, in a short phrase that stands beside effect and interval, its reason."""
-
-    verdict: Verdict
-    reason: str
+__all__ = ["Judgement", "Levels", "Verdict", "judge"]
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from recclaims._model.case_result import ClaimResult
+from recclaims._model.results import ClaimStatement, DatasetCard, ResultsDocument
+from recclaims._model.verdict import Verdict
 from recclaims.errors import RecclaimsError
+from recclaims.reporting.outline import Outline
 from recclaims.reporting.results import read
+from recclaims.reporting.styles import STYLES
 from recclaims.reporting.tables import effect
 
-#: From worst to best. A case that is not run any more has lost its evidence.
-ORDER = ("inadmissible", "not_run", "contradicted", "no_difference", "inconclusive", "supported")
 #: What stands for the verdict of a case that a document does not have.
 ABSENT = "absent"
 
 
-def chosen(path: str | None, update: bool) -> dict[str, Any] | None:
+def chosen(path: str | None, update: bool) -> ResultsDocument | None:
     """The baseline to judge against: None where there is none, or where it is about to be written.
 
     Raises:
@@ -52,59 +53,55 @@ class Change:
         return self.worse is not None or self.before != self.after
 
 
-def identity(case: Mapping[str, Any]) -> tuple[str, str]:
-    """What makes a case the same case in two results."""
-    return case["claim"], case["case"]
-
-
-def check_comparable(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> None:
+def check_comparable(old: Outline, new: Outline, where: str) -> None:
     """Refuse to compare runs of unequal profile, hyper-parameters, replicates, mask, claim version or dataset.
 
     Raises:
         RecclaimsError: they differ; the message says in what.
     """
     for key in ("profile", "seeds", "mask"):
-        if old[key] != new[key]:
-            raise RecclaimsError(f"{where}: {key} is {old[key]!r} there and {new[key]!r} here: not comparable")
-    there, here = (run.get("hyperparameters", {}).get("tables", {}) for run in (old, new))
+        then, now = getattr(old, key), getattr(new, key)
+        if then != now:
+            raise RecclaimsError(f"{where}: {key} is {then!r} there and {now!r} here: not comparable")
+    there, here = (run.hyperparameters.tables for run in (old, new))
     if there != here:
         raise RecclaimsError(f"{where}: the hyper-parameters are {there} there and {here} here: not comparable")
-    versions = {case["claim"]: case["version"] for case in old["claims"]}
-    metrics = {identity(case): case["metric"] for case in old["claims"]}
-    for case in new["claims"]:
-        claim, version = case["claim"], case["version"]
+    versions = {asked.claim: asked.version for asked in old.questions}
+    metrics = {(asked.claim, asked.case): asked.metric for asked in old.questions}
+    for asked in new.questions:
+        claim, version = asked.claim, asked.version
         if versions.get(claim, version) != version:
             raise RecclaimsError(
                 f"{where}: claim '{claim}' is version {versions[claim]} there and {version} here: not comparable"
             )
-        metric = metrics.get(identity(case), case["metric"])
-        if metric != case["metric"]:
-            raise RecclaimsError(f"{where}: '{case['case']}' is in {metric} there and in {case['metric']} here")
-    cards = {dataset["dataset"]: dataset for dataset in old["datasets"]}
-    for dataset in new["datasets"]:
-        _check_dataset(cards.get(dataset["dataset"], {}), dataset, where)
+        metric = metrics.get((claim, asked.case), asked.metric)
+        if metric != asked.metric:
+            raise RecclaimsError(f"{where}: '{asked.case}' is in {metric} there and in {asked.metric} here")
+    cards = {dataset.dataset: dataset for dataset in old.datasets}
+    for dataset in new.datasets:
+        if dataset.dataset in cards:
+            _check_dataset(cards[dataset.dataset], dataset, where)
 
 
-def _check_dataset(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> None:
+def _check_dataset(old: DatasetCard, new: DatasetCard, where: str) -> None:
     """Everything on a card says which data it was; a key that only one of the documents knows says nothing."""
-    unequal = [key for key in old if key in new and old[key] != new[key]]
+    before, after = old.as_json(), new.as_json()
+    unequal = [key for key in before if key in after and before[key] != after[key]]
     if unequal:
-        there, here = (", ".join(f"{key} {card[key]}" for key in unequal) for card in (old, new))
-        raise RecclaimsError(f"{where}: dataset '{new['dataset']}' is another one: {there}; here {here}")
+        there, here = (", ".join(f"{key} {card[key]}" for key in unequal) for card in (before, after))
+        raise RecclaimsError(f"{where}: dataset '{new.dataset}' is another one: {there}; here {here}")
 
 
-def same_bits(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+def same_bits(old: ResultsDocument, new: ResultsDocument) -> bool:
     """Whether two runs can be expected to agree to the bit: equal processor, device and numerical libraries."""
-    there, here = old["environment"], new["environment"]
+    there, here = old.environment, new.environment
     libraries = ("numpy", "scipy", "torch", "recbole")
-    return all(there[key] == here[key] for key in ("cpu", "device")) and all(
-        there["versions"].get(name) == here["versions"].get(name) for name in libraries
+    return (there.cpu, there.device) == (here.cpu, here.device) and all(
+        there.versions.get(name) == here.versions.get(name) for name in libraries
     )
 
 
-def compare_case(
-    old: Mapping[str, Any], new: Mapping[str, Any], exact: bool = True, said: Mapping[str, Any] | None = None
-) -> Change:
+def compare_case(old: ClaimResult, new: ClaimResult, exact: bool = True, said: ClaimStatement | None = None) -> Change:
     """Say whether a case got worse: its verdict, or its effect beyond the worse end of the baseline's interval.
 
     Args:
@@ -113,23 +110,23 @@ def compare_case(
             supported case may be inconclusive by rounding alone; its effect then decides.
         said: the claim in the document's `statements`: which end is the worse. None: the lower one.
     """
-    worse, fell = None, _beyond(old, new, said or {})
-    if not exact and (old["verdict"], new["verdict"]) == ("supported", "inconclusive") and not fell:
+    worse, fell = None, _beyond(old, new, said or ClaimStatement())
+    if not exact and (old.verdict, new.verdict) == (Verdict.SUPPORTED, Verdict.INCONCLUSIVE) and not fell:
         pass
-    elif ORDER.index(new["verdict"]) < ORDER.index(old["verdict"]):
-        worse = f"verdict was {old['verdict']}, is {new['verdict']} ({new['reason']})"
+    elif STYLES[new.verdict].rank < STYLES[old.verdict].rank:
+        worse = f"verdict was {old.verdict}, is {new.verdict} ({new.reason})"
     elif fell:
         worse = fell
     shown = (effect(old), effect(new))
-    return Change(new["case"], new["claim"], old["verdict"], new["verdict"], worse, shown)
+    return Change(new.case, new.claim, old.verdict, new.verdict, worse, shown)
 
 
-def _beyond(old: Mapping[str, Any], new: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+def _beyond(old: ClaimResult, new: ClaimResult, said: ClaimStatement) -> str:
     """How the effect left the baseline's interval for the worse; empty where it did not."""
-    (low, high), value = old["ci"], new["effect"]
+    (low, high), value = old.ci, new.effect
     if low is None or high is None or value is None:
         return ""
-    equivalence, greater = said.get("equivalence", False), said.get("direction", "greater") == "greater"
+    equivalence, greater = said.equivalence, said.direction == "greater"
     if value < low and ((equivalence and value < 0) or (not equivalence and greater)):
         return f"effect fell to {value:+.4f}, below the baseline's interval (from {low:+.4f})"
     if value > high and ((equivalence and value > 0) or (not equivalence and not greater)):
@@ -137,25 +134,22 @@ def _beyond(old: Mapping[str, Any], new: Mapping[str, Any], said: Mapping[str, A
     return ""
 
 
-def compare(old: Mapping[str, Any], new: Mapping[str, Any], where: str) -> list[Change]:
+def compare(old: ResultsDocument, new: ResultsDocument, where: str) -> list[Change]:
     """Compare every case that both have, those that are gone, and those that are new.
 
     Raises:
         RecclaimsError: see check_comparable.
     """
-    check_comparable(old, new, where)
-    exact, statements = same_bits(old, new), new.get("statements", {})
-    after = {identity(case): case for case in new["claims"]}
+    check_comparable(Outline.of(old), Outline.of(new), where)
+    exact, statements = same_bits(old, new), new.statements
+    after = {case.identity: case for case in new.claims}
     changes = []
-    for case in old["claims"]:
-        current = after.pop(identity(case), None)
+    for case in old.claims:
+        current = after.pop(case.identity, None)
         if current is None:
             shown = (effect(case), "")
-            changes.append(Change(case["case"], case["claim"], case["verdict"], ABSENT, "the case is gone", shown))
+            changes.append(Change(case.case, case.claim, case.verdict, ABSENT, "the case is gone", shown))
         else:
-            changes.append(compare_case(case, current, exact, statements.get(case["claim"])))
-    fresh = (
-        Change(case["case"], case["claim"], ABSENT, case["verdict"], None, ("", effect(case)))
-        for case in after.values()
-    )
+            changes.append(compare_case(case, current, exact, statements.get(case.claim)))
+    fresh = (Change(case.case, case.claim, ABSENT, case.verdict, None, ("", effect(case))) for case in after.values())
     return [*changes, *fresh]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from recclaims._model.verdict import Verdict
 from recclaims.reporting import tables
 from recclaims.reporting.baseline import ABSENT, Change
 from recclaims.reporting.markdown import escape, table
 
-INADMISSIBLE = "inadmissible"
 #: How many cases a sentence names.
 _NAMED = 20
 _HEADERS = ["claim", "case", "before", "after", "effect before", "effect after", "worse"]
@@ -39,7 +39,11 @@ def sentence(changes: Sequence[Change]) -> str:
 
 def silent(changes: Sequence[Change]) -> str:
     """Which cases were inadmissible and still are: nothing failed, and nothing was said of them; empty if none."""
-    names = [change.case for change in changes if (change.before, change.after) == (INADMISSIBLE, INADMISSIBLE)]
+    names = [
+        change.case
+        for change in changes
+        if (change.before, change.after) == (Verdict.INADMISSIBLE, Verdict.INADMISSIBLE)
+    ]
     if not names:
         return ""
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""

@@ -6,10 +6,13 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recclaims.errors import RecclaimsError, foreign
 from recclaims.store import Store, is_dead
+
+if TYPE_CHECKING:
+    from recclaims._model.results import ResultsDocument
 
 
 @contextlib.contextmanager
@@ -37,13 +40,14 @@ def write_atomically(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
-def rendered(reporter: Any, document: Mapping[str, Any]) -> str:
-    """The text that a reporter, perhaps a plugin's, makes of results.
+def rendered(reporter: Any, document: ResultsDocument) -> str:
+    """The text that a reporter makes of results: of the typed document if it is `typed`, or else of a plain dict.
 
     Raises:
         TypeError: it is no text.
     """
-    text = reporter.render(document)
+    typed = getattr(reporter, "typed", False) is True
+    text = reporter.render(document if typed else document.as_json())
     if not isinstance(text, str):
         raise TypeError(f"render() returned a {type(text).__name__}, not a text")
     return text
@@ -61,7 +65,7 @@ def place_of(reporter: Any, directory: Path) -> Path:
     return directory / name
 
 
-def write_reports(document: Mapping[str, Any], reporters: Mapping[str, Any], directory: Path) -> list[str]:
+def write_reports(document: ResultsDocument, reporters: Mapping[str, Any], directory: Path) -> list[str]:
     """Write every reporter's file; return a line for each that failed, which costs the others nothing."""
     failed = []
     for name, reporter in reporters.items():

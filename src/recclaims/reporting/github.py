@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from recclaims.errors import printable
 from recclaims.reporting import changes as changed
 from recclaims.reporting.baseline import Change
 from recclaims.reporting.markdown import Markdown
+from recclaims.reporting.styles import STYLES
+
+if TYPE_CHECKING:
+    from recclaims._model.results import ResultsDocument
 
 #: GitHub shows no more annotations of one kind per step, and takes no longer summary (1 MiB).
 _MOST, _LONGEST = 10, 1_000_000
-_LEVELS = {"inadmissible": "error", "contradicted": "warning", "no_difference": "warning"}
 
 
 def here() -> bool:
@@ -22,7 +25,7 @@ def here() -> bool:
     return os.environ.get("GITHUB_ACTIONS") == "true"
 
 
-def annotate(document: Mapping[str, Any], changes: Sequence[Change] | None) -> Iterator[str]:
+def annotate(document: ResultsDocument, changes: Sequence[Change] | None) -> Iterator[str]:
     """Yield the lines that GitHub reads from the output.
 
     Args:
@@ -34,9 +37,9 @@ def annotate(document: Mapping[str, Any], changes: Sequence[Change] | None) -> I
         found = [("error", f"{c.claim}: {c.case}", c.worse) for c in changes if c.worse is not None]
     else:
         found = [
-            (_LEVELS[case["verdict"]], f"{case['claim']}: {case['case']}", f"{case['verdict']}: {case['reason']}")
-            for case in document["claims"]
-            if case["verdict"] in _LEVELS
+            (level, f"{case.claim}: {case.case}", f"{case.verdict}: {case.reason}")
+            for case in document.claims
+            if (level := STYLES[case.verdict].level)
         ]
     for level in ("error", "warning"):
         mine = [(title, message) for other, title, message in found if other == level]
@@ -55,7 +58,7 @@ def annotation(level: str, title: str, message: str) -> str:
     return f"::{level} title={title}::{message}"
 
 
-def write_summary(document: Mapping[str, Any], changes: Sequence[Change] | None) -> str | None:
+def write_summary(document: ResultsDocument, changes: Sequence[Change] | None) -> str | None:
     """Add the tables to the step's summary, where there is one; why it could not be, in one line."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if not path:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING
 
+from recclaims._model.verdict import Verdict
 from recclaims.reporting import tables
+from recclaims.reporting.styles import STYLES
 
-Case = Mapping[str, Any]
+if TYPE_CHECKING:
+    from recclaims._model.case_result import ClaimResult as Case
+    from recclaims._model.results import DatasetCard, ResultsDocument
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -25,7 +29,7 @@ _SPECIAL = {
     "*": "{*}",
     **{mark: f"\\{mark}" for mark in "&%$#_{}"},
 }
-#: Holm-adjusted p up to which a difference gets these stars.
+#: p up to which a difference gets these stars.
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 #: Controls side by side in one table: with `real` and two columns of names, about the width of a page.
 _WIDEST = 6
@@ -42,21 +46,22 @@ class Latex:
 
     name = "latex"
     filename = "results.tex"
+    typed = True
 
-    def render(self, document: Mapping[str, Any]) -> str:
+    def render(self, document: ResultsDocument) -> str:
         """Return the tables for a results.json document."""
         parts = [
             r"% Needs \usepackage{booktabs,graphicx,longtable}, and LaTeX twice: a longtable has to learn its widths."
         ]
-        for dataset in document["datasets"]:
-            mine = tables.of_real_features(document, dataset["dataset"])
-            for metric in dict.fromkeys(case["metric"] for case in mine):
-                cases = [c for c in mine if c["metric"] == metric]
+        for dataset in document.datasets:
+            mine = tables.of_real_features(document, dataset.dataset)
+            for metric in dict.fromkeys(case.metric for case in mine):
+                cases = [c for c in mine if c.metric == metric]
                 tables_of = [(part, rows) for part in _side_by_side(cases) for rows in _pages(part)]
                 parts += [_means(document, dataset, metric, part, rows) for part, rows in tables_of]
-        for claim in dict.fromkeys(case["claim"] for case in document["claims"]):
-            for dataset in document["datasets"]:
-                mine = [c for c in document["claims"] if (c["claim"], c["dataset"]) == (claim, dataset["dataset"])]
+        for claim in dict.fromkeys(case.claim for case in document.claims):
+            for dataset in document.datasets:
+                mine = [c for c in document.claims if (c.claim, c.dataset) == (claim, dataset.dataset)]
                 if mine:
                     parts += [_effects(document, claim, dataset, mine)]
         return "\n\n".join(parts) + "\n"
@@ -83,32 +88,32 @@ def _metric(metric: str) -> str:
     return escape({"ndcg": "nDCG"}.get(name, name.capitalize()) + mark + cutoff)
 
 
-def _named(dataset: Mapping[str, Any]) -> str:
-    return escape(dataset["dataset"]) + (" (planted interactions)" if dataset["planted"] else "")
+def _named(dataset: DatasetCard) -> str:
+    return escape(dataset.dataset) + (" (planted interactions)" if dataset.planted else "")
 
 
 def _side_by_side(cases: Sequence[Case]) -> Iterator[list[Case]]:
     """The cases of each table: claims share one as long as their controls have room."""
-    columns = sorted(dict.fromkeys((c["claim"], c["control"]) for c in cases), key=lambda column: column[0])
+    columns = sorted(dict.fromkeys((c.claim, c.control) for c in cases), key=lambda column: column[0])
     part: list[tuple[str, str]] = []
     for _, group in groupby(columns, key=lambda column: column[0]):
         controls = list(group)
         if part and len(part) + len(controls) > _WIDEST:
-            yield [c for c in cases if (c["claim"], c["control"]) in part]
+            yield [c for c in cases if (c.claim, c.control) in part]
             part = []
         part += controls
         while len(part) > _WIDEST:
-            yield [c for c in cases if (c["claim"], c["control"]) in part[:_WIDEST]]
+            yield [c for c in cases if (c.claim, c.control) in part[:_WIDEST]]
             part = part[_WIDEST:]
     if part:
-        yield [c for c in cases if (c["claim"], c["control"]) in part]
+        yield [c for c in cases if (c.claim, c.control) in part]
 
 
 def _pages(cases: Sequence[Case]) -> Iterator[list[tuple[str, str]]]:
     """The rows of a table, recommender and treatment, as many at a time as a page has room for: no float is longer."""
     page: list[tuple[str, str]] = []
     room = float(_LONGEST)
-    for recommender, treatment in dict.fromkeys((c["recommender"], c["treatment"]) for c in cases):
+    for recommender, treatment in dict.fromkeys((c.recommender, c.treatment) for c in cases):
         # A name on more than one line; between two recommenders there is a little space.
         new = not page or page[-1][0] != recommender
         height = max(_height(recommender, _LINE) if new else 1, _height(treatment, _LONG_LINE)) + (0.5 if new else 0)
@@ -127,23 +132,23 @@ def _height(name: str, line: int) -> int:
 
 
 def _means(
-    document: Mapping[str, Any],
-    dataset: Mapping[str, Any],
+    document: ResultsDocument,
+    dataset: DatasetCard,
     metric: str,
     cases: Sequence[Case],
     rows: Sequence[tuple[str, str]],
 ) -> str:
     """Rows of recommender and features; the real arm, then every control with its mark."""
-    columns = list(dict.fromkeys((case["claim"], case["control"]) for case in cases))
+    columns = list(dict.fromkeys((case.claim, case.control) for case in cases))
     columns.sort(key=lambda column: column[0])  # stable: a claim's controls stand together, under its name
-    found = {(c["recommender"], c["treatment"], c["claim"], c["control"]): c for c in cases}
+    found = {(c.recommender, c.treatment, c.claim, c.control): c for c in cases}
     caption = (
-        f"{_metric(metric)} on {_named(dataset)}, mean of {document['seeds']} "
+        f"{_metric(metric)} on {_named(dataset)}, mean of {document.seeds} "
         f"replicates, profile {escape(tables.profile(document))}. Bold: the best of a row. "
-        r"$^{*}$, $^{**}$, $^{***}$: differs from the real features, Holm-adjusted $p \leq 0.05$, $0.01$, $0.001$; "
+        r"$^{*}$, $^{**}$, $^{***}$: differs from the real features, $p \leq 0.05$, $0.01$, $0.001$; "
         r"$^{=}$: an equivalence that was claimed holds; $^{\dagger}$: inadmissible."
     )
-    names = _column((c["recommender"] for c in cases), _LINE) + _column((c["treatment"] for c in cases), _LONG_LINE)
+    names = _column((c.recommender for c in cases), _LINE) + _column((c.treatment for c in cases), _LONG_LINE)
     lines = [
         r"\begin{table}",
         r"\centering\small\setlength{\tabcolsep}{4pt}\setlength{\belowcaptionskip}{4pt}",
@@ -154,8 +159,8 @@ def _means(
         *_heads(columns),
         r"\midrule",
     ]
-    statements = document.get("statements", {})
-    equal = {claim for claim, said in statements.items() if said.get("equivalence")}
+    statements = document.statements
+    equal = {claim for claim, said in statements.items() if said.equivalence}
     previous = None
     for recommender, treatment in rows:
         if previous not in {None, recommender}:
@@ -212,8 +217,8 @@ def _heads(columns: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 def _entries(arms: Sequence[Case | None], equal: Container[str]) -> list[str]:
     """The means of a row: the real arm's first, the best in bold as printed, each control with its mark."""
-    real = next((case["treatment_mean"] for case in arms if case and case["treatment_mean"] is not None), None)
-    means = [real, *(case["control_mean"] if case else None for case in arms)]
+    real = next((case.treatment_mean for case in arms if case and case.treatment_mean is not None), None)
+    means = [real, *(case.control_mean if case else None for case in arms)]
     shown = ["--" if mean is None else f"{mean:.4f}" for mean in means]
     best = max((entry for entry in shown if entry != "--"), key=float, default=None)
     bold = [rf"\textbf{{{entry}}}" if entry == best else entry for entry in shown]
@@ -222,24 +227,24 @@ def _entries(arms: Sequence[Case | None], equal: Container[str]) -> list[str]:
 
 def _mark(case: Case | None, equal: Container[str]) -> str:
     """What a control's entry says beside its mean; `equal` are the claims of equivalence."""
-    if case is None or case["control_mean"] is None:
+    if case is None or case.control_mean is None:
         return ""
-    if case["verdict"] == "inadmissible":
+    if case.verdict is Verdict.INADMISSIBLE:
         return r"$^{\dagger}$"
-    if case["verdict"] == "supported" and case["claim"] in equal:
+    if case.verdict is Verdict.SUPPORTED and case.claim in equal:
         return "$^{=}$"
-    p = case["p_adjusted"]
+    p = case.p
     stars = next((stars for bound, stars in _STARS if p is not None and p <= bound), "")
     return f"$^{{{stars}}}$" if stars else ""
 
 
-def _effects(document: Mapping[str, Any], claim: str, dataset: Mapping[str, Any], cases: Sequence[Case]) -> str:
+def _effects(document: ResultsDocument, claim: str, dataset: DatasetCard, cases: Sequence[Case]) -> str:
     """One row per case of a claim on a dataset: effect, interval, p and verdict; it may run over pages."""
-    said = document.get("statements", {}).get(claim, {}).get("statement", "")
+    said = document.said_of(claim).statement
     name = f"Claim {escape(claim)}{': ' + escape(said).rstrip('.') if said else ''}"
     caption = rf"{name}. On {_named(dataset)}: effects and 95\,\% intervals in per cent of the control's mean."
-    heads = ["recommender", "treatment", "control", r"effect [95\,\% interval], \%", "$p$ (Holm)"]
-    names = "".join(_column((case[key] for case in cases), line) for key, line in _LISTED.items())
+    heads = ["recommender", "treatment", "control", r"effect [95\,\% interval], \%", "$p$"]
+    names = "".join(_column((getattr(case, key) for case in cases), line) for key, line in _LISTED.items())
     lines = [
         r"{\scriptsize\setlength{\tabcolsep}{2pt}",
         rf"\begin{{longtable}}{{@{{}}{names}rrl@{{}}}}",
@@ -255,14 +260,14 @@ def _effects(document: Mapping[str, Any], claim: str, dataset: Mapping[str, Any]
     for case in cases:
         value, (low, high) = tables.relative(case), tables.interval(case)
         found = "" if value is None else f"{_signed(value)} [{_signed(low)}, {_signed(high)}]"
-        p = case["p_adjusted"]
+        p = case.p
         lines.append(
             _row(
                 [
-                    *(_name(case[key], line) for key, line in _LISTED.items()),
+                    *(_name(getattr(case, key), line) for key, line in _LISTED.items()),
                     found,
                     "" if p is None else "$<$0.001" if p < 0.001 else f"{p:.3f}",
-                    escape(tables.SHORT[case["verdict"]].lower()),
+                    escape(STYLES[case.verdict].text),
                 ]
             )
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from recclaims.reporting import tables
+
+if TYPE_CHECKING:
+    from recclaims._model.results import ResultsDocument
 
 
 class Markdown:
@@ -14,27 +16,28 @@ class Markdown:
 
     name = "markdown"
     filename = "results.md"
+    typed = True
 
-    def render(self, document: Mapping[str, Any]) -> str:
+    def render(self, document: ResultsDocument) -> str:
         """Return the page for a results.json document."""
-        claims = dict.fromkeys(case["claim"] for case in document["claims"])
-        profile, mask = escape(tables.profile(document)), escape(document["mask"])
-        budget = f"Profile {profile}, {document['seeds']} replicates, mask {mask}"
+        claims = dict.fromkeys(case.claim for case in document.claims)
+        profile, mask = escape(tables.profile(document)), escape(document.mask)
+        budget = f"Profile {profile}, {document.seeds} replicates, mask {mask}"
         parts = ["# Verdicts", f"{budget}; {tables.counts(document) or 'no case was run'}."]
         if more := tables.improving(document):
             parts.append(escape(more))
-        for dataset in document["datasets"]:
-            parts += [f"## {escape(dataset['dataset'])}", escape(tables.card(dataset))]
-            headers, rows = tables.board_rows(document, dataset["dataset"])
+        for dataset in document.datasets:
+            parts += [f"## {escape(dataset.dataset)}", escape(tables.card(dataset))]
+            headers, rows = tables.board_rows(document, dataset.dataset)
             if rows:
                 parts.append(table(headers, rows))
         for claim in claims:
             parts += [f"## Claim: {escape(claim)}", table(*tables.case_rows(document, claim))]
-        if document["encoders"]:
+        if document.encoders:
             parts += ["## Encoders", table(*tables.encoder_rows(document))]
             parts += ["## Cost and gain of encoders", table(*tables.cost_rows(document))]
-        if document.get("keywords"):
-            parts += ["## Keywords", table(*tables.keyword_rows(document))]
+        if document.keywords:
+            parts += ["## Keywords", table(*tables.keyword_rows(document.keywords))]
         return "\n\n".join(parts) + "\n"
 
 

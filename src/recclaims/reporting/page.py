@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from recclaims._model.results import ResultsDocument
 
 _TEMPLATES = resources.files("recclaims.reporting") / "templates"
 
@@ -18,8 +20,9 @@ class Page:
 
     name = "html"
     filename = "results.html"
+    typed = True
 
-    def render(self, document: Mapping[str, Any]) -> str:
+    def render(self, document: ResultsDocument) -> str:
         """Return the page for a results.json document."""
         # Here, not above: pytest asks for the reporters while it collects, and drawing takes its time to import.
         import jinja2

@@ -5,24 +5,25 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
 
+from recclaims.reporting.styles import STYLES
 from recclaims.reporting.svg import INKS, inline
 from recclaims.reporting.tables import interval, relative
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Case = Mapping[str, Any]
+    from recclaims._model.case_result import ClaimResult as Case
+    from recclaims._model.verdict import Verdict
 
-#: A verdict by shape as well as by colour: filled, crossed, square, open.
-MARKERS = {"supported": "o", "contradicted": "X", "no_difference": "s", "inconclusive": "o", "inadmissible": "D"}
 #: Beyond this many per cent an axis goes on logarithmically, or one probe would flatten all the others.
 _LINEAR_UP_TO = 50.0
 #: Widths in CSS pixels of the two layouts: beside each other on a wide page, label above interval on a phone.
@@ -64,7 +65,7 @@ def drawable(case: Case) -> bool:
 def _effect(case: Case) -> float:
     value = relative(case)
     if value is None:
-        raise ValueError(f"{case['case']} has no effect to draw")
+        raise ValueError(f"{case.case} has no effect to draw")
     return value
 
 
@@ -92,11 +93,11 @@ def forest(cases: Sequence[Case], name: str, label: str, narrow: bool = False) -
         )
         axes.set_ylim(height, 0)
         _percent_axis(axes, [bound for case in cases for bound in (relative(case), *interval(case))], narrow)
-        margin = 100 * max(case["margin"] for case in cases)
+        margin = 100 * max(case.margin for case in cases)
         axes.axvspan(-margin, margin, color=INKS["band"], linewidth=0, zorder=0)
         axes.axvline(0, color=INKS["rule"], linewidth=1, zorder=1)
         at_edge = blended_transform_factory(figure.transFigure, axes.transData)
-        points: list[tuple[float, float, str]] = []
+        points: list[tuple[float, float, Verdict]] = []
         for y, kind, content in rows:
             if kind == "recommender":
                 axes.text(8 / width, y, str(content), transform=at_edge, va="center", weight="bold")
@@ -108,7 +109,7 @@ def forest(cases: Sequence[Case], name: str, label: str, narrow: bool = False) -
             axes.text(16 / width, label_y, _arms(content, room), transform=at_edge, va="center")
             axes.text(1 - 4 / width, label_y, shown, transform=at_edge, va="center", ha="right")
             _interval_line(axes, line, content)
-            points.append((_effect(content), line, content["verdict"]))
+            points.append((_effect(content), line, content.verdict))
         _points(axes, points)
         return _finish(figure, name, label)
 
@@ -117,10 +118,10 @@ def _rows(cases: Sequence[Case], narrow: bool) -> tuple[list[tuple[float, str, A
     """The centre of every line from the top, in pixels, and the height of all."""
     rows: list[tuple[float, str, Any]] = []
     y, step = 0.0, 38.0 if narrow else 21.0
-    for recommender in dict.fromkeys(case["recommender"] for case in cases):
+    for recommender in dict.fromkeys(case.recommender for case in cases):
         rows.append((y + 11, "recommender", recommender))
         y += 24
-        for case in (case for case in cases if case["recommender"] == recommender):
+        for case in (case for case in cases if case.recommender == recommender):
             rows.append((y + step / 2, "case", case))
             y += step
         y += 6
@@ -129,22 +130,22 @@ def _rows(cases: Sequence[Case], narrow: bool) -> tuple[list[tuple[float, str, A
 
 def _interval_line(axes: Axes, y: float, case: Case) -> None:
     """One interval; an end that is not known runs to the edge, dotted."""
-    colour, (left, right) = INKS[case["verdict"]], axes.get_xlim()
+    colour, (left, right) = INKS[case.verdict], axes.get_xlim()
     low, high = interval(case)
     known = low is not None and high is not None
     ends = (left if low is None else low, right if high is None else high)
     axes.plot(ends, (y, y), color=colour, linewidth=2, linestyle="-" if known else ":", solid_capstyle="butt")
 
 
-def _points(axes: Axes, points: Sequence[tuple[float, float, str]]) -> None:
+def _points(axes: Axes, points: Sequence[tuple[float, float, Verdict]]) -> None:
     """Mark effects (x, y, verdict), each by its verdict's shape and colour."""
     for verdict in dict.fromkeys(verdict for _, _, verdict in points):
-        hollow = verdict == "inconclusive"
+        hollow = STYLES[verdict].hollow
         axes.plot(
             [x for x, _, other in points if other == verdict],
             [y for _, y, other in points if other == verdict],
             linestyle="none",
-            marker=MARKERS.get(verdict, "D"),
+            marker=STYLES[verdict].marker,
             markersize=7,
             markerfacecolor=INKS["page"] if hollow else INKS[verdict],
             markeredgecolor=INKS[verdict],
@@ -181,11 +182,20 @@ def _signed(value: float, _: object) -> str:
     return f"{value:+.10g}".replace("-", "\N{MINUS SIGN}") if value else "0"
 
 
-def cost_and_gain(points: Sequence[Case], name: str, label: str, gain: str) -> str:
+@dataclass(frozen=True)
+class Point:
+    """What an encoder costs, `seconds` per thousand items, and the case that shows its gain, which is `drawable`."""
+
+    encoder: str
+    seconds: float
+    case: Case
+
+
+def cost_and_gain(points: Sequence[Point], name: str, label: str, gain: str) -> str:
     """Draw what each encoder costs against what it brings one recommender.
 
     Args:
-        points: `encoder`, `seconds` per thousand items, and the `case` that shows its gain, `drawable`.
+        points: one per encoder.
         name, label: see forest.
         gain: what the vertical axis says.
     """
@@ -194,24 +204,24 @@ def cost_and_gain(points: Sequence[Case], name: str, label: str, gain: str) -> s
         figure = Figure(figsize=(width / 72, height / 72))
         axes = figure.add_axes((54 / width, 46 / height, (width - 66) / width, (height - 58) / height))
         axes.set_xscale("log")
-        seconds = [point["seconds"] for point in points]
+        seconds = [point.seconds for point in points]
         axes.set_xlim(min(seconds) / 3, max(seconds) * 3)
-        bounds = [x for p in points for x in (_effect(p["case"]), *interval(p["case"])) if x is not None]
+        bounds = [x for p in points for x in (_effect(p.case), *interval(p.case)) if x is not None]
         low, high = min(*bounds, 0.0), max(*bounds, 0.0)
         room = 0.1 * ((high - low) or 1.0)
         axes.set_ylim(low - room, high + room)
         axes.axhline(0, color=INKS["rule"], linewidth=1)
         for point in points:
-            colour, (low_end, high_end) = INKS[point["case"]["verdict"]], interval(point["case"])
+            colour, (low_end, high_end) = INKS[point.case.verdict], interval(point.case)
             if low_end is not None and high_end is not None:
-                axes.plot([point["seconds"]] * 2, (low_end, high_end), color=colour, linewidth=1.5)
-        _points(axes, [(p["seconds"], _effect(p["case"]), p["case"]["verdict"]) for p in points])
+                axes.plot([point.seconds] * 2, (low_end, high_end), color=colour, linewidth=1.5)
+        _points(axes, [(p.seconds, _effect(p.case), p.case.verdict) for p in points])
         for point, y in _spread(points, axes):
             # A name stands on the side that has room for it.
-            right = point["seconds"] ** 2 > max(seconds) * min(seconds) and len(points) > 1
+            right = point.seconds**2 > max(seconds) * min(seconds) and len(points) > 1
             axes.annotate(
-                _shortened(point["encoder"], 20),
-                (point["seconds"], y),
+                _shortened(point.encoder, 20),
+                (point.seconds, y),
                 xytext=(-8 if right else 8, 0),
                 textcoords="offset pixels",
                 va="center",
@@ -227,13 +237,13 @@ def cost_and_gain(points: Sequence[Case], name: str, label: str, gain: str) -> s
         return _finish(figure, name, label)
 
 
-def _spread(points: Sequence[Case], axes: Axes) -> Iterator[tuple[Case, float]]:
+def _spread(points: Sequence[Point], axes: Axes) -> Iterator[tuple[Point, float]]:
     """Yield every point with a height for its name, so that no name is written over another's."""
     low, high = axes.get_ylim()
     line = 14 * (high - low) / 202  # one line of text, in units of the axis
     taken = -math.inf
-    for point in sorted(points, key=lambda point: _effect(point["case"])):
-        taken = max(taken + line, _effect(point["case"]))
+    for point in sorted(points, key=lambda point: _effect(point.case)):
+        taken = max(taken + line, _effect(point.case))
         yield point, taken
 
 
@@ -250,8 +260,8 @@ def _shortened(text: str, length: int) -> str:
 
 def _arms(case: Case, length: int) -> str:
     """Treatment and control in at most so many letters; neither pushes the other out."""
-    control = _shortened(case["control"], length // 2 - 4)
-    return f"{_shortened(case['treatment'], length - 4 - len(control))} vs {control}"
+    control = _shortened(case.control, length // 2 - 4)
+    return f"{_shortened(case.treatment, length - 4 - len(control))} vs {control}"
 
 
 def _finish(figure: Figure, name: str, label: str) -> str:

@@ -4,46 +4,48 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from recclaims.features.controls.noise import NOISE
+
+if TYPE_CHECKING:
+    from recclaims._model.case_result import ClaimResult
+    from recclaims._model.results import ResultsDocument
 
 #: What pytest's -k takes as part of a name, in ASCII: a name is otherwise cut into the pieces between.
 _NAME = re.compile(r"[A-Za-z0-9_:+\-.\[\]\\/]+")
 
 
-def command(document: Mapping[str, Any], case: Mapping[str, Any]) -> str:
+def command(document: ResultsDocument, case: ClaimResult) -> str:
     """Return the shell command for one case of a document.
 
     The brackets around the name are pytest's own and make the selection exact: without them
     `bpr-sbert-permuted-toy` would also select the same case on `toy-2`.
 
-    A case that is run alone is a family of one: its interval is the same, its Holm-adjusted p is smaller. Without
-    the `-k` the command runs the whole family.
+    A case that is run alone has the same verdict. Without the `-k` the command runs every case of the claim.
     """
-    dataset, treatment = case["dataset"], case["treatment"]
-    parts = ["pytest", "suite", "-m", case["claim"], "-k", selection(case["case"])]
-    parts += ["--claims-data", document.get("references", {}).get(dataset, dataset)]
-    noise = case.get("treatment_noise")
+    dataset, treatment = case.dataset, case.treatment
+    parts = ["pytest", "suite", "-m", case.claim, "-k", selection(case.case)]
+    parts += ["--claims-data", document.references.get(dataset, dataset)]
+    noise = case.treatment_noise
     encoder = treatment.removesuffix(f"/{noise}")
     # An argument is not among the encoders that run by themselves; what a comparison needs besides says it itself.
-    for name in case.get("asked") or ([encoder] if ":" in encoder else []):
+    for name in case.asked or ([encoder] if ":" in encoder else []):
         parts += ["--claims-encoder", name]
-    if case.get("flavour"):
-        parts += ["--claims-flavour", case["flavour"]]
+    if case.flavour:
+        parts += ["--claims-flavour", case.flavour]
     for control in filter(None, (noise, _noise(case))):
         parts += ["--claims-control", control]
-    parts += ["--claims-profile", document["profile"], "--claims-seeds", str(document["seeds"])]
-    if own := document.get("hyperparameters", {}).get("file"):
+    parts += ["--claims-profile", document.profile, "--claims-seeds", str(document.seeds)]
+    if own := document.hyperparameters.file:
         parts += ["--claims-hyperparameters", own]
-    return shlex.join([*parts, "--claims-mask", document["mask"]])
+    return shlex.join([*parts, "--claims-mask", document.mask])
 
 
-def _noise(case: Mapping[str, Any]) -> str | None:
+def _noise(case: ClaimResult) -> str | None:
     """The noise that a case compares with; a document of before it was written down says so by the control's name."""
-    control: str = case["control"]
-    said: str | None = case.get("control_noise")
+    control: str = case.control
+    said: str | None = case.control_noise
     return said or (control if control in {one.name for one in NOISE} else None)
 
 

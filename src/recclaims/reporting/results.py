@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recclaims._model.results import SCHEMA, DatasetCard, Hyperparameters, ResultsDocument
+from recclaims._model.verdict import Verdict
 from recclaims.data.reference import path_in
 from recclaims.engine.machine import hardware, installed_version
 from recclaims.errors import RecclaimsError
@@ -23,8 +25,9 @@ from recclaims.json_keys import each_key_once
 from recclaims.judging.headline import headlines
 from recclaims.regular_file import open_text
 from recclaims.reporting.files import draft_of, write_atomically
+from recclaims.reporting.outline import Outline, Question
 from recclaims.reporting.privacy import share, shareable
-from recclaims.reporting.schema import SCHEMA, checked
+from recclaims.reporting.schema import as_document, checked
 
 if TYPE_CHECKING:
     from recclaims.engine.cell import Cell, CellResult
@@ -50,12 +53,15 @@ LIBRARIES = (
 )
 
 
-def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
-    """Turn a run into the document that results.json holds (schema 1), without places and secrets.
+def build(run: Run, price_per_hour: float | None = None) -> ResultsDocument:
+    """Turn a run into the document that results.json holds, without places and secrets.
 
     Args:
         run: the run.
         price_per_hour: what an hour of the machine costs, in whatever currency; None: nobody said.
+
+    Raises:
+        RecclaimsError: a figure is of another kind than results.json has; names it.
     """
     settings = run.settings
     document = {
@@ -64,8 +70,8 @@ def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
         **_budget(settings),
         "environment": environment(settings.device, run.outcome.machines),
         "datasets": run.cards,
-        "claims": [_claim(result) for result in run.judged.values()],
         "headlines": [asdict(headline) for headline in headlines(run.judged.values())],
+        "claims": [_claim(result) for result in run.judged.values()],
         "cells": [_cell(result, run) for result in run.outcome.results.values()],
         "encoders": run.encoders,
         "keywords": run.keywords,
@@ -73,20 +79,25 @@ def build(run: Run, price_per_hour: float | None = None) -> dict[str, Any]:
         "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
         "references": {name: shareable(reference) for reference, name in run.names.items()},
     }
-    return _shared(document, run.names)
+    return as_document(_shared(document, run.names), "results.json")
 
 
-def outline(cases: Sequence[Case], pipeline: Pipeline) -> dict[str, Any]:
+def outline(cases: Sequence[Case], pipeline: Pipeline) -> Outline:
     """What `build` will say of these cases that is known before anything is trained: all that comparisons ask for."""
     references = dict.fromkeys(cell.dataset for case in cases for cell in case.cells(1))
-    document = {
-        **_budget(pipeline.settings),
-        "datasets": [pipeline.dataset(reference).card() for reference in references],
-        "claims": [
-            {"claim": c.claim.id, "version": c.claim.version, "case": c.id, "metric": c.claim.metric} for c in cases
+    budget, cards = _budget(pipeline.settings), [pipeline.dataset(reference).card() for reference in references]
+    shared = _shared({**budget, "datasets": cards, "names": [case.id for case in cases]}, references)
+    return Outline(
+        profile=shared["profile"],
+        seeds=shared["seeds"],
+        mask=shared["mask"],
+        hyperparameters=Hyperparameters.of(shared["hyperparameters"]),
+        datasets=[DatasetCard.of(card) for card in shared["datasets"]],
+        questions=[
+            Question(case.claim.id, case.claim.version, name, case.claim.metric)
+            for case, name in zip(cases, shared["names"], strict=True)
         ],
-    }
-    return _shared(document, references)
+    )
 
 
 def _budget(settings: Settings) -> dict[str, Any]:
@@ -133,19 +144,19 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "expects": case.expects and str(case.expects),
         "asked": list(case.asked),
         "metric": claim.metric,
+        "estimand": ESTIMAND if estimate else None,
         "margin": claim.margin,
         "threshold": _threshold(claim),
         "level": claim.level,
         "confirmatory": case.confirmatory,
-        "estimand": ESTIMAND if estimate else None,
         "verdict": str(result.verdict),
         "reason": result.reason,
         "n_seeds": result.n_seeds,
         "n_fixed": result.n_fixed,
         "seconds": result.seconds,
         "looks": [_look(look) for look in result.looks],
-        "chance": asdict(result.chance) if result.chance else None,
         "planned": list(result.planned),
+        "chance": _chance(result),
     }
     if estimate is not None:
         low, high = estimate.interval()
@@ -191,11 +202,19 @@ def _look(look: Look) -> dict[str, Any]:
         "replicates": look.replicates,
         "level": look.levels.sides,
         "equivalence_level": look.levels.equivalence,
-        "relative_effect": _number(look.estimate.relative) if math.isfinite(look.estimate.log_ratio) else None,
-        "relative_ci": [_number(low), _number(high)],
-        "p_value": _number(look.estimate.p_value),
-        "verdict": str(look.verdict),
+        "effect": _number(look.estimate.relative) if math.isfinite(look.estimate.log_ratio) else None,
+        "ci": [_number(low), _number(high)],
+        "p": _number(look.estimate.p_value),
+        "decided": look.verdict is not Verdict.INCONCLUSIVE,
     }
+
+
+def _chance(result: CaseResult) -> dict[str, Any] | None:
+    plan = result.chance
+    if plan is None:
+        return None
+    minutes = result.seconds / max(result.n_seeds, 1) * (plan.replicates - result.n_seeds) / 60
+    return {"replicates": plan.replicates, "minutes": minutes, "probability": plan.probability}
 
 
 def _cell(result: CellResult, run: Run) -> dict[str, Any]:
@@ -259,8 +278,8 @@ def _commit() -> str | None:
         return None
 
 
-def write(document: Mapping[str, Any], run: Run, directory: Path) -> None:
-    """Write results.json and per_user.parquet, each atomically.
+def write(document: ResultsDocument, run: Run | None, directory: Path) -> None:
+    """Write results.json and, where the run is known, per_user.parquet, each atomically.
 
     Raises:
         RecclaimsError: the directory cannot be written.
@@ -269,16 +288,17 @@ def write(document: Mapping[str, Any], run: Run, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         write_atomically(
             directory / "results.json",
-            json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n",
+            json.dumps(document.as_json(), indent=1, allow_nan=False, ensure_ascii=False) + "\n",
         )
-        _write_per_user(run, directory / "per_user.parquet")
+        if run is not None:
+            _write_per_user(run, directory / "per_user.parquet")
     except OSError as error:
         raise RecclaimsError(f"{directory}: cannot write the report: {error.strerror or error}") from error
 
 
-def write_baseline(document: Mapping[str, Any], path: Path) -> None:
+def write_baseline(document: ResultsDocument, path: Path) -> None:
     """Write what later runs are compared with: the document without its cells, which nobody reads there."""
-    slim = {key: value for key, value in document.items() if key not in {"cells", "encoders", "keywords"}}
+    slim = {key: value for key, value in document.as_json().items() if key not in {"cells", "encoders", "keywords"}}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(slim, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
@@ -327,7 +347,7 @@ def _rows(result: CellResult, cell: Cell, metrics: Sequence[str], schema: Any) -
     return pa.table([*columns, *(pa.array(row[users], from_pandas=True) for row in values)], schema=schema)
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> ResultsDocument:
     """Read a results.json.
 
     Raises:

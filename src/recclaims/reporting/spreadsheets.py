@@ -6,8 +6,13 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from recclaims._model.results import ResultsDocument
+
+#: Columns of which a table without any value says nothing.
+_MAY_LACK = ("estimand", "threshold")
 #: Where a formula may begin: at the start, and where a program that splits at line breaks or `;` starts a new cell.
 _FORMULA = re.compile(r"(\A|[\n\r;])(?=[=+\-@\t\r])")
 
@@ -17,14 +22,15 @@ class ClaimsCsv:
 
     name = "csv"
     filename = "claims.csv"
+    typed = True
 
-    def render(self, document: Mapping[str, Any]) -> str:
+    def render(self, document: ResultsDocument) -> str:
         """Return the rows for a results.json document; the interval becomes two columns."""
-        rows = []
-        for case in document["claims"]:
-            low, high = case["ci"]
-            flat = {key: value for key, value in case.items() if key != "ci"}
-            rows.append(flat | {"ci_low": low, "ci_high": high})
+        rows = [case.row() for case in document.claims]
+        for column in _MAY_LACK:
+            if all(row.get(column) is None for row in rows):
+                for row in rows:
+                    row.pop(column, None)
         first = ("claim", "version", "case", "dataset", "recommender", "treatment", "control", "metric")
         return _table(rows, first)
 
@@ -34,13 +40,13 @@ class CellsCsv:
 
     name = "csv-cells"
     filename = "cells.csv"
+    typed = True
 
-    def render(self, document: Mapping[str, Any]) -> str:
+    def render(self, document: ResultsDocument) -> str:
         """Return the rows for a results.json document."""
-        rows = []
-        for cell in document["cells"]:
-            flat = {key: value for key, value in cell.items() if key != "metrics"}
-            rows.append(flat | cell["metrics"])
+        rows = [cell.as_json() for cell in document.cells]
+        for row in rows:
+            row.update(row.pop("metrics"))
         return _table(rows, ("dataset", "features", "recommender", "seed"))
 
 

@@ -5,27 +5,16 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from recclaims._model.verdict import Verdict
+from recclaims.reporting.styles import colour
+
 #: Colours that no plot uses otherwise: the style sheet's variable of the same name takes their place, so that a
 #: plot follows the reader's light or dark mode. matplotlib itself knows no variables.
 INKS = {
     name: f"#0{number:x}0{number:x}0{number:x}"
-    for number, name in enumerate(
-        (
-            "text",
-            "rule",
-            "band",
-            "page",
-            "supported",
-            "contradicted",
-            "no_difference",
-            "inconclusive",
-            "inadmissible",
-            "not_run",
-        ),
-        start=1,
-    )
+    for number, name in enumerate(("text", "rule", "band", "page", *Verdict), start=1)
 }
-_VARIABLES = {ink: f"var(--{name.replace('_', '-')})" for name, ink in INKS.items()}
+_VARIABLES = {ink: f"var({colour(name)})" for name, ink in INKS.items()}
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
 _DROPPED = {f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"}  # a style sheet would apply to the whole page
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
 from recclaims.features.encoded import shown_made
+from recclaims.reporting.styles import STYLES
 
-#: How a verdict reads in a narrow column.
-SHORT = {
-    "supported": "supported",
-    "contradicted": "CONTRADICTED",
-    "no_difference": "no difference",
-    "inconclusive": "inconclusive",
-    "inadmissible": "INADMISSIBLE",
-    "not_run": "not run",
-}
+if TYPE_CHECKING:
+    from recclaims._model.case_result import ClaimResult
+    from recclaims._model.results import DatasetCard, EncoderRow, KeywordRow, ResultsDocument
 
 
 def percent(value: float | None, control_mean: float | None) -> str:
@@ -29,15 +24,15 @@ def percent(value: float | None, control_mean: float | None) -> str:
     return f"{share:+.1f}" if math.isfinite(share) else ""
 
 
-def relative(case: Mapping[str, Any]) -> float | None:
+def relative(case: ClaimResult) -> float | None:
     """The effect in per cent of the control mean; None where it cannot be said."""
-    return _share(case["effect"], case["control_mean"])
+    return _share(case.effect, case.control_mean)
 
 
-def interval(case: Mapping[str, Any]) -> tuple[float | None, float | None]:
+def interval(case: ClaimResult) -> tuple[float | None, float | None]:
     """The ends of the interval in per cent of the control mean; None where an end is open."""
-    mean = case["control_mean"]
-    low, high = (_share(bound, mean) for bound in case["ci"])
+    mean = case.control_mean
+    low, high = (_share(bound, mean) for bound in case.ci)
     return low, high
 
 
@@ -49,95 +44,95 @@ def _share(value: float | None, mean: float | None) -> float | None:
     return share if math.isfinite(share) else None
 
 
-def effect(case: Mapping[str, Any]) -> str:
+def effect(case: ClaimResult) -> str:
     """The relative effect with its interval, as `+1.2 % [-0.3, +2.7]`."""
-    mean = case["control_mean"]
-    if case["effect"] is None or not mean:
+    mean = case.control_mean
+    if case.effect is None or not mean:
         return ""
-    low, high = (percent(bound, mean) for bound in case["ci"])
-    return f"{percent(case['effect'], mean)} % [{low}, {high}]"
+    low, high = (percent(bound, mean) for bound in case.ci)
+    return f"{percent(case.effect, mean)} % [{low}, {high}]"
 
 
 def _mean(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def case_rows(document: Mapping[str, Any], claim: str) -> tuple[list[str], list[list[str]]]:
+def case_rows(document: ResultsDocument, claim: str) -> tuple[list[str], list[list[str]]]:
     """One row per case of a claim: means, relative effect with its interval, verdict and reason."""
     headers = ["case", "treatment", "control", "effect [95 % CI]", "verdict", "reason"]
     rows = [
         [
-            case["case"],
-            _mean(case["treatment_mean"]),
-            _mean(case["control_mean"]),
+            case.case,
+            _mean(case.treatment_mean),
+            _mean(case.control_mean),
             effect(case),
-            SHORT[case["verdict"]],
-            case["reason"],
+            STYLES[case.verdict].word,
+            case.reason,
         ]
-        for case in document["claims"]
-        if case["claim"] == claim
+        for case in document.claims
+        if case.claim == claim
     ]
     return headers, rows
 
 
-def about_the_suite(document: Mapping[str, Any]) -> set[str]:
+def about_the_suite(document: ResultsDocument) -> set[str]:
     """The claims that are about the suite itself, on planted data of their own."""
-    return {claim for claim, said in document.get("statements", {}).items() if said.get("planted")}
+    return {claim for claim, said in document.statements.items() if said.planted}
 
 
-def of_real_features(document: Mapping[str, Any], dataset: str) -> list[Mapping[str, Any]]:
+def of_real_features(document: ResultsDocument, dataset: str) -> list[ClaimResult]:
     """A dataset's cases that can share a column called "real": not those whose treatment is noise, nor controls."""
     suite = about_the_suite(document)
-    mine = (case for case in document["claims"] if case["dataset"] == dataset and case["claim"] not in suite)
-    return [case for case in mine if not case.get("treatment_noise")]
+    mine = (case for case in document.claims if case.dataset == dataset and case.claim not in suite)
+    return [case for case in mine if not case.treatment_noise]
 
 
-def board_rows(document: Mapping[str, Any], dataset: str) -> tuple[list[str], list[list[str]]]:
+def board_rows(document: ResultsDocument, dataset: str) -> tuple[list[str], list[list[str]]]:
     """A dataset's families side by side: one row per recommender and features, one column per control.
 
     "Real beats noise" is never shown without "real beats the feature-free twin": a column whose cases were
     not selected stays, and says so.
     """
     cases = of_real_features(document, dataset)
-    columns = list(dict.fromkeys([*((c["claim"], c["control"]) for c in cases if c["claim"] != "content")]))
-    columns += list(dict.fromkeys((c["claim"], c["control"]) for c in cases if c["claim"] == "content"))
+    columns = list(dict.fromkeys([*((c.claim, c.control) for c in cases if c.claim != "content")]))
+    columns += list(dict.fromkeys((c.claim, c.control) for c in cases if c.claim == "content"))
     for claim, control in (("noise", "permuted"), ("content", "twin")):
         if claim not in {c for c, _ in columns}:
             columns.append((claim, control))
-    found = {(c["recommender"], c["treatment"], c["claim"], c["control"]): c for c in cases}
+    found = {(c.recommender, c.treatment, c.claim, c.control): c for c in cases}
     rows = []
-    for recommender, treatment in dict.fromkeys((c["recommender"], c["treatment"]) for c in cases):
+    for recommender, treatment in dict.fromkeys((c.recommender, c.treatment) for c in cases):
         mine = [found.get((recommender, treatment, *column)) for column in columns]
-        real = next((c["treatment_mean"] for c in mine if c and c["treatment_mean"] is not None), None)
+        real = next((c.treatment_mean for c in mine if c and c.treatment_mean is not None), None)
         rows.append([recommender, treatment, _mean(real), *(_board_entry(c) for c in mine)])
     return ["recommender", "features", "real", *(f"{claim}: {control}" for claim, control in columns)], rows
 
 
-def _board_entry(case: Mapping[str, Any] | None) -> str:
+def _board_entry(case: ClaimResult | None) -> str:
     if case is None:
         return "-"
     shown = effect(case)
-    return f"{shown} {SHORT[case['verdict']]}" if shown else SHORT[case["verdict"]]
+    return f"{shown} {STYLES[case.verdict].word}" if shown else STYLES[case.verdict].word
 
 
-def card(dataset: Mapping[str, Any]) -> str:
+def card(dataset: DatasetCard) -> str:
     """A dataset in one line."""
-    planted = ", planted interactions" if dataset["planted"] else ""
-    if dataset.get("parameters"):
-        planted += f" ({', '.join(f'{key} {value}' for key, value in dataset['parameters'].items())})"
-    marked = dataset.get("items_with_markup", 0)
+    planted = ", planted interactions" if dataset.planted else ""
+    if dataset.parameters:
+        planted += f" ({', '.join(f'{key} {value}' for key, value in dataset.parameters.items())})"
+    marked = dataset.items_with_markup
     markup = f" ({marked:,} with HTML tags or entities in it)" if marked else ""
-    threshold = "every interaction" if dataset["relevance"] is None else f"ratings from {dataset['relevance']:g}"
+    threshold = "every interaction" if dataset.relevance is None else f"ratings from {dataset.relevance:g}"
     return (
-        f"{dataset['dataset']}: {dataset['users']:,} users, {dataset['items']:,} items, "
-        f"{dataset['interactions']:,} interactions (density {100 * dataset['density']:.2f} %){planted}; "
-        f"items with image {dataset['items_with_image']:,}, text {dataset['items_with_text']:,}{markup}, "
-        f"both {dataset['items_with_both']:,}, attributes {dataset['items_with_attributes']:,}; "
-        f"split {dataset['split']}, relevant: {threshold}"
+        f"{dataset.dataset}: {dataset.users:,} users, {dataset.items:,} items, "
+        f"{dataset.interactions:,} interactions (density {100 * dataset.density:.2f} %){planted}; "
+        f"items with image {dataset.items_with_image:,}, text {dataset.items_with_text:,}{markup}, "
+        f"both {dataset.items_with_both:,}, attributes {dataset.items_with_attributes:,}; "
+        f"split {dataset.split}, relevant: {threshold}"
     )
 
 
-def encoder_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def encoder_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]:
     """One row per encoder and dataset: size, speed, and what was missing, empty or repeated."""
     headers = [
         "encoder",
@@ -150,15 +145,15 @@ def encoder_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]
         "duplicate rows",
     ]
     rows = []
-    for e in document["encoders"]:
-        speed = "" if e["items_per_second"] is None else _speed(e["items_per_second"])
-        sizes = [f"{e[name]:,}" for name in ("items", "dimension")]
-        counts = [f"{e[name]:,}" for name in ("imputed", "zero_rows", "duplicate_rows")]
-        rows.append([e["encoder"], e["dataset"], *sizes, speed, *counts])
-    if any(e.get("made") for e in document["encoders"]):  # both show in the last digits, and are not in the key
+    for e in document.encoders:
+        speed = "" if e.items_per_second is None else _speed(e.items_per_second)
+        sizes = [f"{size:,}" for size in (e.items, e.dimension)]
+        counts = [f"{count:,}" for count in (e.imputed, e.zero_rows, e.duplicate_rows)]
+        rows.append([e.encoder, e.dataset, *sizes, speed, *counts])
+    if any(e.made for e in document.encoders):  # both show in the last digits, and are not in the key
         headers.append("made on")
-        for e, row in zip(document["encoders"], rows, strict=True):
-            row.append(shown_made(e.get("made", ())))
+        for e, row in zip(document.encoders, rows, strict=True):
+            row.append(shown_made([one.as_json() for one in e.made]))
     return headers, rows
 
 
@@ -166,21 +161,21 @@ def encoder_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]
 _GAINS = (("content", "twin"), ("noise", "permuted"))
 
 
-def cost_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def cost_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]:
     """What each encoder costs beside what it brings: one row per encoder and dataset.
 
     The gain is the largest relative effect over recommenders, which flatters an encoder that met many of them.
     """
-    price = document.get("price_per_hour")
+    price = document.price_per_hour
     headers = ["encoder", "dataset", "items/s", "s/1,000 items", "peak MB", "GPU MB", "tokens/item"]
     headers += [] if price is None else ["cost/1,000 items"]
     headers += [f"{claim}: {control}, best" for claim, control in _GAINS]
     rows = []
-    for e in document["encoders"]:
-        speed, tokens = e["items_per_second"], e.get("generated_tokens")
-        encoded = e["items"] - e["imputed"]
-        row = [e["encoder"], e["dataset"], *(["", ""] if not speed else [_speed(speed), _digits(1000 / speed)])]
-        row += ["" if e.get(name) is None else f"{e[name]:,.0f}" for name in ("peak_mb", "gpu_peak_mb")]
+    for e in document.encoders:
+        speed, tokens = e.items_per_second, e.generated_tokens
+        encoded = e.items - e.imputed
+        row = [e.encoder, e.dataset, *(["", ""] if not speed else [_speed(speed), _digits(1000 / speed)])]
+        row += ["" if memory is None else f"{memory:,.0f}" for memory in (e.peak_mb, e.gpu_peak_mb)]
         row.append(_digits(tokens / encoded) if tokens and encoded else "")
         if price is not None:
             row.append(_digits(1000 / speed / 3600 * price) if speed else "")
@@ -190,32 +185,34 @@ def cost_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return [headers[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
-def _best(document: Mapping[str, Any], encoder: Mapping[str, Any], claim: str, control: str) -> str:
+def _best(document: ResultsDocument, encoder: EncoderRow, claim: str, control: str) -> str:
     """The case of the largest relative effect, with its recommender."""
-    wanted = (encoder["dataset"], encoder["encoder"], claim, control)
-    found = [c for c in document["claims"] if (c["dataset"], c["treatment"], c["claim"], c["control"]) == wanted]
+    wanted = (encoder.dataset, encoder.encoder, claim, control)
+    found = [c for c in document.claims if (c.dataset, c.treatment, c.claim, c.control) == wanted]
     shown = [(value, c) for c in found if (value := relative(c)) is not None]
     if not shown:
         return ""
     best = max(shown, key=lambda pair: pair[0])[1]
-    return f"{best['recommender']} {effect(best)}"
+    return f"{best.recommender} {effect(best)}"
 
 
-def keyword_rows(document: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+def keyword_rows(records: Sequence[KeywordRow]) -> tuple[list[str], list[list[str]]]:
     """One row per encoder of keywords, dataset and slot: how answers kept to the format, and what the slot holds."""
     headers = ["keywords", "dataset", "slot", "answers", "as asked", "refused"]
     headers += ["missing", "distinct", "bits", "Other", "examples"]
     rows = [
         [
-            *(record[name] for name in ("encoder", "dataset", "slot")),
-            f"{record['answers']:,}",
-            "" if record["compliance"] is None else f"{record['compliance']:.1%}",
-            *(f"{record[name]:,}" for name in ("refusals", "missing", "distinct")),
-            f"{record['entropy']:.2f}",
-            f"{record['other']:.1%}",
-            ", ".join(record["examples"]),
+            record.encoder,
+            record.dataset,
+            record.slot,
+            f"{record.answers:,}",
+            "" if record.compliance is None else f"{record.compliance:.1%}",
+            *(f"{count:,}" for count in (record.refusals, record.missing, record.distinct)),
+            f"{record.entropy:.2f}",
+            f"{record.other:.1%}",
+            ", ".join(record.examples),
         ]
-        for record in document.get("keywords", ())
+        for record in records
     ]
     return headers, rows
 
@@ -229,16 +226,16 @@ def _speed(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"  # a slow encoder is not one that stands still
 
 
-def counts(document: Mapping[str, Any]) -> str:
+def counts(document: ResultsDocument) -> str:
     """How many cases got which verdict, in one line."""
-    verdicts = [case["verdict"] for case in document["claims"]]
-    return ", ".join(f"{verdicts.count(v)} {SHORT[v].lower()}" for v in SHORT if v in verdicts)
+    verdicts = [case.verdict for case in document.claims]
+    return ", ".join(f"{verdicts.count(v)} {style.text}" for v, style in STYLES.items() if v in verdicts)
 
 
-def improving(document: Mapping[str, Any]) -> str:
+def improving(document: ResultsDocument) -> str:
     """How many trained cells were best in the last epoch that they were allowed, and whose; empty where none was."""
-    trained = [cell for cell in document.get("cells", ()) if cell.get("epochs")]
-    names = [cell.get("recommender", "") for cell in trained if cell.get("best_is_last")]
+    trained = [cell for cell in document.cells if cell.epochs]
+    names = [cell.recommender for cell in trained if cell.best_is_last]
     if not names:
         return ""
     whose = ", ".join(f"{name} {names.count(name)}" for name in dict.fromkeys(names))
@@ -256,10 +253,10 @@ _NUMERIC |= {"answers", "as asked", "refused", "missing", "distinct", "bits", "O
 _REASON_WIDTH = 60
 
 
-def profile(document: Mapping[str, Any]) -> str:
+def profile(document: ResultsDocument) -> str:
     """The profile, and the file of hyper-parameters that were laid over it."""
-    own = document.get("hyperparameters", {}).get("file")
-    return f"{document['profile']} with {own}" if own else str(document["profile"])
+    own = document.hyperparameters.file
+    return f"{document.profile} with {own}" if own else document.profile
 
 
 def plain(headers: Sequence[str], rows: Sequence[Sequence[str]], style: str = "simple") -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from recclaims.reporting import changes as changed
 from recclaims.reporting import tables
 from recclaims.reporting.baseline import Change
+
+if TYPE_CHECKING:
+    from recclaims._model.results import ResultsDocument
 
 #: What a run says that judged no case, though it was to be compared with a baseline.
 NOTHING_JUDGED = (
@@ -17,7 +20,7 @@ NOTHING_JUDGED = (
 
 
 def summary(
-    document: Mapping[str, Any],
+    document: ResultsDocument,
     trained: int,
     exit_code: int,
     changes: Sequence[Change] | None = None,
@@ -34,30 +37,30 @@ def summary(
         unjudged: how many tests failed without a verdict.
         judged: whether any came to its verdict.
     """
-    for dataset in document["datasets"]:
+    for dataset in document.datasets:
         yield tables.card(dataset)
-    for claim in dict.fromkeys(case["claim"] for case in document["claims"]):
-        cases = [case for case in document["claims"] if case["claim"] == claim]
+    for claim in dict.fromkeys(case.claim for case in document.claims):
+        cases = [case for case in document.claims if case.claim == claim]
         yield ""
-        yield f"{claim}: {document['statements'][claim]['statement']}"
-        yield f"{cases[0]['metric']}, {document['seeds']} replicates, margin {100 * cases[0]['margin']:g} %"
+        yield f"{claim}: {document.said_of(claim).statement}"
+        yield f"{cases[0].metric}, {document.seeds} replicates, margin {100 * cases[0].margin:g} %"
         yield tables.plain(*tables.case_rows(document, claim))
-    for dataset in document["datasets"]:
-        headers, rows = tables.board_rows(document, dataset["dataset"])
+    for dataset in document.datasets:
+        headers, rows = tables.board_rows(document, dataset.dataset)
         if rows:
             yield ""
-            yield f"Side by side on {dataset['dataset']}: relative effect [95 % CI] and verdict"
+            yield f"Side by side on {dataset.dataset}: relative effect [95 % CI] and verdict"
             yield tables.plain(headers, rows)
-    if document["encoders"]:
+    if document.encoders:
         yield ""
         yield tables.plain(*tables.encoder_rows(document))
-    if len({entry["encoder"] for entry in document["encoders"]}) > 1:
+    if len({entry.encoder for entry in document.encoders}) > 1:
         yield ""
         yield "Cost and gain of encoders: the largest effect over recommenders"
         yield tables.plain(*tables.cost_rows(document))
     yield ""
-    n_cells = len(document["cells"])
-    yield f"{len(document['claims'])} cases: {tables.counts(document)}."
+    n_cells = len(document.cells)
+    yield f"{len(document.claims)} cases: {tables.counts(document)}."
     yield f"{n_cells} cells: {trained} trained, {n_cells - trained} from the store."
     if more := tables.improving(document):
         yield more

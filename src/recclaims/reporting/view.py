@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from recclaims.reporting import plots, reproduce, tables
+from recclaims.reporting.styles import STYLES
 
-Document = Mapping[str, Any]
-Case = Mapping[str, Any]
+if TYPE_CHECKING:
+    from recclaims._model.case_result import ClaimResult as Case
+    from recclaims._model.results import ClaimStatement, DatasetCard, Environment, KeywordRow
+    from recclaims._model.results import ResultsDocument as Document
+    from recclaims._model.verdict import Verdict
 
-#: How a verdict is drawn: the same shapes as in the plots, so that colour alone never tells.
-SYMBOLS = {
-    "supported": "●",
-    "contradicted": "✖",
-    "no_difference": "■",
-    "inconclusive": "○",
-    "inadmissible": "◆",
-    "not_run": "□",
-}
 #: The comparison that shows an encoder's gain, the best one first.
 GAINS = (("content", "twin"), ("noise", "permuted"))
 #: A forest plot of more cases than this is opened by whoever wants it: it is longer than two screens.
@@ -37,37 +32,37 @@ def view(document: Document) -> dict[str, Any]:
         "profile": tables.profile(document),
         "counts": tables.counts(document),
         "improving": tables.improving(document),
-        "verdicts": {verdict: (SYMBOLS[verdict], tables.SHORT[verdict].lower()) for verdict in tables.SHORT},
-        "claims": [_claim(document, claim, n) for n, claim in enumerate(_distinct(document["claims"], "claim"))],
+        "verdicts": {str(verdict): (style.symbol, style.text) for verdict, style in STYLES.items()},
+        "claims": [_claim(document, claim, n) for n, claim in enumerate(_distinct(document.claims, "claim"))],
         "boards": _boards(document),
-        "cards": [(dataset["dataset"], list(_card(dataset))) for dataset in document["datasets"]],
-        "cases": [_row(document, case) for case in document["claims"]],
-        "choices": {key: _distinct(document["claims"], key) for key in ("claim", "dataset", "recommender", "verdict")},
-        "planted": {dataset["dataset"] for dataset in document["datasets"] if dataset["planted"]},
+        "cards": [(dataset.dataset, list(_card(dataset))) for dataset in document.datasets],
+        "cases": [_row(document, case) for case in document.claims],
+        "choices": {key: _distinct(document.claims, key) for key in ("claim", "dataset", "recommender", "verdict")},
+        "planted": {dataset.dataset for dataset in document.datasets if dataset.planted},
         "gains": list(_gains(document)),
         "encoders": tables.encoder_rows(document),
         "costs": tables.cost_rows(document),
-        "keywords": _records(document.get("keywords", ())),
-        "environment": list(_environment(document["environment"])),
+        "keywords": _records(document.keywords),
+        "environment": list(_environment(document.environment)),
     }
 
 
-def _distinct(entries: Sequence[Mapping[str, Any]], key: str) -> list[str]:
-    return list(dict.fromkeys(entry[key] for entry in entries))
+def _distinct(entries: Sequence[object], key: str) -> list[str]:
+    return list(dict.fromkeys(getattr(entry, key) for entry in entries))
 
 
 def _claim(document: Document, claim: str, number: int) -> dict[str, Any]:
     """A claim, what it says, and its forest plots: one per dataset. `number` makes ids unique on the page."""
-    cases = [case for case in document["claims"] if case["claim"] == claim]
-    said = document.get("statements", {}).get(claim, {})
+    cases = [case for case in document.claims if case.claim == claim]
+    said = document.said_of(claim)
     return {
         "id": claim,
-        "version": cases[0]["version"],
-        "statement": said.get("statement", ""),
-        "source": said.get("source", ""),
+        "version": cases[0].version,
+        "statement": said.statement,
+        "source": said.source,
         "claimed": _claimed(said),
-        "margin": 100 * cases[0]["margin"],
-        "metric": cases[0]["metric"],
+        "margin": 100 * cases[0].margin,
+        "metric": cases[0].metric,
         "forests": [
             _forest(claim, dataset, cases, f"forest-{number}-{n}")
             for n, dataset in enumerate(_distinct(cases, "dataset"))
@@ -75,18 +70,18 @@ def _claim(document: Document, claim: str, number: int) -> dict[str, Any]:
     }
 
 
-def _claimed(said: Mapping[str, Any]) -> str:
+def _claimed(said: ClaimStatement) -> str:
     """Where the claim says that the intervals lie; empty for a document that does not say."""
-    if not said:
+    if not said.model_fields_set:
         return ""
-    if said.get("equivalence"):
+    if said.equivalence:
         return "Claimed: no difference, the whole interval inside the band."
-    side = "right" if said.get("direction", "greater") == "greater" else "left"
+    side = "right" if said.direction == "greater" else "left"
     return f"Claimed: the whole interval to the {side} of zero."
 
 
 def _forest(claim: str, dataset: str, cases: Sequence[Case], name: str) -> dict[str, Any]:
-    mine = [case for case in cases if case["dataset"] == dataset]
+    mine = [case for case in cases if case.dataset == dataset]
     drawable = [case for case in mine if plots.drawable(case)]
     drawn = drawable[:MOST]
     label = f"Effects of {len(drawn)} cases of claim {claim} on {dataset}; the table of cases holds the numbers."
@@ -108,17 +103,17 @@ def _forest(claim: str, dataset: str, cases: Sequence[Case], name: str) -> dict[
 def _boards(document: Document) -> list[dict[str, Any]]:
     """A board for every dataset that claims are judged on, and one for the suite itself."""
     suite = tables.about_the_suite(document)
-    own = {case["dataset"] for case in document["claims"] if case["claim"] in suite}
-    own -= {case["dataset"] for case in document["claims"] if case["claim"] not in suite}
-    boards = [_board(document, dataset) for dataset in document["datasets"] if dataset["dataset"] not in own]
+    own = {case.dataset for case in document.claims if case.claim in suite}
+    own -= {case.dataset for case in document.claims if case.claim not in suite}
+    boards = [_board(document, dataset) for dataset in document.datasets if dataset.dataset not in own]
     controls = _controls(document)
     return [*boards, controls] if controls else boards
 
 
-def _board(document: Document, dataset: Mapping[str, Any]) -> dict[str, Any]:
+def _board(document: Document, dataset: DatasetCard) -> dict[str, Any]:
     """How often each verdict was given, by claim and recommender; and both families side by side."""
-    name, suite = dataset["dataset"], tables.about_the_suite(document)
-    cases = [case for case in document["claims"] if case["dataset"] == name and case["claim"] not in suite]
+    name, suite = dataset.dataset, tables.about_the_suite(document)
+    cases = [case for case in document.claims if case.dataset == name and case.claim not in suite]
     return {
         "dataset": name,
         **_verdicts(cases, "claim"),
@@ -129,29 +124,29 @@ def _board(document: Document, dataset: Mapping[str, Any]) -> dict[str, Any]:
 def _controls(document: Document) -> dict[str, Any] | None:
     """How often each verdict was given to the suite itself, by planted dataset and recommender; None: not asked."""
     suite = tables.about_the_suite(document)
-    cases = [case for case in document["claims"] if case["claim"] in suite]
+    cases = [case for case in document.claims if case.claim in suite]
     return {"dataset": "the suite itself", **_verdicts(cases, "dataset"), "side_by_side": None} if cases else None
 
 
 def _verdicts(cases: Sequence[Case], key: str) -> dict[str, Any]:
     """A row for every value of `key`, a column for every recommender; what selects the cases of a row."""
     recommenders = _distinct(cases, "recommender")
-    counted = Counter((case[key], case["recommender"], case["verdict"]) for case in cases)
+    counted = Counter((getattr(case, key), case.recommender, case.verdict) for case in cases)
     rows = []
     for label in _distinct(cases, key):
-        one = next(case for case in cases if case[key] == label)
-        selects = {"claim": one["claim"], "dataset": one["dataset"]}
+        one = next(case for case in cases if getattr(case, key) == label)
+        selects = {"claim": one.claim, "dataset": one.dataset}
         rows.append((label, selects, [(r, _counts(counted, label, r)) for r in recommenders]))
     return {"recommenders": recommenders, "rows": rows}
 
 
-def _counts(counted: Counter[tuple[str, str, str]], label: str, recommender: str) -> list[tuple[str, int]]:
-    return [(verdict, n) for verdict in SYMBOLS if (n := counted[label, recommender, verdict])]
+def _counts(counted: Counter[tuple[str, str, Verdict]], label: str, recommender: str) -> list[tuple[Verdict, int]]:
+    return [(verdict, n) for verdict in STYLES if (n := counted[label, recommender, verdict])]
 
 
-def _card(dataset: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "origin", "planted: simulated, not observed" if dataset["planted"] else "observed"
-    for key, value in dataset.items():
+def _card(dataset: DatasetCard) -> Iterator[tuple[str, str]]:
+    yield "origin", "planted: simulated, not observed" if dataset.planted else "observed"
+    for key, value in dataset.as_json().items():
         if key in {"dataset", "planted"}:
             continue
         if key == "density":
@@ -167,29 +162,27 @@ def _row(document: Document, case: Case) -> dict[str, Any]:
         "case": case,
         "effect": tables.relative(case),
         "shown": tables.effect(case),
-        "rank": list(SYMBOLS).index(case["verdict"]),
+        "rank": list(STYLES).index(case.verdict),
         "command": reproduce.command(document, case),
     }
 
 
 def _gains(document: Document) -> Iterator[dict[str, Any]]:
     """Cost against gain: per dataset, one drawing per recommender that has both."""
-    for number, dataset in enumerate(_distinct(document["encoders"], "dataset")):
-        cases = [c for c in document["claims"] if c["dataset"] == dataset and plots.drawable(c)]
-        pair = next((pair for pair in GAINS if any((c["claim"], c["control"]) == pair for c in cases)), None)
+    for number, dataset in enumerate(_distinct(document.encoders, "dataset")):
+        cases = [c for c in document.claims if c.dataset == dataset and plots.drawable(c)]
+        pair = next((pair for pair in GAINS if any((c.claim, c.control) == pair for c in cases)), None)
         costs = {
-            entry["encoder"]: 1000 / entry["items_per_second"]
-            for entry in document["encoders"]
-            if entry["dataset"] == dataset and entry["items_per_second"]
+            entry.encoder: 1000 / entry.items_per_second
+            for entry in document.encoders
+            if entry.dataset == dataset and entry.items_per_second
         }
         panels: list[tuple[str, Markup]] = []
         for recommender in _distinct(cases, "recommender"):
             points = [
-                {"encoder": case["treatment"], "seconds": costs[case["treatment"]], "case": case}
+                plots.Point(case.treatment, costs[case.treatment], case)
                 for case in cases
-                if (case["claim"], case["control"]) == pair
-                and case["recommender"] == recommender
-                and case["treatment"] in costs
+                if (case.claim, case.control) == pair and case.recommender == recommender and case.treatment in costs
             ]
             if points and pair:
                 label = f"Cost of {len(points)} encoders against their gain in {recommender} on {dataset}."
@@ -199,12 +192,13 @@ def _gains(document: Document) -> Iterator[dict[str, Any]]:
             yield {"dataset": dataset, "claim": pair[0], "control": pair[1], "panels": panels}
 
 
-def _records(records: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]] | None:
+def _records(records: Sequence[KeywordRow]) -> tuple[list[str], list[list[str]]] | None:
     """A table of flat records, a column for every key that any of them has; None where there are none."""
     if not records:
         return None
-    columns = list(dict.fromkeys(key for record in records for key in record))
-    return columns, [[_written(record.get(column)) for column in columns] for record in records]
+    rows = [record.as_json() for record in records]
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    return columns, [[_written(row.get(column)) for column in columns] for row in rows]
 
 
 def _written(value: object) -> str:
@@ -215,8 +209,8 @@ def _written(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _environment(environment: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, value in environment.items():
+def _environment(environment: Environment) -> Iterator[tuple[str, str]]:
+    for key, value in environment.as_json().items():
         if key == "versions":
             yield from value.items()
         elif value is not None:
