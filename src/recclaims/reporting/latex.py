@@ -53,6 +53,9 @@ class Latex:
         parts = [
             r"% Needs \usepackage{booktabs,graphicx,longtable}, and LaTeX twice: a longtable has to learn its widths."
         ]
+        if document.headlines:
+            items = [rf"\item {escape(headline.sentence)}" for headline in document.headlines]
+            parts.append("\n".join([r"\begin{itemize}", *items, r"\end{itemize}", escape(tables.questions(document))]))
         for dataset in document.datasets:
             mine = tables.of_real_features(document, dataset.dataset)
             for metric in dict.fromkeys(case.metric for case in mine):

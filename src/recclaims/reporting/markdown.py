@@ -22,10 +22,13 @@ class Markdown:
         """Return the page for a results.json document."""
         claims = dict.fromkeys(case.claim for case in document.claims)
         profile, mask = escape(tables.profile(document)), escape(document.mask)
-        budget = f"Profile {profile}, {document.seeds} replicates, mask {mask}"
+        budget = f"Profile {profile}, {tables.replicates(document.claims)}, mask {mask}"
         parts = ["# Verdicts", f"{budget}; {tables.counts(document) or 'no case was run'}."]
         if more := tables.improving(document):
             parts.append(escape(more))
+        if document.headlines:
+            listed = "\n".join(f"* {escape(headline.sentence)}" for headline in document.headlines)
+            parts += ["## In short", listed, escape(tables.questions(document))]
         for dataset in document.datasets:
             parts += [f"## {escape(dataset.dataset)}", escape(tables.card(dataset))]
             headers, rows = tables.board_rows(document, dataset.dataset)

@@ -232,6 +232,23 @@ def counts(document: ResultsDocument) -> str:
     return ", ".join(f"{verdicts.count(v)} {style.text}" for v, style in STYLES.items() if v in verdicts)
 
 
+def replicates(cases: Sequence[ClaimResult]) -> str:
+    """How many replicates cases took, in words: they differ, as each takes as many as decide it."""
+    counted = [case.n_seeds for case in cases if case.n_seeds]
+    if not counted:
+        return "no replicates"
+    least, most = min(counted), max(counted)
+    return f"{most} replicate{'s' * (most != 1)}" if least == most else f"{least} to {most} replicates"
+
+
+def questions(document: ResultsDocument) -> str:
+    """How many questions a run asked and how many false answers that allows; empty where it asked none."""
+    n = len(document.headlines or ())
+    if not n:
+        return ""
+    return f"{n} question{'s' * (n != 1)}, each wrongly answered in 5 % at most: {0.05 * n:.1f} false answers are allowed for."
+
+
 def improving(document: ResultsDocument) -> str:
     """How many trained cells were best in the last epoch that they were allowed, and whose; empty where none was."""
     trained = [cell for cell in document.cells if cell.epochs]

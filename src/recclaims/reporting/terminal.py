@@ -43,7 +43,7 @@ def summary(
         cases = [case for case in document.claims if case.claim == claim]
         yield ""
         yield f"{claim}: {document.said_of(claim).statement}"
-        yield f"{cases[0].metric}, {document.seeds} replicates, margin {100 * cases[0].margin:g} %"
+        yield f"{cases[0].metric}, {tables.replicates(cases)}, margin {100 * cases[0].margin:g} %"
         yield tables.plain(*tables.case_rows(document, claim))
     for dataset in document.datasets:
         headers, rows = tables.board_rows(document, dataset.dataset)
@@ -51,6 +51,11 @@ def summary(
             yield ""
             yield f"Side by side on {dataset.dataset}: relative effect [95 % CI] and verdict"
             yield tables.plain(headers, rows)
+    if document.headlines:
+        yield ""
+        yield "In short:"
+        yield from (f"  {headline.sentence}" for headline in document.headlines)
+        yield tables.questions(document)
     if document.encoders:
         yield ""
         yield tables.plain(*tables.encoder_rows(document))

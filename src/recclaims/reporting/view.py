@@ -32,6 +32,8 @@ def view(document: Document) -> dict[str, Any]:
         "profile": tables.profile(document),
         "counts": tables.counts(document),
         "improving": tables.improving(document),
+        "replicates": tables.replicates(document.claims),
+        "questions": tables.questions(document),
         "verdicts": {str(verdict): (style.symbol, style.text) for verdict, style in STYLES.items()},
         "claims": [_claim(document, claim, n) for n, claim in enumerate(_distinct(document.claims, "claim"))],
         "boards": _boards(document),
