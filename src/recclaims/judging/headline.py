@@ -78,7 +78,9 @@ def _verb(others: Verdict | None, none: Verdict | None) -> str:
         return "may or may not use" if Verdict.INCONCLUSIVE in said else "makes no use of"
     if Verdict.NO_DIFFERENCE in said:
         return "reads, but gains nothing from," if others is Verdict.SUPPORTED else "gains, from whatever item's, with"
-    return "reads" if none is Verdict.INCONCLUSIVE else "uses"
+    if Verdict.INCONCLUSIVE in said:
+        return "reads" if others is Verdict.SUPPORTED else "gains with"
+    return "uses"
 
 
 def _effect(result: CaseResult) -> str:

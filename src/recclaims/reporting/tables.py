@@ -246,7 +246,8 @@ def questions(document: ResultsDocument) -> str:
     n = len(document.headlines or ())
     if not n:
         return ""
-    return f"{n} question{'s' * (n != 1)}, each wrongly answered in 5 % at most: {0.05 * n:.1f} false answers are allowed for."
+    asked = f"{n} question{'s' * (n != 1)}"
+    return f"{asked}, each wrongly answered in 5 % at most: that allows for {0.05 * n:.1f} false answers."
 
 
 def improving(document: ResultsDocument) -> str:

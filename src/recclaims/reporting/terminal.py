@@ -51,11 +51,7 @@ def summary(
             yield ""
             yield f"Side by side on {dataset.dataset}: relative effect [95 % CI] and verdict"
             yield tables.plain(headers, rows)
-    if document.headlines:
-        yield ""
-        yield "In short:"
-        yield from (f"  {headline.sentence}" for headline in document.headlines)
-        yield tables.questions(document)
+    yield from _in_short(document)
     if document.encoders:
         yield ""
         yield tables.plain(*tables.encoder_rows(document))
@@ -74,6 +70,15 @@ def summary(
         if silent := changed.silent(changes):
             yield silent
     yield _meaning(exit_code, changes is not None, unjudged, judged)
+
+
+def _in_short(document: ResultsDocument) -> Iterator[str]:
+    """The answer to each question in a sentence."""
+    if document.headlines:
+        yield ""
+        yield "In short:"
+        yield from (f"  {headline.sentence}" for headline in document.headlines)
+        yield tables.questions(document)
 
 
 def _meaning(exit_code: int, against_baseline: bool, unjudged: int, judged: bool) -> str:
