@@ -28,7 +28,7 @@ def pytest_ignore_collect(collection_path):
 
 def pytest_itemcollected(item):
     """Mark a test with what it needs."""
-    for name in kinds(item.path):
+    for name in kinds(item.path, getattr(item, "originalname", item.name)):
         item.add_marker(name)
 
 

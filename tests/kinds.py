@@ -23,6 +23,13 @@ MARKERS = {
 }  # fmt: skip
 #: What `tox -e quick` does not install; RecBole does not import without torch.
 HEAVY = {library for library, marker in MARKERS.items() if marker in ("torch", "recbole")} | {"optuna"}
+#: What comes to need a library in a function of this library and says so in words of its own.
+LATE = {
+    "data/test_folder.py::test_content_over_a_base": "recbole",  # ML-100K is a part of it
+    "data/test_folder.py::test_strangers_to_the_base_are_shown": "recbole",
+    "data/test_movielens.py": "recbole",
+    "test_fuzz.py": "torch",
+}
 #: Folders and modules of which each takes about half a minute or more, on a quiet machine.
 MINUTES = (
     "benchmarks", "calibration", "cluster", "faults", "recommenders/test_fit.py", "testing", "engine/test_local.py",
@@ -36,10 +43,11 @@ def light() -> bool:
     return importlib.util.find_spec("torch") is None
 
 
-def kinds(path: Path) -> set[str]:
-    """The markers of all tests in a module of these tests."""
+def kinds(path: Path, test: str = "") -> set[str]:
+    """The markers of a test, or of all tests in a module of these tests."""
     here = path.relative_to(TESTS)
-    found = set(_needs(path))
+    late = (LATE.get(name) for name in (here.as_posix(), f"{here.as_posix()}::{test}"))
+    found = {*_needs(path), *filter(None, late)}
     for folder in here.parents:
         found |= of_folder(TESTS / folder)
     if any(here.is_relative_to(slow) for slow in MINUTES):

@@ -30,6 +30,10 @@ def test_the_markers_of_a_module_are_what_it_needs(module, markers):
     assert kinds(TESTS / module) == markers
 
 
+def test_one_test_of_a_module_may_need_more():
+    assert kinds(TESTS / "data" / "test_folder.py", "test_content_over_a_base") == {"recbole"}
+
+
 def test_what_needs_no_torch_imports_none():
     imports = f"for name in {LIGHT!r}: importlib.import_module(name)"
     code = f"import importlib, sys\n{imports}\nprint({HEAVY!r} & set(sys.modules))"
