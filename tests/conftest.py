@@ -2,7 +2,10 @@
 
 import os
 
+import pytest
+
 from .drawing import load_profile
+from .kinds import HEAVY, TESTS, kinds, light, of_folder
 
 # Here, not in a hook: a test's settings take the profile that is loaded when its module is imported.
 load_profile()
@@ -13,3 +16,32 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "error")
     for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
         del os.environ[name]
+
+
+def pytest_ignore_collect(collection_path):
+    """Leave out modules that cannot be imported without torch, where it is not installed."""
+    if not light() or not collection_path.is_relative_to(TESTS):
+        return None
+    found = of_folder(collection_path) if collection_path.is_dir() else kinds(collection_path)
+    return True if {"torch", "recbole"} & found else None
+
+
+def pytest_itemcollected(item):
+    """Mark a test with what it needs."""
+    for name in kinds(item.path, getattr(item, "originalname", item.name)):
+        item.add_marker(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Where torch is not installed, a test that comes to need it is skipped."""
+    error = call.excinfo.value if call.excinfo else None
+    while error is not None and light():
+        if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] in HEAVY:
+            try:
+                pytest.skip(f"needs {error.name}")
+            except pytest.skip.Exception as skipped:
+                call.excinfo = pytest.ExceptionInfo.from_exception(skipped)
+            break
+        error = error.__cause__ or error.__context__
+    return (yield)

@@ -13,6 +13,7 @@ import pytest
 
 from recclaims._pytest.options import what_computes
 
+from . import warm
 from .toy import COLOURS, N_ITEMS, N_USERS, write_toy
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +28,8 @@ class Session:
         self.report = place / "report"
 
     def __call__(self, *arguments, code=None, data=None, env=None, path="suite"):
-        command = [sys.executable, "-m", "pytest", path, "-p", "no:cacheprovider"]
+        # Hypothesis's plugin imports all of it at the end of every session.
+        command = [path, "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
         command += [
             "--claims-data",
             str(data or self.data),
@@ -44,7 +46,7 @@ class Session:
             *(["-m", "not controls"] if path == "suite" and "-m" not in arguments else []),
             *arguments,
         ]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", env=env, check=False)
+        done = warm.run("pytest", *command, env=env)
         if code is not None:
             assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr

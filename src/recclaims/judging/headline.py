@@ -70,17 +70,20 @@ def _verb(others: Verdict | None, none: Verdict | None) -> str:
     said = {others, none}
     if said & {Verdict.INADMISSIBLE, Verdict.NOT_RUN}:
         return "was not judged with"
-    if none is Verdict.CONTRADICTED:
-        return "is better without than with"
-    if others is Verdict.CONTRADICTED:
-        return "is better with other items' features than with"
+    if Verdict.CONTRADICTED in said:
+        return "is better without than with" if none is Verdict.CONTRADICTED else "is better with other items' than with"
     if Verdict.SUPPORTED not in said:
         return "may or may not use" if Verdict.INCONCLUSIVE in said else "makes no use of"
-    if Verdict.NO_DIFFERENCE in said:
-        return "reads, but gains nothing from," if others is Verdict.SUPPORTED else "gains, from whatever item's, with"
-    if Verdict.INCONCLUSIVE in said:
-        return "reads" if others is Verdict.SUPPORTED else "gains with"
-    return "uses"
+    # One of the two is supported: what does the other say?
+    if others is Verdict.SUPPORTED:
+        return {
+            Verdict.NO_DIFFERENCE: "reads, but gains nothing from,",
+            Verdict.INCONCLUSIVE: "reads",
+        }.get(none or Verdict.SUPPORTED, "uses")
+    return {
+        Verdict.NO_DIFFERENCE: "gains as much from other items' features as from",
+        Verdict.INCONCLUSIVE: "gains with",
+    }.get(others or Verdict.SUPPORTED, "uses")
 
 
 def _effect(result: CaseResult) -> str:
