@@ -71,7 +71,9 @@ def _verb(others: Verdict | None, none: Verdict | None) -> str:
     if said & {Verdict.INADMISSIBLE, Verdict.NOT_RUN}:
         return "was not judged with"
     if Verdict.CONTRADICTED in said:
-        return "is better without than with" if none is Verdict.CONTRADICTED else "is better with other items' than with"
+        return (
+            "is better without than with" if none is Verdict.CONTRADICTED else "is better with other items' than with"
+        )
     if Verdict.SUPPORTED not in said:
         return "may or may not use" if Verdict.INCONCLUSIVE in said else "makes no use of"
     # One of the two is supported: what does the other say?
