@@ -323,7 +323,7 @@ import recclaims
 claim = recclaims.Claim("c", 1, "Better.", "a test", controls=("enmf",), recommenders=("content-knn",),
     encoders=("attributes",))
 results = recclaims.evaluate({str(data)!r}, claims=claim, profile="smoke", workers=0, replicates=2)
-print(*[(one.control, one.verdict) for one in results.verdicts])
+print(*[(one.control, str(one.verdict)) for one in results.verdicts])
 """
     (tmp_path / "judge.py").write_text(program)
     said = _run(tmp_path, environment, "judge.py").splitlines()[-1]

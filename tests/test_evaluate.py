@@ -126,7 +126,7 @@ def test_an_encoder_object_is_found_inside_a_fusion(folder, tmp_path, workers):
         ("colour", "supported"),
         (fusion, "supported"),
     }
-    widths = {facts["encoder"]: facts["dimension"] for facts in good.document["encoders"]}
+    widths = {facts.encoder: facts.dimension for facts in good.document.encoders}
     assert widths[fusion] == 8
     # A changed object of the same version is another fusion, too.
     bad = recclaims.evaluate(folder, **asked, encoders=[Colour(noise=1e6), "late_fusion-concat:colour+attributes"])

@@ -354,7 +354,7 @@ def test_users_whom_every_list_serves_alike_are_left_out_and_counted(tmp_path):
     ]
     assert (arms[0][:, :few] == 1).all()  # as other libraries say, too
     effect = (arms[0] - arms[1])[:, few:].mean(axis=1).mean()
-    assert done.judged[one].comparison.estimate.effect == pytest.approx(effect, abs=1e-12)
+    assert done.judged[one].estimate.effect == pytest.approx(effect, abs=1e-12)
     results = done.outcome.results.values()
     assert not any(np.isfinite(result.per_user["recall@20"][:few]).any() for result in results)
     # A shorter list leaves something out, and the order of a long one is worth something.

@@ -166,9 +166,9 @@ def test_the_statistics_can_be_redone_from_what_lies_beside(session, first):
     means = (
         frame.filter(pl.col("recommender") == "content-knn")
         .group_by("features", "seed")
-        .agg(pl.col("recall@20").mean())
+        .agg(pl.col("smooth_recall").mean())
         .group_by("features")
-        .agg(pl.col("recall@20").mean())
+        .agg(pl.col("smooth_recall").mean())
     )
     means = dict(means.iter_rows())
     assert means["attributes"] == pytest.approx(case["treatment_mean"], abs=1e-12)

@@ -11,7 +11,7 @@ from .kinds import HEAVY, TESTS, kinds
 LIGHT = (
     "recclaims", "recclaims.cli", "recclaims.hookspecs", "recclaims.plugin_manager", "recclaims.store",
     "recclaims.data.folder", "recclaims.data.splits", "recclaims.evaluation.ranking", "recclaims.features.extraction",
-    "recclaims.planning.planner", "recclaims.judging.assess", "recclaims.judging.statistics",
+    "recclaims.planning.planner", "recclaims.judging.assess", "recclaims.judging.estimate",
     "recclaims.reporting.results",
 )  # fmt: skip
 
@@ -19,7 +19,7 @@ LIGHT = (
 @pytest.mark.parametrize(
     ("module", "markers"),
     [
-        ("judging/test_statistics.py", set()),
+        ("judging/test_estimate.py", set()),
         ("data/test_folder.py", set()),
         ("recommenders/test_losses.py", {"torch"}),  # imports it
         ("recommenders/test_fit.py", {"torch", "recbole", "processes", "minutes"}),

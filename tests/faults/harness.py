@@ -199,7 +199,9 @@ def content(place):
         assert fault is None, fault
         for name in sorted(artefact.manifest["files"]):
             raw = (path / name).read_bytes()
-            value = raw.hex() if name.endswith(".npy") else timeless(json.loads(raw.replace(bytes(place), b"")))
+            value = (
+                raw.hex() if name.endswith((".npy", ".npz")) else timeless(json.loads(raw.replace(bytes(place), b"")))
+            )
             found[f"{kind}/{path.name}/{name}"] = value
     report = place / "report"
     found["results.json"] = timeless(json.loads((report / "results.json").read_text()))

@@ -140,7 +140,7 @@ def test_the_fusion_claim_comes_to_verdicts(judged):
     }
     admissible = {Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.NO_DIFFERENCE, Verdict.INCONCLUSIVE}
     assert {r.verdict for r in fusion} <= admissible, [r.reason for r in fusion]
-    effects = {(r.case.recommender, r.case.control.partition(":")[0]): r.comparison.estimate.effect for r in fusion}
+    effects = {(r.case.recommender, r.case.control.partition(":")[0]): r.estimate.effect for r in fusion}
     # Attributes say which items are alike, random weights do not.
     assert max(effects["content-knn", name] for name in FUSIONS[:-1]) < -0.05
     # Two graphs are another model than one of both side by side.

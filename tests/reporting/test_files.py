@@ -36,7 +36,7 @@ def test_a_full_disk_under_a_report_or_an_export_is_one_of_ours(tmp_path):
     """Polars writes them, whose errors are no OSError."""
     draft = tmp_path / f".per_user.parquet.{Store.draft_prefix()}"
     draft.symlink_to("/dev/full")
-    nothing = SimpleNamespace(outcome=SimpleNamespace(results={}))
+    nothing = SimpleNamespace(outcome=SimpleNamespace(results={}), judged={})
     with pytest.raises(RecclaimsError, match=r"cannot write the report: .*[Nn]o space left"):
         results.write(document(), nothing, tmp_path)
     with pytest.raises(OSError, match=r"[Nn]o space left"):

@@ -30,7 +30,7 @@ FILLED = {
 }  # fmt: skip
 HEADLINE = {
     "recommender": "vbpr", "dataset": "toy", "features": "sbert", "sentence": "Content helps.", "effect": 0.1,
-    "ci": [0.05, 0.15], "replicates": 10, "stopped": "decided",
+    "ci": [0.05, 0.15], "replicates": 10, "stopped": True,
 }  # fmt: skip
 
 

@@ -269,10 +269,10 @@ FAST = {"epochs": 40, "learning_rate": 0.05, "train_batch_size": 128, "embedding
 @pytest.mark.parametrize(
     ("made", "parameters", "place", "other"),
     [
-        (builtin.CONTENT_KNN, {}, "content_knn.top", first_of_equals),
-        (builtin.CONTENT_KNN, {}, "content_knn.top", whatever_comes),
-        (builtin.FREEDOM, FAST, "graphs.top", first_of_equals),
-        (builtin.ATTRIBUTE_KNN_CONTENT, {"k": 5}, "item_knn.neighbours", same_order),
+        (builtin.CONTENT_KNN, {}, "models.content_knn.top", first_of_equals),
+        (builtin.CONTENT_KNN, {}, "models.content_knn.top", whatever_comes),
+        (builtin.FREEDOM, FAST, "_kernels.graphs.top", first_of_equals),
+        (builtin.ATTRIBUTE_KNN_CONTENT, {"k": 5}, "models.item_knn.neighbours", same_order),
     ],
 )
 def test_a_recommender_that_takes_the_first_of_equals_fails(made, parameters, place, other, monkeypatch):

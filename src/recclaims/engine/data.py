@@ -189,9 +189,9 @@ class DataPipeline:
             # What was read is what the key says, even where a map was read until the copy was made.
             forget()
             again = self._new_encoder(reference, encoder_name)
-            self._encoders[reference, encoder_name] = again  # to be asked from now on
             if again.version != recipe["version"]:
                 raise ChangedError(f"{encoder_name}: its files changed while they were read; run it again")
+            self._encoders[reference, encoder_name] = again  # to be asked from now on
             # An encoder may have opened images by itself.
             if self.dataset(reference).has_changed():
                 raise ChangedError(f"{reference}: files of its items changed while they were read; run it again")

@@ -22,7 +22,7 @@ from recclaims.engine.machine import hardware, installed_version
 from recclaims.errors import RecclaimsError
 from recclaims.evaluation.metrics import METRICS, PRIMARY
 from recclaims.json_keys import each_key_once
-from recclaims.judging.headline import headlines
+from recclaims.judging.headline import Headline, headlines
 from recclaims.regular_file import open_text
 from recclaims.reporting.files import draft_of, write_atomically
 from recclaims.reporting.outline import Outline, Question
@@ -70,7 +70,7 @@ def build(run: Run, price_per_hour: float | None = None) -> ResultsDocument:
         **_budget(settings),
         "environment": environment(settings.device, run.outcome.machines),
         "datasets": run.cards,
-        "headlines": [asdict(headline) for headline in headlines(run.judged.values())],
+        "headlines": [_headline(headline) for headline in headlines(run.judged.values())],
         "claims": [_claim(result) for result in run.judged.values()],
         "cells": [_cell(result, run) for result in run.outcome.results.values()],
         "encoders": run.encoders,
@@ -207,6 +207,12 @@ def _look(look: Look) -> dict[str, Any]:
         "p": _number(look.estimate.p_value),
         "decided": look.verdict is not Verdict.INCONCLUSIVE,
     }
+
+
+def _headline(headline: Headline) -> dict[str, Any]:
+    low, high = headline.ci or (math.nan, math.nan)
+    effect = None if headline.effect is None else _number(headline.effect)
+    return asdict(headline) | {"effect": effect, "ci": [_number(low), _number(high)]}
 
 
 def _chance(result: CaseResult) -> dict[str, Any] | None:
