@@ -48,7 +48,7 @@ from tests.toy import write_toy
 REFUSED = 3
 WRITES = {"os.rename", "os.mkdir", "os.remove", "os.rmdir"}
 #: Of a report and of an artefact, what tells the time or the memory and not the result.
-TIMES = {"created", "seconds", "peak_mb", "gpu_peak_mb", "items_per_second", "environment"}
+TIMES = {"minutes", "created", "seconds", "peak_mb", "gpu_peak_mb", "items_per_second", "environment"}
 REPORTERS = ("markdown", "csv", "csv-cells", "latex")
 
 
