@@ -102,9 +102,9 @@ class ClaimResult(Entry):
     control_mean: Number | None = None
     """The control's mean of the metric; null: the case was not run."""
     effect: Number | None = None
-    """Treatment minus control."""
+    """The relative effect times the control's mean; of schema 1: treatment minus control."""
     relative_effect: Number | None = None
-    """The effect over the control's mean."""
+    """How much larger the treatment is, as a share of the control: exp(mean log ratio) - 1 over replicates."""
     ci: Interval = (None, None)
     """The limits of the effect's 95 % interval."""
     p_value: Probability | None = None

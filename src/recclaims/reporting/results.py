@@ -160,11 +160,13 @@ def _claim(result: CaseResult) -> dict[str, Any]:
     }
     if estimate is not None:
         low, high = estimate.interval()
+        # In units of the metric, so that effect and limits are to each other as the relative ones.
+        relative = estimate.relative if math.isfinite(estimate.log_ratio) else math.nan
         document |= {
             "treatment_mean": _number(estimate.treatment_mean),
             "control_mean": _number(estimate.control_mean),
-            "effect": _number(estimate.effect),
-            "relative_effect": _number(estimate.relative) if math.isfinite(estimate.log_ratio) else None,
+            "effect": _number(relative * estimate.control_mean),
+            "relative_effect": _number(relative),
             "ci": [_number(limit * estimate.control_mean) for limit in (low, high)],
             "p_value": _number(estimate.p_value),
             "p_adjusted": None,
