@@ -82,13 +82,20 @@ def test_what_schema_2_adds_comes_back_typed(tmp_path):
     assert (second.looks, second.chance, second.threshold) == (None, None, None)
 
 
-def test_schema_1_is_read_shown_and_compared(capsys):
-    found = results.read(BASELINE)
+def test_schema_1_is_read_shown_and_compared(capsys, tmp_path):
+    content = json.loads(BASELINE.read_text()) | {"schema": 1}
+    del content["headlines"]
+    for one in content["claims"]:
+        for key in ("looks", "planned", "chance", "beside", "level", "confirmatory", "threshold", "estimand"):
+            one.pop(key, None)
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(content))
+    found = results.read(path)
     assert found.schema_version == 1
     assert found.headlines is None
     assert found.claims[0].looks is None
-    assert main(["report", str(BASELINE)]) == 0
-    assert main(["compare", str(BASELINE), str(BASELINE)]) == 0
+    assert main(["report", str(path)]) == 0
+    assert main(["compare", str(path), str(path)]) == 0
     assert f"{len(found.claims)} cases compared, 0 changed, 0 worse." in capsys.readouterr().out
 
 
