@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from recclaims.errors import RecclaimsError
+
+
+class Rule(NamedTuple):
+    """What a declared value has to be, how it is written, and what it becomes."""
+
+    fits: Callable[[Any], bool]
+    example: str
+    become: Callable[[Any], Any] = lambda value: value
+
+    def read(self, name: str, value: Any, who: str, error: type[RecclaimsError]) -> Any:
+        """The value of `name`; raises `error` in one line that names whose it is and says what to write."""
+        if not self.fits(value):
+            raise error(f"{who} has {name} {value!r}; write, as in {name} = {self.example}")
+        return self.become(value)
 
 
 def said(of: Any, name: str) -> Any:

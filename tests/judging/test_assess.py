@@ -1,14 +1,15 @@
 import dataclasses
 import math
+import zlib
 
 import numpy as np
 import pytest
 
+from recclaims._model.verdict import Verdict
 from recclaims.engine.cell import CellResult
 from recclaims.engine.execute.executor import Failure
 from recclaims.evaluation.metrics import METRICS
 from recclaims.judging.assess import Evidence, assess
-from recclaims.judging.verdict import Verdict
 from recclaims.planning.case import Arm, Case, Expectation
 from recclaims.planning.claim import Claim
 
@@ -93,7 +94,7 @@ def test_of_no_effect_a_verdict_is_rarely_a_finding():
         results = {}
         for cell in one.cells(10):
             results[cell] = result(
-                cell, 0.05 if cell.recommender == "mostpop" else 0.3, [number, hash(cell.arm) % 1000]
+                cell, 0.05 if cell.recommender == "mostpop" else 0.3, [number, zlib.crc32(cell.arm.encode())]
             )
         found.append(judged(one, results).verdict)
     assert sum(verdict in (Verdict.SUPPORTED, Verdict.CONTRADICTED) for verdict in found) <= 6

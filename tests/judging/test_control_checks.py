@@ -1,8 +1,8 @@
 import pytest
 
+from recclaims._model.verdict import Verdict
 from recclaims.judging.case_result import CaseResult
 from recclaims.judging.control_checks import checked, controls_of
-from recclaims.judging.verdict import Verdict
 from recclaims.planning.builtin import CAPACITY, CONTROLS, NOISE, STABILITY
 from recclaims.planning.case import Arm, Case, Expectation
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from recclaims.judging.verdict import Verdict
+from recclaims._model.verdict import Verdict
 
 from .test_assess import case, judged, results_of
 

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from recclaims._model.verdict import Verdict
 from recclaims.data.reference import open_source
 from recclaims.engine.cell import Cell
 from recclaims.engine.pipeline import Pipeline
@@ -16,7 +17,6 @@ from recclaims.engine.settings import Settings
 from recclaims.features.fusion import DEFAULT, PAPER, LateFusion
 from recclaims.features.resolve import facts_of
 from recclaims.judging.run_cases import run
-from recclaims.judging.verdict import Verdict
 from recclaims.planning.builtin import FUSION, KEYWORDS, NOISE, STABILITY
 from recclaims.planning.case import cases
 from recclaims.plugin_manager import load

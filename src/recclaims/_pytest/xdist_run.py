@@ -1,7 +1,7 @@
 """Under pytest-xdist: one worker runs all cases and writes the reports, the others read what came out.
 
-Holm's correction needs all cases of a family, so that no worker can judge with those it was given alone. The first
-to need a verdict takes a lock and runs; recclaims' own processes use the cores meanwhile. When it dies, the next
+Cases share cells, which two workers would train at the same time. The first to need a verdict takes a lock and runs
+all of them; recclaims' own processes use the cores meanwhile. When it dies, the next
 takes the lock and goes on with what lies in the store. What came out is left in a folder of the store, from which
 the other workers take their verdicts and the controller the summary.
 """

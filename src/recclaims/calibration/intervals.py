@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from recclaims.judging.components import Floats, Table, VarianceComponents, parts_of, ratio
+from recclaims.judging.components import Table, VarianceComponents, parts_of, ratio
+from recclaims.judging.error import inverse_chi_square
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,27 +102,12 @@ def variance_component_interval(differences: ArrayLike, level: float = 0.95) -> 
     return _t_interval(table, parts.replicates + parts.users, parts.dof, level, "satterthwaite")
 
 
-def _inverse_scales(dof: float) -> tuple[Floats, Floats]:
-    """Nodes dof/chi2 and weights that integrate over a chi-square variable with `dof` d.o.f.
-
-    The trapezoid rule in x = log sqrt(chi2/dof), whose log density is -dof (exp(2x)/2 - x): analytic with
-    both tails negligible, so that it converges faster than any power of the step.
-    """
-    cut = 36.0 / dof
-    # The fewer degrees of freedom the longer the left tail; with many, the density is a narrow bell.
-    nodes = _NODES + int(_NODES / dof) if dof < 30 else _NODES // 2
-    x = np.linspace(-min(cut + 0.5, 2 * math.sqrt(cut)) if cut < 0.3 else -cut - 0.5, math.sqrt(cut), nodes)
-    log_density = -dof * (np.exp(2 * x) / 2 - x - 0.5)
-    weights = np.exp(log_density)
-    return np.exp(-2 * x), weights / weights.sum()
-
-
 class _BehrensFisher:
     """|sqrt(v1) T1 + sqrt(v2) T2| of independent t variables with d1 and d2 degrees of freedom."""
 
     def __init__(self, v1: float, d1: float, v2: float, d2: float) -> None:
-        scales1, weights1 = _inverse_scales(d1)
-        scales2, weights2 = _inverse_scales(d2)
+        scales1, weights1 = inverse_chi_square(d1, _NODES)
+        scales2, weights2 = inverse_chi_square(d2, _NODES)
         self.deviations = np.sqrt(v1 * scales1[:, None] + v2 * scales2)
         self.weights = weights1[:, None] * weights2
         self.guess = math.sqrt(v1 + v2)

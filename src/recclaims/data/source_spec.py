@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from recclaims.data.parameters import Parameter
 from recclaims.data.vectors import FeatureFile
-from recclaims.declared import said
+from recclaims.declared import Rule, said
 from recclaims.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -33,13 +33,6 @@ class SourceSpec:
     features: Mapping[str, FeatureFile] = field(default_factory=dict)
 
 
-class _Rule(NamedTuple):
-    """What a field takes, and how it is written."""
-
-    fits: Callable[[Any], bool]
-    example: str
-
-
 def _texts(values: Collection[Any]) -> bool:
     return all(isinstance(value, str) for value in values)
 
@@ -51,10 +44,10 @@ def _named(kind: type) -> Callable[[Any], bool]:
 
 
 _RULES = {
-    "argument": _Rule(lambda value: isinstance(value, str), '"CATEGORY"'),
-    "parameters": _Rule(_named(Parameter), '{"users": recclaims.Parameter(943, "how many", least=1)}'),
-    "answers": _Rule(lambda value: isinstance(value, tuple | list) and _texts(value), '("qwen2_keyword",)'),
-    "features": _Rule(_named(FeatureFile), '{"clip": recclaims.FeatureFile(Path("clip.npy"), "visual")}'),
+    "argument": Rule(lambda value: isinstance(value, str), '"CATEGORY"'),
+    "parameters": Rule(_named(Parameter), '{"users": recclaims.Parameter(943, "how many", least=1)}'),
+    "answers": Rule(lambda value: isinstance(value, tuple | list) and _texts(value), '("qwen2_keyword",)'),
+    "features": Rule(_named(FeatureFile), '{"clip": recclaims.FeatureFile(Path("clip.npy"), "visual")}'),
 }
 
 
@@ -72,10 +65,7 @@ def source_spec(source: Any) -> SourceSpec:
         )
     given = declared if isinstance(declared, SourceSpec) else source
     values = {one.name: value for one in fields(SourceSpec) if (value := said(given, one.name)) is not None}
-    for name, value in values.items():
-        if not _RULES[name].fits(value):
-            raise DatasetError(f"{who} has {name} {value!r}; write, as in {name} = {_RULES[name].example}")
-    return SourceSpec(**values)
+    return SourceSpec(**{name: _RULES[name].read(name, value, who, DatasetError) for name, value in values.items()})
 
 
 def check_source(source: Any, reference: str) -> DatasetSource:

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from recclaims.errors import CellError
 from recclaims.evaluation.item_lists import ItemLists
 from recclaims.evaluation.lists import LIST_LENGTH
-from recclaims.evaluation.metrics import CUTOFFS, METRICS, PRIMARY, Metric, Ranks
+from recclaims.evaluation.metrics import CUTOFFS, Metric, Ranks
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["CUTOFFS", "METRICS", "PRIMARY", "VERSION", "ItemLists", "Kept", "count_ranks", "evaluate", "rank"]
 
 #: Raised when the same scores would give other ranks, or something else is kept of them.
 VERSION = 3

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from recclaims.declared import said
+from recclaims.declared import Rule, said
 from recclaims.errors import FeatureError, UnknownNameError
 from recclaims.features.answer_types import KINDS
 from recclaims.features.protocol import MODALITIES
@@ -102,41 +102,33 @@ class EncoderMethods:
     diagnose: Callable[[Sequence[Item]], list[dict[str, Any]]] | None = None
 
 
-class _Rule(NamedTuple):
-    """What a field takes, how it is written, and what it becomes."""
-
-    fits: Callable[[Any], bool]
-    example: str
-    become: Callable[[Any], Any]
-
-
 _CHOICES = {"representation": REPRESENTATIONS, "imputation": IMPUTATIONS, "answers": ("", *KINDS)}
 _SWITCHES = ("generative", "on_request", "fuses", "side_by_side", "separate")
 _RULES = {
-    "requires": _Rule(
+    "requires": Rule(
         lambda value: isinstance(value, str) or (isinstance(value, Collection) and _all(str, value)),
         'frozenset({"textual"})',
         lambda value: frozenset({value} if isinstance(value, str) else value),
     ),
-    "chunk": _Rule(lambda value: isinstance(value, Integral) and int(value) >= 0, "64", int),
-    "answering": _Rule(
+    "chunk": Rule(lambda value: isinstance(value, Integral) and int(value) >= 0, "64", int),
+    "answering": Rule(
         lambda value: isinstance(value, Mapping) and _all(str, [*value, *value.values()]),
         '{"temperature": "0", ...}',
         dict,
     ),
-    "place": _Rule(lambda value: isinstance(value, str), '"folder/vectors.npy"', str),
-    "beside": _Rule(
+    "place": Rule(lambda value: isinstance(value, str), '"folder/vectors.npy"', str),
+    "beside": Rule(
         lambda value: isinstance(value, tuple | list) and _all(str | Path, value),
         '(Path("folder/vectors.ids.txt"),)',
         lambda value: tuple(map(Path, value)),
     ),
-    "parts": _Rule(
+    "parts": Rule(
         # A text has an `encode`, too.
         lambda value: isinstance(value, tuple | list) and all(modality_of(one) for one in value),
         "(Mine(), Other())",
         tuple,
     ),
-    **{name: _Rule(lambda _: True, "True", bool) for name in _SWITCHES},
+    **{name: Rule(lambda _: True, "True", bool) for name in _SWITCHES},
 }
 #: Words that an encoder without a `spec` may use for something of its own: what does not fit is no declaration then.
 _COMMON_WORDS = frozenset({"answering", "answers", "place", "beside", "parts"})
@@ -242,10 +234,7 @@ def _checked(name: str, value: Any, who: str) -> Any:
             known = [choice for choice in _CHOICES[name] if choice]
             raise FeatureError(str(UnknownNameError.of(name, str(value), known, who)))
         return value
-    rule = _RULES[name]
-    if not rule.fits(value):
-        raise FeatureError(f"{who} has {name} {value!r}; write, as in {name} = {rule.example}")
-    return rule.become(value)
+    return _RULES[name].read(name, value, who, FeatureError)
 
 
 def _contradictions(spec: EncoderSpec, encoder: Any) -> Iterator[str]:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from recclaims._model.verdict import Judgement, Verdict
 from recclaims.engine.cell import Cell, CellResult
 from recclaims.engine.execute.executor import Failure
 from recclaims.evaluation.metrics import PRIMARY
@@ -20,11 +21,9 @@ from recclaims.judging.estimate import Estimate, mean_of
 from recclaims.judging.forecast import chance
 from recclaims.judging.levels import nominal_levels
 from recclaims.judging.unread import why_alike
-from recclaims.judging.verdict import Judgement, Levels, Verdict, judge
+from recclaims.judging.verdict import EQUIVALENCE_LEVEL, Levels, judge
 from recclaims.planning.case import Case, Expectation
 
-#: Of `no_difference`, and of whatever else is said by two one-sided tests: each at this level, over all looks.
-EQUIVALENCE_LEVEL = 0.05
 #: What counts as silence where nothing was planted: content that is there shows as several times the control.
 SILENT_MARGIN = 0.2
 
@@ -79,18 +78,15 @@ def assess(case: Case, evidence: Evidence) -> CaseResult:
 
 def _look(case: Case, replicates: int, levels: Levels, evidence: Evidence, before: CaseResult | None) -> CaseResult:
     results, planned = evidence.results, evidence.looks(case)
-    arms = [
-        [results[cell] for cell in cells]
-        for cells in (case.treatment_cells(replicates), case.control_cells(replicates))
-    ]
+    treatment = [results[cell] for cell in case.treatment_cells(replicates)]
+    control = [results[cell] for cell in case.control_cells(replicates)]
+    arms = treatment, control
     metric = case.claim.metric
     assignments = case.assignments(replicates)
     probe = evidence.training_free(case)
-    estimate, reported = (
-        compare(arms[0], arms[1], one, assignments, case.dealt, PROBE if probe else TRAINED)
-        for one in (metric, PRIMARY)
-    )
-    beside = reported if metric != PRIMARY else None
+    prior = PROBE if probe else TRAINED
+    estimate = compare(*arms, metric, assignments, case.dealt, prior)
+    beside = None if metric == PRIMARY else compare(*arms, PRIMARY, assignments, case.dealt, prior)
     n_fixed = evidence.fixed(case, replicates)
     unread, shared = why_alike(case, *arms)
     below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(replicates)])

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from recclaims._model.verdict import Verdict
 from recclaims.judging.case_result import CaseResult
-from recclaims.judging.verdict import Verdict
 from recclaims.planning.case import Case, Expectation
 
 #: What a positive control says that did not find what was planted.

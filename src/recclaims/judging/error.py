@@ -78,11 +78,11 @@ class ErrorDistribution:
     @cached_property
     def _nodes(self) -> tuple[Floats, Floats]:
         """Standard deviations of the normal variables of which this is a mixture, and their weights."""
-        stretch, weights = _inverse_chi_square(self.dof, _NODES)
+        stretch, weights = inverse_chi_square(self.dof, _NODES)
         variances = np.outer(self.scales, stretch).ravel()
         weights = np.outer(self.weights, weights).ravel()
         if self.users > 0 and self.users_dof <= _MANY_USERS:
-            more, of_users = _inverse_chi_square(self.users_dof, _USER_NODES)
+            more, of_users = inverse_chi_square(self.users_dof, _USER_NODES)
             variances = (variances[:, None] + self.users * more).ravel()
             weights = np.outer(weights, of_users).ravel()
         else:
@@ -90,7 +90,7 @@ class ErrorDistribution:
         return np.sqrt(variances), weights
 
 
-def _inverse_chi_square(dof: float, nodes: int) -> tuple[Floats, Floats]:
+def inverse_chi_square(dof: float, nodes: int) -> tuple[Floats, Floats]:
     """Nodes dof/chi2 and weights that integrate over a chi-square variable with `dof` degrees of freedom.
 
     The trapezoid rule in x = log sqrt(chi2/dof), whose log density is -dof (exp(2x)/2 - x): analytic with both tails

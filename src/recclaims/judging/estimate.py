@@ -96,21 +96,21 @@ def estimate(
     first, second = (np.asarray(arm, dtype=np.float64) for arm in (treatment, control))
     absent = np.asarray(np.isnan(first - second))
     first, second = (np.where(absent, np.nan, arm) for arm in (first, second))
-    means = mean_of(first), mean_of(second)
     evaluable = np.asarray(~absent.all(axis=0))
     of_replicates = np.full((2, len(evaluable)), np.nan)
     for row, arm in zip(of_replicates, (first, second), strict=True):
         row[evaluable] = np.nanmean(arm[:, evaluable], axis=0)
+    treated, other = (float(row[evaluable].mean()) if evaluable.any() else math.nan for row in of_replicates)
     if not (of_replicates[:, evaluable] > 0).all() or not evaluable.any():
         table = Table(first - second)
         empty = (of_replicates[:, evaluable] == 0).any(axis=1)
         log_ratio = math.nan if empty.all() or not evaluable.any() else (-math.inf if empty[0] else math.inf)
         error = ErrorDistribution((math.nan,), (1.0,), 0.0)
-        return Estimate(*means, log_ratio, error, table.n_users, table.n_replicates, table.components())
+        return Estimate(treated, other, log_ratio, error, table.n_users, table.n_replicates, table.components())
     table = Table(np.log(of_replicates[0] / of_replicates[1]) + first / of_replicates[0] - second / of_replicates[1])
     groups = None if assignments is None else [group for group, one in zip(assignments, evaluable, strict=True) if one]
     error = _error(table, groups, luck, prior)
-    return Estimate(*means, table.effect, error, table.n_users, table.n_replicates, table.components())
+    return Estimate(treated, other, table.effect, error, table.n_users, table.n_replicates, table.components())
 
 
 def _error(table: Table, assignments: Sequence[int] | None, luck: bool, prior: float) -> ErrorDistribution:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import scipy
 
 from recclaims.judging.estimate import Estimate
+from recclaims.judging.verdict import EQUIVALENCE_LEVEL
 
 if TYPE_CHECKING:
     from recclaims.planning.claim import Claim
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 ENOUGH = 0.8
 #: Multiples of the replicates so far that are tried.
 _TIMES = (2, 3, 5, 10)
-_EQUIVALENCE_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _chance(estimate: Estimate, claim: Claim, replicates: int) -> float:
     spread = (1 - old) * math.sqrt(shrink * part + part * so_far / (replicates - so_far))
     then = math.sqrt(part * old + users)
     reach = float(scipy.stats.t.isf(claim.level / 2, replicates - 1)) * then
-    reach_equal = float(scipy.stats.t.isf(_EQUIVALENCE_LEVEL, replicates - 1)) * then
+    reach_equal = float(scipy.stats.t.isf(EQUIVALENCE_LEVEL, replicates - 1)) * then
 
     def below(x: float) -> float:
         return float(scipy.stats.norm.cdf((x - later) / spread)) if spread > 0 else float(later < x)
@@ -68,7 +68,9 @@ def _chance(estimate: Estimate, claim: Claim, replicates: int) -> float:
         bound = -claim.not_worse_than
     elif claim.not_better_than is not None:
         bound = claim.not_better_than
-    threshold = math.log1p(bound) if claim.direction == "greater" else -math.log1p(bound)
+    # Nothing is worse by more than all of it.
+    log_bound = math.log1p(bound) if bound > -1 else -math.inf
+    threshold = log_bound if claim.direction == "greater" else -log_bound
     decided = below(threshold - reach) + 1 - below(threshold + reach)
     asked_for_more = bound != 0 or claim.not_worse_than is not None or claim.not_better_than is not None
     return min(1.0, decided if asked_for_more else decided + equal)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recclaims._model.verdict import Verdict
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.run_cells import CellRunner, Outcome, Progress
 from recclaims.errors import RecclaimsError
@@ -18,7 +19,6 @@ from recclaims.features.resolve import facts_of
 from recclaims.judging.assess import Evidence, assess
 from recclaims.judging.case_result import CaseResult
 from recclaims.judging.control_checks import checked, controls_of
-from recclaims.judging.verdict import Verdict
 from recclaims.planning.controls import LONG, VARIANTS
 
 if TYPE_CHECKING:

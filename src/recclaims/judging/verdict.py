@@ -23,7 +23,8 @@ from recclaims.judging.estimate import Estimate
 if TYPE_CHECKING:
     from recclaims.planning.claim import Claim
 
-__all__ = ["Judgement", "Levels", "Verdict", "judge"]
+#: Of `no_difference`, and of whatever else is said by two one-sided tests: each at this level, over all looks.
+EQUIVALENCE_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
