@@ -324,7 +324,7 @@ def each_has(*counts, n_items):
     return dataset(np.repeat(np.arange(len(counts)), counts), items, len(counts), n_items)
 
 
-CEILING = "no recommender could change anybody's recall@20: there are too few candidates"
+CEILING = "no recommender could change any user's recall@20: too few candidates"
 SMALL = {
     "three items": each_has(*[3] * 5, n_items=3),
     "twenty items": each_has(*[20] * 9, n_items=20),

@@ -275,9 +275,7 @@ def _keywords(options: argparse.Namespace) -> int:
     known = dict.fromkeys(name for item in dataset.items for name in item.answers)
     names = of_kind(known, Keywords.spec.answers)
     if not names:
-        raise RecclaimsError(
-            f"{options.data}: no item carries a keyword answer (answers: {', '.join(known) or 'none'})"
-        )
+        raise RecclaimsError(f"{options.data}: no item has a keyword answer (answers: {', '.join(known) or 'none'})")
     rows, records = [], []
     for name in names:
         texts = [item.answers[name] for item in dataset.items if name in item.answers]

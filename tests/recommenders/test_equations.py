@@ -255,5 +255,5 @@ def test_a_projection_in_bfloat16_is_rounded_and_no_more(recommender, trained):
 
 
 def test_another_projection_dtype_is_refused():
-    with pytest.raises(ValueError, match="projection_dtype 'int8' is none of float32, bfloat16"):
+    with pytest.raises(ValueError, match="projection_dtype 'int8' is not one of float32, bfloat16"):
         build(builtin.VBPR, CONTENT["visual"], projection_dtype="int8")

@@ -141,7 +141,7 @@ class FolderDataset:
         if whole:
             extra = next((path for path in parts.values() if path), None)
             if extra:
-                raise DatasetError(f"{self.path}: has both {whole.name} and {extra.name}; which of them is the data?")
+                raise DatasetError(f"{self.path}: has both {whole.name} and {extra.name}; keep only one of them")
             return read_table(whole), str(whole)
         if not any(parts.values()):
             raise DatasetError(
@@ -151,7 +151,9 @@ class FolderDataset:
         tables = []
         for label, (name, path) in enumerate(parts.items()):
             if path is None:
-                raise DatasetError(f"{self.path}: {name}.{{{','.join(ENDINGS)}}} is missing beside the other parts")
+                raise DatasetError(
+                    f"{self.path}: {name}.{{{','.join(ENDINGS)}}} is missing next to the other parts of the split"
+                )
             table = read_table(path)
             if table.is_empty():
                 raise DatasetError(f"{path}: the {name} part of the split is empty")
@@ -164,7 +166,7 @@ class FolderDataset:
                 for path, t in zip(parts.values(), tables, strict=True)
                 if path
             )
-            raise DatasetError(f"{self.path}: train, valid and test have unequal columns ({columns})") from None
+            raise DatasetError(f"{self.path}: train, valid and test have different columns ({columns})") from None
         check_parts(table, str(self.path))
         return table, str(self.path)
 
@@ -222,15 +224,13 @@ def _check(manifest: dict[str, Any], path: Path) -> None:
         if key not in KEYS:
             raise UnknownNameError.of("key", key, KEYS, str(path))
         if not isinstance(value, KEYS[key]) or isinstance(value, bool):
-            raise DatasetError(f"{path}: key '{key}' is {reprlib.repr(value)}, of the wrong type")
+            raise DatasetError(f"{path}: key '{key}' is {reprlib.repr(value)}, which has the wrong type")
     name = manifest.get("name", "-")
     if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
-        raise DatasetError(f"{path}: key 'name' is {name[:MAX_NAME]!r}, not a line of 1 to {MAX_NAME} letters")
+        raise DatasetError(f"{path}: key 'name' is {name[:MAX_NAME]!r}, not one line of 1 to {MAX_NAME} characters")
     # NaN is in no order, and a whole number in TOML may be larger than any float.
     if not abs(manifest.get("relevance", 0)) <= sys.float_info.max:
-        raise DatasetError(
-            f"{path}: key 'relevance' is {reprlib.repr(manifest['relevance'])}, not a number of a rating"
-        )
+        raise DatasetError(f"{path}: key 'relevance' is {reprlib.repr(manifest['relevance'])}, not a rating such as 4")
     if manifest.get("split", STRATEGIES[0]) not in STRATEGIES:
         raise UnknownNameError.of("split", manifest["split"], STRATEGIES, str(path))
     for modality in manifest.get("modalities", ()):

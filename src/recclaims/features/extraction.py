@@ -74,7 +74,7 @@ def extract(
     covered = np.array(_timed(encoder, lambda these: [bool(covers(item)) for item in these], items)[0], dtype=bool)
     sent = [item for item, is_covered in zip(items, covered, strict=True) if is_covered]
     if not sent:
-        raise FeatureError(f"encoder '{encoder.name}': none of {len(items):,} items has anything {encoder.modality}")
+        raise FeatureError(f"encoder '{encoder.name}': none of {len(items):,} items has {encoder.modality} content")
     encoded, seconds = _encode(encoder, spec, sent, chunks, tell)
     told: list[Mapping[str, Any]] = [{} for _ in items]
     for place, record in zip(np.flatnonzero(covered), encoded.records, strict=False):
@@ -111,8 +111,7 @@ def _blocks(encoder: Encoder, parts: Sequence[Features], matrix: NDArray[np.floa
     width = sum(block.width for block in blocks)
     if width != matrix.shape[1]:
         raise FeatureError(
-            f"encoder '{encoder.name}' says that its parts lie side by side, but {width:,} columns became "
-            f"{matrix.shape[1]:,}"
+            f"encoder '{encoder.name}' declares side_by_side, but {width:,} columns became {matrix.shape[1]:,}"
         )
     return blocks
 
@@ -144,7 +143,7 @@ def _checked(answer: Any, items: Sequence[Item], encoder: Encoder) -> NDArray[np
     """Return the answer as a float32 matrix, or say what is wrong with it."""
     name = f"encoder '{encoder.name}'"
     if isinstance(answer, np.ma.MaskedArray):
-        raise FeatureError(f"{name} returned a masked array: what is masked has no value that could be read")
+        raise FeatureError(f"{name} returned a masked array; masked entries have no value")
     if not isinstance(answer, np.ndarray):
         raise FeatureError(f"{name} returned a {type(answer).__name__}, not a numpy array")
     if answer.ndim != 2 or answer.shape[1] == 0:

@@ -137,14 +137,14 @@ def _nobody_to_compare(case: Case, estimate: Estimate, n_fixed: int) -> str | No
     if estimate.n_users:
         return None
     if n_fixed:
-        return f"no recommender could change anybody's {case.claim.metric}: there are too few candidates"
+        return f"no recommender could change any user's {case.claim.metric}: too few candidates"
     return "no user has a relevant test item in both arms"
 
 
 def _left_out(case: Case, n_fixed: int) -> str | None:
     """What to say where users have so few candidates that their value stands before anything is recommended."""
-    users = "1 user is" if n_fixed == 1 else f"{n_fixed:,} users are"
-    return f"{users} left out, whose {case.claim.metric} no recommender could change" if n_fixed else None
+    users = "1 user" if n_fixed == 1 else f"{n_fixed:,} users"
+    return f"{users} left out, because no recommender could change their {case.claim.metric}" if n_fixed else None
 
 
 def _other_way(estimate: Estimate, beside: Estimate | None) -> str | None:
@@ -157,7 +157,7 @@ def _other_way(estimate: Estimate, beside: Estimate | None) -> str | None:
 def _finds_nothing(case: Case, estimate: Estimate) -> str | None:
     """Why a mean of exactly zero is a failure: scores that say nothing look like an effect of -100 %."""
     if math.isnan(estimate.log_ratio):
-        return f"neither arm finds anything for any user ({case.claim.metric} is 0): nothing can differ"
+        return f"neither arm finds anything for any user ({case.claim.metric} is 0): there is nothing to compare"
     if math.isinf(estimate.log_ratio):
         arm = case.control if estimate.log_ratio > 0 else case.treatment
         return f"{arm} finds nothing for any user of a replicate ({case.claim.metric} is 0): a failure, not an effect"

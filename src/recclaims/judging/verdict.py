@@ -129,7 +129,7 @@ class _Look:
             return f"one {few} shows no spread"
         if least:
             return f"{100 * least:g} % lies inside the interval"
-        return f"p = {self.estimate.p_value:.2g}, decided below {_number(self.levels.sides, '')}"
+        return f"p = {self.estimate.p_value:.2g}, needs < {_number(self.levels.sides, '').removeprefix('< ')}"
 
 
 def _number(p: float, equals: str = "= ") -> str:

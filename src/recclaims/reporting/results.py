@@ -375,4 +375,4 @@ def read(path: Path) -> ResultsDocument:
 
 
 def _refused(constant: str) -> float:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a JSON number")

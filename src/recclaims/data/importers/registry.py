@@ -51,7 +51,7 @@ def find_reader(folder: Path) -> Reader | None:
     found = [reader for reader in READERS if reader.recognises(folder)]
     if len(found) > 1:
         names = " and ".join(reader.name for reader in found)
-        raise DatasetError(f"{folder}: has files of {names}; put each into a folder of its own")
+        raise DatasetError(f"{folder}: has files of {names}; put each format into its own folder")
     return found[0] if found else None
 
 
@@ -86,7 +86,7 @@ class ImportedDataset:
         name: str = manifest.get("name", path.resolve().name)
         if name in registry.datasets:
             raise DatasetError(
-                f"{path}: '{name}' is the name of a registered dataset; say another by the key 'name' of {MANIFEST}"
+                f"{path}: '{name}' is the name of a registered dataset; set another by the key 'name' in {MANIFEST}"
             )
         self.name = name + suffix
         given = Protocol(strategy=manifest.get("split"), relevance=manifest.get("relevance"))

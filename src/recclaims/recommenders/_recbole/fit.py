@@ -139,7 +139,7 @@ def prepare(
         batches.take_at_least(settings["least_steps_per_epoch"])
         seen = ItemLists.of(data.users, data.items, data.n_users)
         if not recommender.training_free and not data.valid.lengths.any():
-            raise CellError("no user has a relevant item in the validation part: nothing can choose the epoch")
+            raise CellError("no user has a relevant item in the validation part, so the best epoch cannot be chosen")
         seconds = time.perf_counter() - started
         rest = replace(data, content={})
         return Prepared(model, batches, config, settings, _scorer(model, device), rest, seen, seed, seconds)

@@ -137,7 +137,7 @@ class LATTICE(GraphRecommender):
 
     def _original(self, features: torch.Tensor) -> Edges:
         if not bool(features.any()):
-            raise ValueError("the features are all zero: no item is more like one than like another")
+            raise ValueError("the features are all zero: no item is more similar to one than to another")
         return self._top(features).laplacian(self.n_items)
 
     def item_edges(self) -> Edges:
