@@ -145,6 +145,10 @@ def _parser() -> argparse.ArgumentParser:
     compare = add("compare", _compare, "compare two results.json files; exit with code 1 if a case got worse")
     compare.add_argument("old", type=expanded, help="results.json of the earlier run, or a baseline")
     compare.add_argument("new", type=expanded, help="results.json of the later run")
+    pooled = add("pool", _pool, "pool the results of several data sets: the effect over data sets like these")
+    pooled.add_argument("results", nargs="+", type=expanded, metavar="FILE", help="results.json files")
+    pooled.add_argument("--format", default="text", metavar="NAME", help="text, markdown or html (default: text)")
+    pooled.add_argument("--output", type=expanded, metavar="FILE", help="file to write (default: print)")
     add("schema", _schema, "print the JSON Schema of results.json")
     calibrate = add(
         "calibrate",
@@ -316,20 +320,39 @@ def _plugins(_: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from recclaims.reporting.files import rendered, write_atomically
+    from recclaims.reporting.files import rendered
     from recclaims.reporting.results import read
 
     reporter = registry().find("reporters", options.format, "--format")
     document = read(Path(options.results))
     with foreign(f"reporter '{options.format}' failed"):
         text = rendered(reporter(), document)
-    if options.output is None:
+    _put(text, options.output)
+    return 0
+
+
+def _put(text: str, output: str | None) -> None:
+    """Print a report, or write it to a file; raises RecclaimsError."""
+    from recclaims.reporting.files import write_atomically
+
+    if output is None:
         print(text, end="")
-        return 0
+        return
     try:
-        write_atomically(Path(options.output), text)
+        write_atomically(Path(output), text)
     except OSError as error:
-        raise RecclaimsError(f"{options.output}: {error.strerror or error}") from error
+        raise RecclaimsError(f"{output}: {error.strerror or error}") from error
+
+
+def _pool(options: argparse.Namespace) -> int:
+    from recclaims.pooling.across import pool_documents
+    from recclaims.reporting.pooled import FORMATS
+    from recclaims.reporting.results import read
+
+    if options.format not in FORMATS:
+        raise UnknownNameError.of("format", options.format, FORMATS, "--format")
+    documents = {name: read(Path(name)) for name in dict.fromkeys(options.results)}
+    _put(FORMATS[options.format](pool_documents(documents), documents), options.output)
     return 0
 
 

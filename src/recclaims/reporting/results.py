@@ -124,6 +124,9 @@ def _statement(claim: Claim) -> dict[str, Any]:
         "source": claim.source,
         "direction": claim.direction,
         "equivalence": claim.equivalence,
+        "at_least": claim.at_least or None,
+        "not_worse_than": claim.not_worse_than,
+        "not_better_than": claim.not_better_than,
         "planted": claim.planted,
     }
 
