@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from recclaims._model.verdict import Judgement, Verdict
 from recclaims.judging.estimate import Estimate
+from recclaims.judging.levels import nominal_levels
 
 if TYPE_CHECKING:
     from recclaims.planning.claim import Claim
@@ -38,6 +39,12 @@ class Levels:
 
     sides: float
     equivalence: float
+
+
+def levels_of(claim: Claim, looks: tuple[int, ...]) -> list[Levels]:
+    """At which levels each look at a case of the claim decides."""
+    sides = nominal_levels(looks, claim.level)
+    return [Levels(*pair) for pair in zip(sides, nominal_levels(looks, EQUIVALENCE_LEVEL, sides=1), strict=True)]
 
 
 def judge(estimate: Estimate, claim: Claim, levels: Levels) -> Judgement:
