@@ -27,7 +27,8 @@ class Session:
         self.data = write_toy(place / "data")
         self.report = place / "report"
 
-    def __call__(self, *arguments, code=None, data=None, env=None, path="suite"):
+    def command(self, *arguments, data=None, path="suite"):
+        """What follows `python -m pytest`."""
         # Hypothesis's plugin imports all of it at the end of every session.
         command = [path, "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
         command += [
@@ -38,7 +39,8 @@ class Session:
             "--claims-workers",
             "0",
         ]
-        command += [
+        return [
+            *command,
             "--claims-store",
             str(self.place / "store"),
             "--claims-report",
@@ -46,7 +48,9 @@ class Session:
             *(["-m", "not controls"] if path == "suite" and "-m" not in arguments else []),
             *arguments,
         ]
-        done = warm.run("pytest", *command, env=env)
+
+    def __call__(self, *arguments, code=None, data=None, env=None, path="suite"):
+        done = warm.run("pytest", *self.command(*arguments, data=data, path=path), env=env)
         if code is not None:
             assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr

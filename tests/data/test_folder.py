@@ -276,6 +276,37 @@ def one_line(folder, registry):
     return message
 
 
+def test_a_folder_needs_no_manifest(folder, registry, monkeypatch):
+    """As a user types it: the folder's name, in the place where it lies."""
+    named = load(folder, registry)
+    (folder / "dataset.toml").unlink()
+    monkeypatch.chdir(folder.parent)
+    found = open_source(folder.name, registry).load()
+    assert found.name == folder.name
+    assert [item.item_id for item in found.items] == [item.item_id for item in named.items]
+    assert len(found.interactions.items) == len(named.interactions.items)
+
+
+@pytest.mark.parametrize("ending", ["tsv", "csv", "parquet"])
+@pytest.mark.parametrize("manifest", [None, ""])
+def test_interactions_without_a_catalogue_say_what_to_write(tmp_path, registry, ending, manifest):
+    (tmp_path / f"interactions.{ending}").write_text("user_id,item_id\nu1,a\n")
+    if manifest is not None:
+        (tmp_path / "dataset.toml").write_text(manifest)
+    asked = f'interactions.{ending} needs items.jsonl beside it, one JSON object a line, as in {{"item_id": '
+    assert one_line(tmp_path, registry).startswith(f"{tmp_path}: {asked}")
+    (tmp_path / "items.csv").write_text("item_id,title\na,A\n")
+    assert one_line(tmp_path, registry).startswith(f"{tmp_path}: items.csv is not read; {asked}")
+
+
+def test_a_folder_without_a_manifest_may_not_have_a_registered_name(tmp_path, registry):
+    place = tmp_path / "emoji"
+    place.mkdir()
+    write_items(place, [{"item_id": "a"}])
+    registry.datasets.setdefault("emoji", object)
+    assert "'emoji' is the name of a registered dataset; say another by the key 'name'" in one_line(place, registry)
+
+
 def test_a_linked_folder_that_leads_out_is_refused(folder, registry, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside")
     Image.new("RGB", (4, 4)).save(outside / "b.png")

@@ -14,6 +14,7 @@ from recclaims.errors import FeatureError, UnknownNameError, foreign
 from recclaims.features.chunks import Chunks, EncodingProgress, Tell, encode_in_chunks
 from recclaims.features.encoded import LONGEST, Block, Encoded, Features, lengths, merged
 from recclaims.features.protocol import Encoder
+from recclaims.features.records import checked_records
 from recclaims.features.spec import EncoderSpec, methods_of, spec_of
 
 #: What fills the row of an item that lacks the modality, from the rows of those that have it.
@@ -96,9 +97,20 @@ def extract(
 def _encode(
     encoder: Encoder, spec: EncoderSpec, sent: Sequence[Item], chunks: Chunks | None, tell: Tell
 ) -> tuple[Encoded, float]:
+    width = 0
+
     def compute(items: Sequence[Item]) -> tuple[Encoded, float]:
+        nonlocal width
         answer, seconds = _timed(encoder, encoder.encode, items)
-        return _whole(answer, items, encoder), seconds
+        encoded = _whole(answer, items, encoder)
+        found = encoded.matrix.shape[1]
+        if width not in (0, found):
+            raise FeatureError(
+                f"encoder '{encoder.name}' returned {found:,} columns from item '{items[0].item_id}' on, and {width:,} "
+                "before"
+            )
+        width = found
+        return encoded, seconds
 
     def told(done: int, seconds_left: float | None) -> None:
         tell(EncodingProgress(encoder.name, done, len(sent), seconds_left))
@@ -127,16 +139,13 @@ def _whole(answer: object, items: Sequence[Item], encoder: Encoder) -> Encoded:
     """Check a bare matrix, or the rows of an Encoded that did not fail; those that did become zero."""
     if not isinstance(answer, Encoded):
         return Encoded(_checked(answer, items, encoder), ())
-    if len(answer.records) != len(items):
-        raise FeatureError(
-            f"encoder '{encoder.name}' returned {len(answer.records):,} records for {len(items):,} items"
-        )
-    failed = np.array(["error" in record for record in answer.records], dtype=bool)
+    records = checked_records(answer.records, items, f"encoder '{encoder.name}'")
+    failed = np.array(["error" in record for record in records], dtype=bool)
     matrix = answer.matrix
     if isinstance(matrix, np.ndarray) and len(matrix) == len(items):
         matrix = matrix.copy()
         matrix[failed] = 0
-    return Encoded(_checked(matrix, items, encoder), answer.records)
+    return Encoded(_checked(matrix, items, encoder), records)
 
 
 def _checked(answer: Any, items: Sequence[Item], encoder: Encoder) -> NDArray[np.float32]:

@@ -19,9 +19,8 @@ from recclaims.judging.case_result import CaseResult, Look
 from recclaims.judging.comparison import compare, per_user
 from recclaims.judging.estimate import Estimate, mean_of
 from recclaims.judging.forecast import chance
-from recclaims.judging.levels import nominal_levels
 from recclaims.judging.unread import why_alike
-from recclaims.judging.verdict import EQUIVALENCE_LEVEL, Levels, judge
+from recclaims.judging.verdict import Levels, judge, levels_of
 from recclaims.planning.case import Case, Expectation
 
 #: What counts as silence where nothing was planted: content that is there shows as several times the control.
@@ -48,17 +47,18 @@ class Evidence:
     fixed: Callable[[Case, int], int] = lambda *_: 0
 
 
-def levels_of(case: Case, looks: tuple[int, ...]) -> list[Levels]:
-    """At which levels each look at a case decides."""
-    sides = nominal_levels(looks, case.claim.level)
-    return [Levels(*pair) for pair in zip(sides, nominal_levels(looks, EQUIVALENCE_LEVEL, sides=1), strict=True)]
+def assess(case: Case, evidence: Evidence, before: CaseResult | None = None) -> CaseResult:
+    """Judge a case as far as its cells are there.
 
-
-def assess(case: Case, evidence: Evidence) -> CaseResult:
-    """Judge a case as far as its cells are there."""
+    Args:
+        case: what is judged.
+        evidence: by what.
+        before: what came of it by less of the same evidence: its looks stand, and only those that follow are taken.
+    """
     planned = evidence.looks(case)
-    found: CaseResult | None = None
-    for replicates, levels in zip(planned, levels_of(case, planned), strict=True):
+    found = before if before and before.looks else None
+    taken = len(found.looks) if found else 0
+    for replicates, levels in list(zip(planned, levels_of(case.claim, planned), strict=True))[taken:]:
         cells = case.cells(replicates)
         failed = [evidence.failures[cell] for cell in cells if cell in evidence.failures]
         if failed:

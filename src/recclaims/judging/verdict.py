@@ -19,6 +19,7 @@ from typing import Protocol
 
 from recclaims._model.verdict import Judgement, Verdict
 from recclaims.judging.estimate import Estimate
+from recclaims.judging.levels import nominal_levels
 
 #: Of `no_difference`, and of whatever else is said by two one-sided tests: each at this level, over all looks.
 EQUIVALENCE_LEVEL = 0.05
@@ -51,6 +52,10 @@ class Asks(Protocol):
     def margin(self) -> float:
         """The smallest effect of interest."""
 
+    @property
+    def level(self) -> float:
+        """How often it may be wrong to either side together."""
+
 
 @dataclass(frozen=True)
 class Levels:
@@ -63,6 +68,12 @@ class Levels:
 
     sides: float
     equivalence: float
+
+
+def levels_of(claim: Asks, looks: tuple[int, ...]) -> list[Levels]:
+    """The levels at which each look at a case of the claim decides."""
+    sides = nominal_levels(looks, claim.level)
+    return [Levels(*pair) for pair in zip(sides, nominal_levels(looks, EQUIVALENCE_LEVEL, sides=1), strict=True)]
 
 
 def judge(estimate: Estimate, claim: Asks, levels: Levels) -> Judgement:

@@ -19,8 +19,6 @@ from recclaims.pooling.random_effects import Pooled, pool
 
 #: From so many data sets on a claim is judged in general; with fewer, a mean over data sets says too little.
 ENOUGH = 6
-#: Two-sided, of the answer in general.
-LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,7 @@ class Asked:
     at_least: float = 0.0
     not_worse_than: float | None = None
     not_better_than: float | None = None
+    level: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -204,7 +203,7 @@ def _in_general(pooled: Pooled | None, count: int, case: ClaimResult, said: Clai
         return Judgement(Verdict.INCONCLUSIVE, "the results do not say to which side the threshold is")
     nothing = VarianceComponents(math.nan, math.nan, math.nan)
     estimate = Estimate(math.nan, math.nan, pooled.mean, pooled.distribution, 0, count, nothing)
-    return judge(estimate, asked, Levels(LEVEL, EQUIVALENCE_LEVEL))
+    return judge(estimate, asked, Levels(asked.level, EQUIVALENCE_LEVEL))
 
 
 def _asked(case: ClaimResult, said: ClaimStatement) -> Asked | None:
