@@ -57,7 +57,7 @@ def test_results_hold_what_was_said_and_nothing_else(read):
         ("epochs = ", "mine.toml: not TOML"),
         ("[trainig]\n", "unknown table 'trainig'; did you mean 'training'"),
         ("training = 3", "'training' is not a table"),
-        ("[search]\n", "'search' is no list of tables"),
+        ("[search]\n", "'search' is not a list of tables"),
         ("[training]\nepoch = 3", "training: unknown hyper-parameter 'epoch'; did you mean 'epochs'"),
         ("[training]\nepochs = '3'", "training: epochs is '3', which is not a whole number"),
         ("[training]\nepochs = 0", "training: epochs is 0, which is not 1 or more"),

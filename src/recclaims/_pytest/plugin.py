@@ -291,7 +291,7 @@ def notes(config: pytest.Config) -> list[str]:
     ):
         if chosen and config.getoption(f"claims_{option}") is None:
             lines.append(
-                f"recclaims: profile {profile.name} runs only {what} {', '.join(chosen)}; for more: --claims-{option} all"
+                f"recclaims: profile {profile.name} runs only {what} {', '.join(chosen)}; more: --claims-{option} all"
             )
     return lines
 
