@@ -43,6 +43,9 @@ class Recommender:
         separates: whether modalities that it gets apart are treated apart, each with a graph or a loss of its own;
             elsewhere they would only be put side by side.
         feature_free: whether something is left of it without features; it then has twins.
+        fixed: hyper-parameters that no profile changes; a user's own may.
+        apart: whether it is given the parts of every fusion as modalities of their own.
+        stand_in: the noise control that claims compare with where they ask for a twin and it has none.
     """
 
     name: str
@@ -56,6 +59,9 @@ class Recommender:
     sampler: str = "catalogue"
     separates: bool = False
     feature_free: bool = True
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    apart: bool = False
+    stand_in: str | None = None
 
     @property
     def model_path(self) -> str:
