@@ -24,7 +24,7 @@ from recclaims.engine.profile import Profile
 from recclaims.engine.run_cells import Progress
 from recclaims.engine.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
-from recclaims.interop.foreign.recommender import is_reference, own_objects
+from recclaims.interop.foreign.recommender import MMRecRecommender, is_reference, own_objects
 from recclaims.judging.run_cases import run
 from recclaims.own_objects import OwnObjects
 from recclaims.planning.claim import Claim
@@ -104,7 +104,9 @@ def evaluate(
     encoding, own_encoders = _split(encoders, "encoders")
     ids, own_claims = _split(claims, "claims")
     known = registry()
-    classes = own_objects([name for name in chosen if is_reference(name)])
+    opened = [one for one in own_recommenders if isinstance(one, MMRecRecommender)]
+    classes = own_objects([*(name for name in chosen if is_reference(name)), *opened])
+    own_recommenders = [one for one in own_recommenders if one not in opened]
     named = [one.name for one in classes.objects["recommenders"]]
     chosen = [*(name for name in chosen if not is_reference(name)), *named]
     if datasets or own_recommenders or own_encoders or own_claims or named:

@@ -64,6 +64,10 @@ class Clone:
                 if self._depth == 0:
                     self._swap_out()
 
+    def present(self) -> dict[str, ModuleType]:
+        """Its modules that are imported, while it is entered."""
+        return {name: module for name, module in sys.modules.items() if self._is_mine(name)}
+
     def _swap_in(self) -> None:
         if len(sys.modules) != self._outside:  # entered for every batch: nothing is looked through in vain
             self._names = [name for name in sys.modules if self._is_mine(name)]
@@ -76,7 +80,7 @@ class Clone:
     def _swap_out(self) -> None:
         sys.meta_path.remove(self)
         if len(sys.modules) != self._inside:
-            self.modules = {name: module for name, module in sys.modules.items() if self._is_mine(name)}
+            self.modules = self.present()
         for name in self.modules:
             sys.modules.pop(name, None)
         sys.modules.update(self._others)
@@ -115,8 +119,9 @@ def class_of(source: Source, again: Source) -> type:
             found: type = getattr(_imported(source), source.name)
         finally:
             sys.dont_write_bytecode = kept
+        modules = clone.present()
     covered = {str(source.root / file) for file in source.files}
-    for module in clone.modules.values():
+    for module in modules.values():
         file = getattr(module, "__file__", None)
         if file is not None and file not in covered:
             raise CellError(

@@ -31,6 +31,10 @@ FILES = {"vision_feature_file": IMAGE, "text_feature_file": TEXT}
 _DATA = "data"
 
 
+class ClassFailedError(CellError):
+    """Somebody's class raised something, or returned what it must not."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What is to be made.
@@ -220,7 +224,7 @@ def _explained(source: Source, config: ConfigOfClass, device: torch.device) -> I
         # What was not there reads as None, as with MMRec: some classes never use it.
         absent = sorted(config.absent) if "None" in str(error) else []
         hint = f"; its config has no {', '.join(absent)}: write ?{absent[0]}=VALUE or config=FILE" if absent else ""
-        raise CellError(f"{one_line(error)} ({source.file.name}{_line(source, error)}){hint}") from error
+        raise ClassFailedError(f"{one_line(error)} ({source.file.name}{_line(source, error)}){hint}") from error
 
 
 def _line(source: Source, error: BaseException) -> str:

@@ -22,8 +22,8 @@ with warnings.catch_warnings():
     from recbole.utils import InputType
 
 from recclaims.errors import CellError, NotAvailableError
-from recclaims.interop.foreign.instance import IMAGE, TEXT, Instance, Wanted
-from recclaims.interop.foreign.reading import differs, made_up, others, randomness_kept
+from recclaims.interop.foreign.instance import IMAGE, TEXT, ClassFailedError, Instance, Wanted
+from recclaims.interop.foreign.reading import differs, made_up, others
 from recclaims.interop.foreign.source import Source
 from recclaims.interop.foreign.state import kept_beside, put_back
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 AT_ONCE = 4096
 #: What was found to read its features, or to need none: by class, settings, and shapes of features.
 _ASKED: set[tuple[Any, ...]] = set()
+
+
+class NeverReadError(CellError):
+    """A class whose loss and scores do not depend on its features."""
 
 
 class MMRecModel(GeneralRecommender):  # type: ignore[misc]
@@ -93,8 +97,8 @@ class MMRecModel(GeneralRecommender):  # type: ignore[misc]
         try:
             made = Instance(self.wanted, features)
             self._ask(features)
-        except CellError as error:
-            if len(features) == 1 and self._works_with_both():
+        except (ClassFailedError, NeverReadError) as error:
+            if len(features) == 1 and self._reads_both():
                 has, lacks = ("image", "text") if IMAGE in features else ("text", "image")
                 raise NotAvailableError(
                     f"it needs image and text features, and these are of {has}s alone: give it {lacks}s, too, as "
@@ -112,19 +116,19 @@ class MMRecModel(GeneralRecommender):  # type: ignore[misc]
         if key in _ASKED:
             return
         if differs(self.wanted, features, others(features), self.negatives) is False:
-            raise CellError(
+            raise NeverReadError(
                 f"{self.wanted.source.name} never reads its features: with others, loss and scores of its first steps "
                 "are equal to the last bit"
             )
         _ASKED.add(key)
 
-    def _works_with_both(self) -> bool:
+    def _reads_both(self) -> bool:
+        """Whether it works, and reads its features, once it is given both modalities."""
+        one, two = made_up(self.wanted.n_items), made_up(self.wanted.n_items, 1)
         try:
-            with randomness_kept():
-                differs(self.wanted, made_up(self.wanted.n_items), made_up(self.wanted.n_items, 1), self.negatives)
+            return differs(self.wanted, one, two, self.negatives) is True
         except (CellError, NotAvailableError):
             return False
-        return True
 
     def train(self, mode: bool = True) -> MMRecModel:
         """Switch mode: entering training begins an epoch, and what comes next ends it."""

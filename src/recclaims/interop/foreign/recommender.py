@@ -116,22 +116,23 @@ def _switch(text: str, known: set[str], reference: str) -> dict[str, Any]:
     return found
 
 
-def opened(references: Sequence[str]) -> list[MMRecRecommender]:
-    """Open several.
+def opened(references: Sequence[str | MMRecRecommender]) -> list[MMRecRecommender]:
+    """Open several; one that is open already is as good as its reference.
 
     Raises:
         RecclaimsError: one cannot be opened, or two would go by one name.
     """
     found: dict[str, tuple[str, MMRecRecommender]] = {}
-    for reference in dict.fromkeys(references):
-        one = open_recommender(reference)
-        other = found.setdefault(one.name, (reference, one))
-        if other[1] is not one:
-            raise RecclaimsError(f"{reference}: {other[0]} is called {one.name}, too; add ?name=ANOTHER to one of them")
+    for reference in references:
+        one = open_recommender(reference) if isinstance(reference, str) else reference
+        said = reference if isinstance(reference, str) else one.model_path
+        other, same = found.setdefault(one.name, (said, one))
+        if one != same:
+            raise RecclaimsError(f"{said}: {other} is called {one.name}, too; add ?name=ANOTHER to one of them")
     return [one for _, one in found.values()]
 
 
-def own_objects(references: Sequence[str]) -> OwnObjects:
+def own_objects(references: Sequence[str | MMRecRecommender]) -> OwnObjects:
     """What a program brings with references: known by their code and not by where it lies.
 
     Raises:

@@ -123,6 +123,8 @@ def _table(file: Path, where: str, needed: bool = False) -> dict[str, Any]:
         found = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         why = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+            why = f"line {error.problem_mark.line + 1}: {error.problem}"
         raise RecclaimsError(f"{where}: {file} cannot be read: {why}") from None
     if not isinstance(found, dict):
         raise RecclaimsError(f"{where}: {file} is no table; write lines as `n_layers: 2`")

@@ -37,7 +37,7 @@ class Source:
     name: str
     files: tuple[str, ...]
     digest: str
-    keys: frozenset[str]
+    keys: tuple[str, ...]
     reads_others: bool
 
     @classmethod
@@ -67,7 +67,7 @@ class Source:
             _class(tree, file, name, methods, where),
             tuple(sorted(found)),
             digest.hexdigest(),
-            frozenset().union(*(keys for keys, _ in named)),
+            tuple(sorted({key for keys, _ in named for key in keys})),
             any(others for _, others in named),
         )
 
