@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 import recclaims
+from recclaims._model.results import ResultsDocument
 from recclaims.errors import RecclaimsError
 from recclaims.interop.foreign.recommender import own_objects
 from recclaims.own_objects import with_own
 from recclaims.plugin_manager import registry
+from recclaims.reporting.reproduce import command
 
 from ..foreign import write_mmrec
 from ..test_pytest_face import Session
@@ -68,6 +70,8 @@ def test_the_store_knows_it_wherever_it_lies_and_by_whichever_words(tmp_path, fo
     again = recclaims.evaluate(folder, recommenders=opened, **asked, reuse="always").to_dict()
     assert [one["key"] for one in again["cells"]] == [one["key"] for one in first["cells"]]
     assert not any(str(tmp_path) in str(one) for one in (first, again))
+    run_again = command(ResultsDocument.of(again), ResultsDocument.of(again).claims[0])
+    assert " --claims-recommender mmrec:path/to/linear.py " in run_again
 
 
 def test_a_late_fusion_is_given_as_its_parts(tmp_path):

@@ -235,6 +235,28 @@ def test_a_class_without_negatives_gets_pairs(tmp_path):
     assert trained(f"mmrec:{write_clone(tmp_path, model, yaml='use_neg_sampling: False')}").epochs == 3
 
 
+def test_what_is_not_trained_is_scored_at_once(tmp_path):
+    model = with_method(
+        """
+        def pre_epoch_processing(self):
+            self.ready = True
+
+        def calculate_loss(self, interaction):
+            raise AssertionError("there is nothing to train")
+
+        def full_sort_predict(self, interaction):
+            assert self.ready and not self.training
+            return self.features.sum(1).expand(len(interaction[0]), -1)
+        """
+    )
+    model = model.replace("self.projection = ", "self.eye = ")
+    reference = f"mmrec:{write_clone(tmp_path, model, yaml='req_training: False')}"
+    assert open_recommender(reference).training_free
+    found = trained(reference)
+    assert found.epochs == 0
+    np.testing.assert_allclose(scores(found)[0], features().sum(1), rtol=1e-5)
+
+
 def test_parts_of_a_loss_are_added(tmp_path):
     parts = CONTENT.replace("return pairwise(", "return (torch.zeros(()), pairwise(").replace(
         "items[interaction[2]]).sum(1))", "items[interaction[2]]).sum(1)))"
@@ -281,7 +303,7 @@ def test_what_it_does_wrong_is_one_line_of_its_cell(tmp_path, model, says):
 def test_a_package_that_is_not_there_is_named(tmp_path):
     model = CONTENT.replace("size = config", "import no_such_package.of_graphs\n            size = config")
     said = failure(write_clone(tmp_path, model), NotAvailableError)
-    assert said == "linear.py imports no_such_package, which is not installed; install it beside recclaims"
+    assert said == "linear.py needs no_such_package, which is not installed: install it beside recclaims"
 
 
 def test_nothing_is_written_where_one_works_or_beside_the_class(tmp_path, monkeypatch, capfd):

@@ -45,6 +45,7 @@ class Recommender:
         feature_free: whether something is left of it without features; it then has twins.
         fixed: hyper-parameters that no profile changes; a user's own may.
         apart: whether it is given the parts of every fusion as modalities of their own.
+        reference: what --claims-recommender takes to have it, where it is not installed.
         stand_in: the noise control that claims compare with where they ask for a twin and it has none.
     """
 
@@ -61,6 +62,7 @@ class Recommender:
     feature_free: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
     apart: bool = False
+    reference: str | None = None
     stand_in: str | None = None
 
     @property

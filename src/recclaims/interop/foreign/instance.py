@@ -211,7 +211,7 @@ def _explained(source: Source, config: ConfigOfClass, device: torch.device) -> I
         raise
     except ModuleNotFoundError as error:
         raise NotAvailableError(
-            f"{source.file.name} imports {error.name}, which is not installed; install it beside recclaims"
+            f"{source.file.name} needs {error.name}, which is not installed: install it beside recclaims"
         ) from error
     except BaseException as error:
         if is_order(error):

@@ -63,6 +63,10 @@ class MMRecModel(GeneralRecommender):  # type: ignore[misc]
         self.in_epoch = False
         source = self.recommender.source
         assert source is not None  # noqa: S101 - as open_recommender makes it
+        if not source.file.is_file():
+            raise NotAvailableError(
+                f"{source.file.name} is not where it was named; a worker reads it from the same path"
+            )
         settings = {name: config[name] for name in self.recommender.parameters}
         settings["learning_rate_scheduler"] = config["learning_rate_decay"]
         settings |= {name: config[name] for name in ("epochs", "train_batch_size", "learning_rate", "weight_decay")}
@@ -81,6 +85,9 @@ class MMRecModel(GeneralRecommender):  # type: ignore[misc]
         else:
             self.instance = self._made(features)
         self.inner = self.instance.module
+        if self.recommender.training_free:  # nobody begins an epoch or ends it
+            self.train()
+            self.eval()
 
     def _of_twin(self) -> dict[str, NDArray[np.float32]]:
         """What a twin is given, whose class cannot be made without: one row for all items, of both modalities."""

@@ -69,7 +69,8 @@ def _trial(wanted: Wanted, features: Features, negatives: bool) -> torch.Tensor:
     seed_all(wanted.seed)
     instance = Instance(wanted, features)
     weights = [weight for weight in instance.module.parameters() if weight.requires_grad]
-    optimizer = torch.optim.Adam(weights, lr=0.01) if weights else None
+    trains = bool(weights) and wanted.settings.get("req_training", True) is not False
+    optimizer = torch.optim.Adam(weights, lr=0.01) if trains else None
     drawn = np.random.default_rng(0)
     found = []
     instance.begin_epoch()

@@ -98,6 +98,7 @@ def open_recommender(reference: str) -> MMRecRecommender:
         separates=True,
         apart=True,
         stand_in=CONSTANT if reads and not switch else None,
+        reference=reference,
         source=source,
         switch=switch,
     )
