@@ -304,7 +304,7 @@ def test_the_claim_of_the_documentation_is_judged_by_pytest_and_in_a_program(tmp
 
 def test_the_recommenders_of_the_documentation_join_and_pass(tmp_path):
     environment = _installed("write-a-recommender.md", "linear_recommenders", tmp_path / "site", block=1)
-    model, _, contract = _python("write-a-recommender.md")
+    model, _, contract, *_ = _python("write-a-recommender.md")
     (tmp_path / "site" / "linear_content.py").write_text(model)
     session = Session(tmp_path)
     session("-m", "noise or content", "-k", "linear-content-attributes", env=environment)

@@ -31,6 +31,7 @@ from recclaims.recommenders.spec import Recommender
 
 if TYPE_CHECKING:
     from recclaims.evaluating import evaluate
+    from recclaims.interop.foreign.recommender import open_recommender
     from recclaims.lvlm.generation import AnswerSettings, Question, Reply, ask
     from recclaims.recommenders.models.content import ContentRecommender
     from recclaims.results import Results
@@ -66,12 +67,14 @@ __all__ = [
     "ask",
     "evaluate",
     "hookimpl",
+    "open_recommender",
 ]
 
 
 #: Needed by some programs only, and slow to import for every pytest session: imported on first use.
 _WHEN_ASKED = {
     "evaluate": "recclaims.evaluating",
+    "open_recommender": "recclaims.interop.foreign.recommender",
     "Results": "recclaims.results",
     "ContentRecommender": "recclaims.recommenders.models.content",
     **dict.fromkeys(("AnswerSettings", "Question", "Reply", "ask"), "recclaims.lvlm.generation"),

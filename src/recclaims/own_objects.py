@@ -59,6 +59,12 @@ class OwnObjects:
             setattr(both, kind, found)
         return both
 
+    def joined(self, other: OwnObjects) -> OwnObjects:
+        """These and others."""
+        kinds = dict.fromkeys([*self.objects, *other.objects])
+        objects = {kind: [*self.objects.get(kind, ()), *other.objects.get(kind, ())] for kind in kinds}
+        return OwnObjects(objects, {**self.origin, **other.origin})
+
     def packed(self) -> bytes:
         """As bytes for another process of this program.
 

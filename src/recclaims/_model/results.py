@@ -245,6 +245,8 @@ class ResultsDocument(Entry):
     """By the claim's id, what it says."""
     references: dict[Text, Text] = Field(default_factory=dict)
     """By the dataset's name, what --claims-data takes."""
+    recommenders: dict[Text, Text] = Field(default_factory=dict)
+    """By the recommender's name, what --claims-recommender takes, of those that are not installed."""
 
     def said_of(self, claim: str) -> ClaimStatement:
         """What a claim says; a document that does not say it gets an empty statement."""

@@ -18,7 +18,7 @@ from recclaims.engine.settings import LOCAL, Mask, Reuse, Settings, checked_exec
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.paths import expanded
 from recclaims.planning.controls import noises_of
-from recclaims.plugin_manager import registry
+from recclaims.plugin_manager import Registry, registry
 
 if TYPE_CHECKING:
     from recclaims._model.results import ResultsDocument
@@ -80,6 +80,12 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         metavar="NAME[:ARGUMENT]",
         help="encoder, repeatable (default: all installed)",
+    )
+    add(
+        "--claims-recommender",
+        action="append",
+        metavar="mmrec:FILE[:CLASS]",
+        help="a class written for MMRec, as it is, beside the installed ones, repeatable (docs/write-a-recommender.md)",
     )
     add(
         "--claims-profile",
@@ -183,12 +189,37 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
+REGISTRY = pytest.StashKey[Registry]()
+
+
+def registry_of(config: pytest.Config) -> Registry:
+    """What is installed, and what --claims-recommender names.
+
+    Raises:
+        RecclaimsError: it names nothing that can be used.
+    """
+    if REGISTRY not in config.stash:
+        references = config.getoption("claims_recommender") or ()
+        found = registry()
+        if references:
+            from recclaims.interop.foreign.recommender import own_objects
+
+            found = own_objects(references).beside(found)
+        config.stash[REGISTRY] = found
+    return config.stash[REGISTRY]
+
+
 def admits(config: pytest.Config) -> Callable[[Recommender], bool]:
     """Which recommenders take part."""
     wanted = config.getoption("claims_flavour")
-    if wanted is None:
-        return profile_of(config).admits
-    return lambda recommender: wanted == "all" or recommender.flavour in (None, wanted)
+    by_profile, found = profile_of(config).admits, registry_of(config)
+
+    def admitted(recommender: Recommender) -> bool:
+        if found.own and ("recommenders", recommender.name) in found.own.origin:
+            return True  # whoever names one wants it, whatever its family
+        return by_profile(recommender) if wanted is None else wanted == "all" or recommender.flavour in (None, wanted)
+
+    return admitted
 
 
 def plants(config: pytest.Config) -> Callable[[Recommender], bool]:
@@ -200,7 +231,7 @@ def plants(config: pytest.Config) -> Callable[[Recommender], bool]:
 def noises(config: pytest.Config) -> tuple[str, ...]:
     """Which noise controls to compare with; empty: all."""
     asked = config.getoption("claims_control")
-    return noises_of(asked, profile_of(config).controls, registry(), "--claims-control")
+    return noises_of(asked, profile_of(config).controls, registry_of(config), "--claims-control")
 
 
 def profile_of(config: pytest.Config) -> Profile:
@@ -213,7 +244,7 @@ def profile_of(config: pytest.Config) -> Profile:
     file = config.getoption("claims_hyperparameters")
     if file is None:
         return profile
-    return replace(profile, own=read_hyperparameters(Path(file), registry().recommenders))
+    return replace(profile, own=read_hyperparameters(Path(file), registry_of(config).recommenders))
 
 
 def settings_of(config: pytest.Config) -> Settings:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from recclaims import trust
-from recclaims._pytest.options import add_options, admits, baseline_of, noises, plants, profile_of, what_computes
+from recclaims._pytest.options import (
+    add_options,
+    admits,
+    baseline_of,
+    noises,
+    plants,
+    profile_of,
+    registry_of,
+    what_computes,
+)
 from recclaims._pytest.xdist_run import Controller, note_claims, note_refusal
 from recclaims.errors import RecclaimsError, printable
 from recclaims.planning.case import Case, check
@@ -227,7 +236,7 @@ def planner_of(config: pytest.Config) -> Planner:
         session.broken = registry().broken
         session.planner = Planner(
             config.getoption("claims_data") or DEFAULT_DATASETS,
-            registry(),
+            registry_of(config),
             config.getoption("claims_encoder") or (),
             admits(config),
             plants(config),

@@ -189,7 +189,7 @@ class Pipeline(DataPipeline):
             if cell.control:
                 control = self._control(cell.control)
                 matrix = control.apply(matrix, cell.assignment, features.blocks, categories(dataset))
-            content = features.content(matrix)
+            content = features.content(matrix, self.recommender(cell).apart)
         return Given(dataset, split, training_data(dataset, split, content), content_digest(content))
 
     def prepared(self, cell: Cell, given: Given) -> Prepared:

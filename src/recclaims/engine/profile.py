@@ -64,7 +64,7 @@ class Profile(Hyperparameters):
 
     def of(self, recommender: Recommender, dataset: str = "") -> dict[str, Any]:
         """See Hyperparameters."""
-        return {**super().of(recommender, dataset), **self.own.of(recommender, dataset)}
+        return {**super().of(recommender, dataset), **recommender.fixed, **self.own.of(recommender, dataset)}
 
     def search(self, recommender: str) -> Search | None:
         """See Hyperparameters."""

@@ -107,15 +107,16 @@ class Features:
     separate: bool = False
     records: Sequence[Mapping[str, Any]] = ()
 
-    def content(self, matrix: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    def content(self, matrix: NDArray[np.float32], apart: bool = False) -> dict[str, NDArray[np.float32]]:
         """What a recommender gets, by modality: the whole matrix, or its blocks if they are separate.
 
         Blocks of one modality are numbered: `textual`, `textual_2`.
 
         Args:
             matrix: float32 (n_items, d): these features', or what replaces them.
+            apart: whether the recommender wants blocks, wherever there are any, as if they were separate.
         """
-        if not self.separate:
+        if not (self.separate or (apart and self.blocks)):
             return {self.modality: matrix}
         found: dict[str, NDArray[np.float32]] = {}
         seen: Counter[str] = Counter()

@@ -41,6 +41,7 @@ class Run:
         keywords: what the answers behind keywords hold, one record per encoder, dataset and slot.
         shown: by reference, what people call the encoders.
         improving: the cells that were best in the last epoch that they were allowed.
+        classes: by name, the references of recommenders that are not installed.
     """
 
     settings: Settings
@@ -52,6 +53,7 @@ class Run:
     keywords: list[dict[str, Any]] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
     improving: frozenset[Cell] = frozenset()
+    classes: dict[str, str] = field(default_factory=dict)
 
     def called(self, cell: Cell) -> Cell:
         """A cell whose features go by what people call them."""
@@ -124,7 +126,9 @@ def run(
         record["encoder"] = shown.get(record["encoder"], record["encoder"])
     told = {case: _with_cosines(pipeline, judged[case]) for case in cases}
     improving = frozenset(cell for cell, result in outcome.results.items() if pipeline.ended_improving(result))
-    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords, shown, improving)
+    used_here = {case.recommender: pipeline.registry.recommenders[case.recommender].reference for case in cases}
+    classes = {name: reference for name, reference in used_here.items() if reference}
+    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords, shown, improving, classes)
 
 
 def _looks(pipeline: Pipeline, case: Case) -> tuple[int, ...]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ALL_NOISE = "noise"
 #: A control that is no encoder of its own: the same model's answers to a misaligned prompt.
 MISALIGNED = "misaligned"
+#: The twin that claims compare with.
+TWIN = "twin"
 #: Controls that are the same encoder, asked otherwise: what the treatment is then called.
 GREEDY, LONG = "greedy", "long"
 VARIANTS = {GREEDY: "sampled", LONG: "short"}
@@ -51,6 +53,8 @@ class Twin:
         """See Control."""
         if self.name in reading.recommender.twins:
             yield Pairing(label, self.name, (treated, Arm(treated.recommender, twin=self.name)), reading.asked)
+        elif self.name == TWIN and reading.recommender.stand_in not in (None, treated.noise):
+            yield from Noise(reading.recommender.stand_in).pairings(reading, label, treated)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,10 @@ class Recommender:
         separates: whether it treats separate modalities separately, each with its own graph or loss; others would
             only put them side by side.
         feature_free: whether anything is left of it without features; if so, it has twins.
+        fixed: hyper-parameters that no profile changes, but the user may.
+        apart: whether it is given the parts of every fusion as modalities of their own.
+        reference: what --claims-recommender takes to get it, if it is not installed.
+        stand_in: the noise control that claims compare with if they ask for a twin and it has none.
     """
 
     name: str
@@ -56,6 +60,10 @@ class Recommender:
     sampler: str = "catalogue"
     separates: bool = False
     feature_free: bool = True
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    apart: bool = False
+    reference: str | None = None
+    stand_in: str | None = None
 
     @property
     def model_path(self) -> str:

@@ -27,6 +27,8 @@ def command(document: ResultsDocument, case: ClaimResult) -> str:
     dataset, treatment = case.dataset, case.treatment
     parts = ["pytest", "suite", "-m", case.claim, "-k", selection(case.case)]
     parts += ["--claims-data", document.references.get(dataset, dataset)]
+    if case.recommender in document.recommenders:
+        parts += ["--claims-recommender", document.recommenders[case.recommender]]
     noise = case.treatment_noise
     encoder = treatment.removesuffix(f"/{noise}")
     # An argument is not among the encoders that run by themselves; what a comparison needs besides says it itself.

@@ -78,6 +78,7 @@ def build(run: Run, price_per_hour: float | None = None) -> ResultsDocument:
         "price_per_hour": price_per_hour,
         "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
         "references": {name: shareable(reference) for reference, name in run.names.items()},
+        "recommenders": run.classes,
     }
     return as_document(_shared(document, run.names), "results.json")
 

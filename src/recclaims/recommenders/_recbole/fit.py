@@ -16,7 +16,7 @@ import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
 
-from recclaims.errors import CellError, is_order, one_line
+from recclaims.errors import CellError, NotAvailableError, is_order, one_line
 from recclaims.evaluation.item_lists import ItemLists
 from recclaims.evaluation.metrics import PRIMARY
 from recclaims.evaluation.ranking import evaluate
@@ -154,8 +154,8 @@ def _named(recommender: Recommender) -> Iterator[None]:
     """Say in every error whose it is."""
     try:
         yield
-    except CellError as error:
-        raise CellError(f"{recommender.name}: {error}") from error
+    except (CellError, NotAvailableError) as error:
+        raise type(error)(f"{recommender.name}: {error}") from error
     except BaseException as error:  # RecBole's or a third party's model
         if is_order(error):
             raise

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn.utils.clip_grad import clip_grad_norm_
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # see recbole_bridge
@@ -37,6 +38,9 @@ class CellTrainer(Trainer):  # type: ignore[misc]
         self.decay: tuple[float, float] = tuple(config["learning_rate_decay"] or (1.0, 1.0))
 
     def _build_optimizer(self, **kwargs: Any) -> torch.optim.Optimizer:
+        if self.learner.lower() != "adam":
+            other: torch.optim.Optimizer = super()._build_optimizer(**kwargs)
+            return other
         # fused: one pass over the parameters instead of several. `stock` keeps RecBole's way.
         fused = None if self.config["stock"] else True
         return torch.optim.Adam(
@@ -56,6 +60,8 @@ class CellTrainer(Trainer):  # type: ignore[misc]
             self.optimizer.zero_grad()
             loss = self.model.calculate_loss(batch.to(self.device))
             loss.backward()
+            if self.clip_grad_norm:
+                clip_grad_norm_(self.model.parameters(), **self.clip_grad_norm)
             self.optimizer.step()
             total += loss.detach().sum()  # some of RecBole's losses have shape (1,)
         self.epochs_run += 1
