@@ -137,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     for what, count, text in (
         ("assignments", 12, "assignments of features to items, each trained on every split"),
         ("seeds", 10, "splits"),
-        ("starts", 3, "starts of the twin on every split"),
+        ("starts", 3, "starts of the twin on every split; 1 leaves it out"),
         ("studies", 1000, "studies of each kind that are drawn and judged"),
     ):
         calibrate.add_argument(f"--{what}", type=_count, default=count, metavar="N", help=f"{text} (default: {count})")
