@@ -25,6 +25,7 @@ MARKERS = {
 HEAVY = {library for library, marker in MARKERS.items() if marker in ("torch", "recbole")} | {"optuna"}
 #: What comes to need a library in a function of this library and says so in words of its own.
 LATE = {
+    "calibration/test_calibration.py": "recbole",  # its bank is trained
     "data/test_folder.py::test_content_over_a_base": "recbole",  # ML-100K is a part of it
     "data/test_folder.py::test_strangers_to_the_base_are_shown": "recbole",
     "data/test_movielens.py": "recbole",

@@ -24,6 +24,9 @@ class Cell:
         control: what replaces the features; None: nothing does.
         twin: which feature-free twin; None: the recommender itself.
         seed: the replicate.
+        assigned: which draw of its noise it has; None: the one that its replicate says.
+        start: which draw of initialisation and sampling it has; None: the replicate's own, as in every case. Whoever
+            asks how far luck alone reaches varies these two by themselves.
     """
 
     dataset: str
@@ -32,6 +35,8 @@ class Cell:
     control: str | None = None
     twin: str | None = None
     seed: int = 0
+    assigned: int | None = None
+    start: int | None = None
 
     @property
     def arm(self) -> str:
@@ -43,10 +48,17 @@ class Cell:
     @property
     def assignment(self) -> int:
         """Which draw of its noise it has: two replicates in a row share one, which tells luck in it from the rest."""
-        return self.seed // REPLICATES_PER_ASSIGNMENT
+        return self.seed // REPLICATES_PER_ASSIGNMENT if self.assigned is None else self.assigned
+
+    @property
+    def stream(self) -> int:
+        """What seeds its initialisation and sampling."""
+        return self.seed if self.start is None else self.start
 
     def __str__(self) -> str:
-        return f"{self.recommender} {self.arm} on {self.dataset}, seed {self.seed}"
+        varied = (("assignment", self.assigned), ("start", self.start))
+        others = "".join(f", {what} {number}" for what, number in varied if number is not None)
+        return f"{self.recommender} {self.arm} on {self.dataset}, seed {self.seed}{others}"
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,8 @@ class Pipeline(DataPipeline):
             "sampler": recommender.sampler,
             "twin": cell.twin,
             "seed": cell.seed,
+            # A cell of a case has the key that it had before there was anything else.
+            **({} if cell.stream == cell.seed else {"start": cell.stream}),
             "device": self.device(cell).partition(":")[0],
             **({"together": TOGETHER} if self.trains_together(cell) else {}),
             "libraries": versions(TRAINING_LIBRARIES),
@@ -196,7 +198,7 @@ class Pipeline(DataPipeline):
         """A cell that is ready to be trained together with others; raises CellError."""
         from recclaims.recommenders._recbole.fit import prepare
 
-        return prepare(self.recommender(cell), self.parameters(cell), given.data, cell.seed, self.device(cell))
+        return prepare(self.recommender(cell), self.parameters(cell), given.data, cell.stream, self.device(cell))
 
     def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
         from recclaims.recommenders._recbole.fit import fit
@@ -205,7 +207,7 @@ class Pipeline(DataPipeline):
         given, recommender = self.given(cell), self.recommender(cell)
 
         def train(parameters: Mapping[str, Any]) -> Fitted:
-            return fit(recommender, parameters, given.data, cell.seed, self.device(cell))
+            return fit(recommender, parameters, given.data, cell.stream, self.device(cell))
 
         with deterministic(self.device(cell)):
             if self.trains_together(cell):
@@ -269,7 +271,7 @@ class Pipeline(DataPipeline):
                 raise CellError(stored["error"])
             return float(stored["score"])
 
-        return tune(search, objective, cell.seed)
+        return tune(search, objective, cell.stream)
 
     def result(self, cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
         """What an artefact holds, without the values that say nothing of the recommender.
