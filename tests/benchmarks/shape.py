@@ -9,7 +9,9 @@ import numpy as np
 from recclaims.evaluation.ranking import ItemLists
 from recclaims.recommenders._kernels.allocator import keep_freed_memory
 
-N_USERS, N_ITEMS, N_PAIRS = 19_445, 7_050, 160_792
+from .size import share
+
+N_USERS, N_ITEMS, N_PAIRS = (int(share(0.04) * n) for n in (19_445, 7_050, 160_792))
 BATCH = 2048
 
 
