@@ -16,10 +16,9 @@ from recclaims.calibration.earlier import judged_by
 from recclaims.calibration.holm import holm
 from recclaims.calibration.studies import Study
 from recclaims.evaluation.metrics import JUDGED, PRIMARY
-from recclaims.judging.assess import levels_of
 from recclaims.judging.error import ErrorDistribution
 from recclaims.judging.estimate import Estimate, estimate
-from recclaims.judging.verdict import judge
+from recclaims.judging.verdict import judge, levels_of
 from recclaims.planning.case import Case
 
 ALPHA = 0.05
@@ -93,7 +92,7 @@ class Reading:
             looks: after how many replicates.
             effect: relative; every value of the treatment is larger by that share.
         """
-        for replicates, levels in zip(looks, levels_of(self.case, looks), strict=True):
+        for replicates, levels in zip(looks, levels_of(self.case.claim, looks), strict=True):
             found = self.at(replicates)
             treated, log_ratio = found.treatment_mean * (1 + effect), found.log_ratio + math.log1p(effect)
             found = replace(found, treatment_mean=treated, log_ratio=log_ratio)
