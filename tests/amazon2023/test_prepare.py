@@ -111,10 +111,8 @@ def test_without_preparation_it_says_the_command(data):
     assert source.modalities == {"visual", "textual", "attributes"}
     with pytest.raises(NotAvailableError) as caught:
         source.load()
-    expected = (
-        f"{data}/amazon2023/Toys-core10-drop is not there: recclaims prepare amazon2023:Toys --core 10 --lacking drop"
-    )
-    assert str(caught.value) == expected
+    assert f"{data}/amazon2023/Toys-core10-drop" in str(caught.value)
+    assert str(caught.value).endswith("recclaims prepare amazon2023:Toys --core 10 --lacking drop")
 
 
 @pytest.mark.parametrize("changes", [{}, {"core": "10"}, {"lacking": "drop"}])
@@ -287,7 +285,7 @@ def test_a_folder_of_an_earlier_version_is_made_anew(raw, command, data):
     command()
     path = data / "amazon2023" / "Toys-core5-keep" / "prepare.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 1}))
-    with pytest.raises(NotAvailableError, match=r"was prepared by another version of recclaims: recclaims prepare ama"):
+    with pytest.raises(NotAvailableError, match=r"was prepared by another version of recclaims.*recclaims prepare ama"):
         open_source(REFERENCE, registry()).load()
     assert command().endswith("is ready.\n")
     assert open_source(REFERENCE, registry()).load().items

@@ -64,17 +64,17 @@ class ClaimsSession:
     judged: int = 0
     nothing_judged: bool = False
 
-    def told(self) -> dict[str, Any]:
-        """What the summary is made of, for another process of xdist."""
+    def to_payload(self) -> dict[str, Any]:
+        """What the summary needs, for another process of xdist."""
         document = self.document and self.document.as_json()
         return {"document": document, "trained": self.trained, "notes": self.notes, "unwritten": self.unwritten}
 
-    def hear(self, told: Mapping[str, Any]) -> None:
-        """Take over what another process has told."""
+    def take_payload(self, payload: Mapping[str, Any]) -> None:
+        """Take over the payload of another process."""
         from recclaims._model.results import ResultsDocument
 
-        self.document = ResultsDocument.of(told["document"]) if told["document"] else None
-        self.trained, self.notes, self.unwritten = (told[name] for name in ("trained", "notes", "unwritten"))
+        self.document = ResultsDocument.of(payload["document"]) if payload["document"] else None
+        self.trained, self.notes, self.unwritten = (payload[name] for name in ("trained", "notes", "unwritten"))
 
 
 SESSION = pytest.StashKey[ClaimsSession]()
@@ -329,8 +329,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     """Show the tables, and say in words what the exit code means."""
     session = config.stash[SESSION]
     controller = config.pluginmanager.get_plugin(Controller.__name__)
-    if controller is not None and (left := controller.left()):
-        session.hear(left)
+    if controller is not None and (payload := controller.published()):
+        session.take_payload(payload)
         session.baseline = baseline_of(config)
     if session.document is None and not session.nothing_judged:
         return
