@@ -248,9 +248,9 @@ def test_text_stands_out_in_light_and_in_dark_mode():
 def test_a_plot_of_very_many_cases_shows_some_and_says_so():
     """A plot of 1,000 cases takes 40 seconds, and nobody can read it."""
     cases = [case(case=f"vbpr-e{number}-permuted", treatment=f"e{number}") for number in range(1_000)]
-    started = time.monotonic()
+    started = time.process_time()
     shown = page(*cases)
     assert "The first 200 of 1000 cases are drawn; the table of cases holds all." in shown
     assert "vbpr-e999-permuted" in shown
-    assert time.monotonic() - started < 30
+    assert time.process_time() - started < 30
     assert "cases are drawn" not in page(*cases[:200])
