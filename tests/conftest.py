@@ -32,6 +32,12 @@ def pytest_itemcollected(item):
         item.add_marker(name)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest, so that of processes side by side none has a long one left at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Where torch is not installed, a test that comes to need it is skipped."""
