@@ -1,6 +1,7 @@
 """Tests may run side by side (-n 2); the sessions that they start must not take themselves for a part of that."""
 
 import os
+import re
 
 import pytest
 
@@ -18,12 +19,16 @@ def pytest_configure(config):
         del os.environ[name]
 
 
-def pytest_ignore_collect(collection_path):
-    """Leave out modules that cannot be imported without torch, where it is not installed."""
-    if not light() or not collection_path.is_relative_to(TESTS):
+def pytest_ignore_collect(collection_path, config):
+    """Do not import modules of which `-m "not X and not Y"` selects nothing, nor such as lack torch."""
+    if not collection_path.is_relative_to(TESTS):
         return None
+    asked = config.option.markexpr
+    unwanted = set(re.findall(r"not (\w+)", asked)) if re.fullmatch(r"not \w+( and not \w+)*", asked) else set()
+    if light():
+        unwanted |= {"torch", "recbole"}
     found = of_folder(collection_path) if collection_path.is_dir() else kinds(collection_path)
-    return True if {"torch", "recbole"} & found else None
+    return True if unwanted & found else None
 
 
 def pytest_itemcollected(item):

@@ -55,7 +55,7 @@ def _alive(pid):
     ("stop", "workers", "code"),
     [
         pytest.param(signal.SIGINT, "0", 130, id="SIGINT", marks=LONG_ONLY),
-        pytest.param(signal.SIGTERM, "2", 143, id="SIGTERM"),
+        pytest.param(signal.SIGTERM, "1", 143, id="SIGTERM"),
         pytest.param(signal.SIGKILL, "2", -9, id="SIGKILL", marks=LONG_ONLY),
     ],
 )

@@ -88,7 +88,7 @@ def plain():
     return shape(Page().render(everywhere("plain")))
 
 
-@examples(25)
+@examples(12)
 @given(TEXTS)
 def test_no_text_changes_the_elements_of_the_page(text):
     assert shape(Page().render(everywhere(text))) == plain()
