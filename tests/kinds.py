@@ -31,11 +31,11 @@ LATE = {
     "data/test_movielens.py": "recbole",
     "test_fuzz.py": "torch",
 }
-#: Folders and modules of which each takes about half a minute or more, on a quiet machine.
+#: Folders and modules that take half a minute or more, and those whose tests take seconds each.
 MINUTES = (
     "benchmarks", "calibration", "cluster", "faults", "recommenders/test_fit.py", "testing", "engine/test_local.py",
-    "engine/test_together.py", "planning/test_every_claim_runs.py", "test_docs.py", "test_evaluate.py",
-    "test_pytest_face.py", "test_third_party.py",
+    "engine/test_together.py", "judging/test_assignment.py", "planning/test_every_claim_runs.py", "test_docs.py",
+    "test_evaluate.py", "test_pytest_face.py", "test_third_party.py",
 )  # fmt: skip
 
 

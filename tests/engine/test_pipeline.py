@@ -1,10 +1,6 @@
 import dataclasses
 import errno
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -25,6 +21,8 @@ from recclaims.features.resolve import make_encoder
 from recclaims.recommenders.spec import Recommender
 from recclaims.store import Store, key_of
 
+from .. import warm
+from ..patience import PATIENCE
 from ..toy import N_USERS
 from .conftest import SETTINGS, TINY
 
@@ -262,17 +260,13 @@ runner.run(pipeline, cells)
 
 
 def test_a_killed_run_goes_on_where_it_stopped(pipeline, data, tmp_path):
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(pipeline.store.root), data]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
+    process = warm.begin(SCRIPT, tmp_path, pipeline.store.root, data)
     cells = pipeline.store.root / "cells"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while len(list(cells.glob("*/*/manifest.json"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
-    process.stdout.close()
     wanted = [Cell(data, "vbpr", "attributes", seed=seed) for seed in range(6)]
     finished = sum(pipeline.find(cell) is not None for cell in wanted)
     assert finished >= 3
