@@ -1,6 +1,6 @@
 """What an executor is: it performs tasks somewhere and gives each back with its answer as it is done.
 
-Three exist: in this process (here), in processes of this machine (local.py), on a Dask cluster (dask_cluster.py).
+Three exist: in this process (here), in processes of this machine (pool.py), on a Dask cluster (dask_cluster.py).
 """
 
 from __future__ import annotations
