@@ -84,6 +84,11 @@ UNDECLARED = {
         "recclaims.Recommender('mine', '1', 'a:B', parameters=None)",
         "recommender 'mine' cannot be used, its parameters is None; write recclaims.Recommender(",
     ),
+    "unknown word": (
+        "recommenders",
+        "recclaims.Recommender('mine', '1', 'a:B', reads='set')",
+        "recommender 'mine': unknown value of reads 'set'; did you mean 'sets'? known: any, sets",
+    ),
     "one text": (
         "claims",
         "recclaims.Claim('mine', 1, 'So.', 'me', controls=('permuted'))",

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from recclaims.declared import said
-from recclaims.errors import RecclaimsError, foreign
+from recclaims.errors import RecclaimsError, UnknownNameError, foreign
 
 #: What is made of an offer, and the method by which a ready object is known from a factory.
 MADE = {"encoders": "encode", "datasets": "load", "reporters": "render"}
 _TEXTS = "a tuple of texts"
-#: What is used as it is, how it is written, and what it must have: a type, or _TEXTS.
+#: What is used as it is, how it is written, and what it must have: a type, _TEXTS, or one of some words.
 DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
     "recommenders": (
         'recclaims.Recommender("mine", version="1", model="my_package.model:Mine")',
@@ -20,10 +20,12 @@ DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
             "version": str,
             "model": str | type,
             "content": bool,
-            "reads": str,
+            "reads": ("any", "sets"),
             "training_free": bool,
             "parameters": Mapping,
+            "sampler": ("catalogue", "train", "users", "distinct-users"),
             "separates": bool,
+            "feature_free": bool,
             "flavour": str | None,
             "twins": Mapping,
         },
@@ -117,15 +119,19 @@ def factory_of(kind: str, offer: Any) -> Any:
 
 def _declared(kind: str, offer: Any) -> Any:
     _, needed = DECLARED[kind]
+    who = f"{kind.removesuffix('s')} '{offer.name}'"
     for attribute, wanted in needed.items():
         value = said(offer, attribute)
+        words = wanted if isinstance(wanted, tuple) else ()
         if wanted is _TEXTS:
             good = isinstance(value, tuple | list) and all(isinstance(text, str) for text in value)
         else:
-            good = isinstance(value, wanted)
+            good = isinstance(value, str if words else wanted)
         if isinstance(offer, type) or not good:
             shown = "a class" if isinstance(offer, type) else f"its {attribute} is {value!r}"
-            raise RecclaimsError(f"{kind.removesuffix('s')} '{offer.name}' cannot be used, {shown}; {_written(kind)}")
+            raise RecclaimsError(f"{who} cannot be used, {shown}; {_written(kind)}")
+        if words and value not in words:
+            raise UnknownNameError.of(f"value of {attribute}", value, words, who)
     return offer
 
 

@@ -27,8 +27,7 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
     Attributes:
         modalities: names of the feature matrices, in order; empty in the feature-free twin, which is this
             same recommender with every content term left out.
-        derived: all that it reads of its features, where nothing is trained: what it makes of them when it is built.
-            Two arms that agree in it may score alike.
+        derived, fresh_scores: see model_spec.ModelSpec; `derived` is set when it is built, where nothing is trained.
         projection_dtype: what features are multiplied in, of PROJECTION_DTYPES by the hyper-parameter of this name.
 
     Raises:
@@ -36,7 +35,7 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
     """
 
     input_type = InputType.PAIRWISE
-    derived: sp.csr_matrix | None = None
+    derived: sp.csr_matrix | sp.csr_array | None = None
     #: item_scores makes its answer anew each time, so that whoever asks may write to it.
     fresh_scores = True
 
