@@ -92,7 +92,13 @@ UNDECLARED = {
     "one text": (
         "claims",
         "recclaims.Claim('mine', 1, 'So.', 'me', controls=('permuted'))",
-        "claim 'mine' cannot be used, its controls is 'permuted'; write recclaims.Claim(",
+        "claim 'mine': controls is 'permuted', not a list; write [\"permuted\"]",
+    ),
+    "no claim": ("claims", "type('Mine', (), {'name': 'mine'})()", "claim 'mine' cannot be used, <"),
+    "a need": (
+        "controls",
+        "recclaims.NoiseControl('mine', '1', print, 'nothing', needs='block')",
+        "control 'mine': unknown value of needs 'block'; did you mean 'blocks'?",
     ),
     "underscore": ("claims", "recclaims.Claim('_mine', 1, 'So.', 'me', controls=())", "let its id begin with a letter"),
     "no load": ("datasets", "type('D', (), {'name': 'd'})()", "dataset 'd' has no method load"),

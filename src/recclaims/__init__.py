@@ -6,6 +6,8 @@ This module is the whole public surface; importing it loads neither torch nor Re
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from recclaims._model.case import Case
+from recclaims._model.claim import Claim
 from recclaims.data.catalogue import Item
 from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.parameters import Parameter
@@ -25,8 +27,6 @@ from recclaims.features.encoded import Encoded, Features
 from recclaims.features.protocol import Encoder
 from recclaims.features.spec import EncoderSpec
 from recclaims.hookspecs import hookimpl
-from recclaims.planning.case import Case
-from recclaims.planning.claim import Claim
 from recclaims.recommenders.spec import Recommender
 
 if TYPE_CHECKING:

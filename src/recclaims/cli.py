@@ -120,7 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     compare = add("compare", _compare, "compare two results.json files; exit with code 1 if a case got worse")
     compare.add_argument("old", type=expanded)
     compare.add_argument("new", type=expanded)
-    add("schema", _schema, "print the JSON Schema of results.json")
+    schema = add("schema", _schema, "print the JSON Schema of results.json, or of a claim")
+    schema.add_argument("what", nargs="?", choices=("results", "claim"), default="results", help="default: results")
     calibrate = add(
         "calibrate",
         _calibrate,
@@ -313,12 +314,14 @@ def _compare(options: argparse.Namespace) -> int:
     return 1 if any(change.worse for change in changes) else 0
 
 
-def _schema(_: argparse.Namespace) -> int:
+def _schema(options: argparse.Namespace) -> int:
     import json
 
+    from recclaims._model.claim import claim_schema
     from recclaims._model.results import json_schema
 
-    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    made = claim_schema if options.what == "claim" else json_schema
+    print(json.dumps(made(), indent=2, ensure_ascii=False))
     return 0
 
 

@@ -10,8 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from recclaims._model.arm import Arm
+from recclaims._model.case import Case
+from recclaims._model.cell import Cell
 from recclaims.engine import run_cells as runner
-from recclaims.engine.cell import Cell, CellResult
+from recclaims.engine.cell import CellResult
 from recclaims.engine.execute.executor import InProcess
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.settings import Mask
@@ -21,9 +24,7 @@ from recclaims.evaluation.metrics import METRICS
 from recclaims.evaluation.ranking import evaluate
 from recclaims.judging.run_cases import Run
 from recclaims.packed import Packed
-from recclaims.planning.arm import Arm
 from recclaims.planning.builtin import NOISE
-from recclaims.planning.case import Case
 from recclaims.reporting import results
 
 from .conftest import SETTINGS

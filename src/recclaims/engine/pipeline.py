@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import Timeout
 
+from recclaims._model.cell import Cell
 from recclaims.data.categories import categories, category_slot
-from recclaims.engine.cell import Cell, CellResult
+from recclaims.engine.cell import CellResult
 from recclaims.engine.data import PROTOCOL, DataPipeline, deterministic, versions
 from recclaims.engine.held_out import FixedValues, HeldOut
 from recclaims.engine.memory import peak_mb, reset_peak

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.engine.cell import Cell, CellResult
+from recclaims._model.cell import Cell
+from recclaims.engine.cell import CellResult
 from recclaims.engine.held_out import HeldOut
 from recclaims.engine.settings import Mask
 from recclaims.errors import RecclaimsError, StoreError, UnknownNameError

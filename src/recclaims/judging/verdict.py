@@ -21,7 +21,7 @@ from recclaims._model.verdict import Judgement, Verdict
 from recclaims.judging.estimate import Estimate
 
 if TYPE_CHECKING:
-    from recclaims.planning.claim import Claim
+    from recclaims._model.claim import Claim
 
 #: Of `no_difference`, and of whatever else is said by two one-sided tests: each at this level, over all looks.
 EQUIVALENCE_LEVEL = 0.05

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
-from recclaims.engine.cell import Cell
+from recclaims._model.cell import Cell
 from recclaims.engine.execute import processes
 from recclaims.engine.execute.executor import Answer, Failure, Performed, perform
 from recclaims.engine.execute.groups import Groups, grouped
