@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from recclaims._model.cell import Cell
 from recclaims.engine.execute import processes
-from recclaims.engine.execute.executor import Answer, Failure, Performed, perform
+from recclaims.engine.execute.executor import Answer, Failure, Performed, perform, without_values
 from recclaims.engine.execute.groups import Groups, grouped
 from recclaims.engine.execute.pool import given_to_worker, pipeline_of_worker, start_worker
 from recclaims.engine.pipeline import Pipeline
@@ -99,4 +99,4 @@ class Gpus:
 
 
 def _train_in_worker(part: Sequence[Cell]) -> list[tuple[Cell, Answer]]:
-    return list(Groups(pipeline_of_worker()).free(part))
+    return [(cell, without_values(answer)) for cell, answer in Groups(pipeline_of_worker()).free(part)]

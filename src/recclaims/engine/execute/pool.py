@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 
-from recclaims.engine.execute.executor import Answer, Performed, Task, patiently, perform
+from recclaims.engine.execute.executor import Answer, Performed, Task, patiently, perform, without_values
 from recclaims.engine.execute.processes import Workers, open_workers
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.settings import Settings
@@ -56,4 +56,4 @@ def pipeline_of_worker() -> Pipeline:
 
 def perform_in_worker(task: Task) -> Answer:
     """Perform a task in such a process."""
-    return perform(pipeline_of_worker(), task)
+    return without_values(perform(pipeline_of_worker(), task))
