@@ -30,6 +30,8 @@ from recclaims.hookspecs import hookimpl
 from recclaims.recommenders.spec import Recommender
 
 if TYPE_CHECKING:
+    from recclaims.data.folder import FolderDataset
+    from recclaims.data.preparation import Prepared, PrepareRequest, data_directory
     from recclaims.evaluating import evaluate
     from recclaims.lvlm.generation import AnswerSettings, Question, Reply, ask
     from recclaims.recommenders.models.content import ContentRecommender
@@ -50,11 +52,14 @@ __all__ = [
     "FeatureError",
     "FeatureFile",
     "Features",
+    "FolderDataset",
     "Interactions",
     "Item",
     "NoiseControl",
     "NotAvailableError",
     "Parameter",
+    "PrepareRequest",
+    "Prepared",
     "Question",
     "RecclaimsError",
     "Recommender",
@@ -64,6 +69,7 @@ __all__ = [
     "StoreError",
     "UnknownNameError",
     "ask",
+    "data_directory",
     "evaluate",
     "hookimpl",
 ]
@@ -73,6 +79,8 @@ __all__ = [
 _WHEN_ASKED = {
     "evaluate": "recclaims.evaluating",
     "Results": "recclaims.results",
+    "FolderDataset": "recclaims.data.folder",
+    **dict.fromkeys(("PrepareRequest", "Prepared", "data_directory"), "recclaims.data.preparation"),
     "ContentRecommender": "recclaims.recommenders.models.content",
     **dict.fromkeys(("AnswerSettings", "Question", "Reply", "ask"), "recclaims.lvlm.generation"),
 }

@@ -171,10 +171,10 @@ def _count(text: str) -> int:
 def _prepare(options: argparse.Namespace) -> int:
     from tabulate import tabulate
 
-    from recclaims.data.preparation import Request, data_directory, prepare
+    from recclaims.data.preparation import PrepareRequest, data_directory, prepare
 
     given = {key: getattr(options, key) for key in ("core", "lacking") if getattr(options, key) is not None}
-    request = Request(
+    request = PrepareRequest(
         raw=Path(options.raw) if options.raw else None,
         data=Path(options.to) if options.to else data_directory(),
         images=options.images,

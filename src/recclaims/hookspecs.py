@@ -45,8 +45,9 @@ def recclaims_datasets() -> Sequence[Any]:  # type: ignore[empty-body]
     """Dataset sources: a `name`, cheap `modalities`, and `load() -> recclaims.Dataset`.
 
     `spec = recclaims.SourceSpec(argument="CATEGORY", parameters={"users": recclaims.Parameter(943, "how many")})`,
-    where it is named as `NAME:CATEGORY`, or `NAME?users=5000` can set some; a method `prepare`, where raw files come
-    first.
+    where it is named as `NAME:CATEGORY`, or `NAME?users=5000` can set some. Where raw files come
+    first, a method `prepare(request: recclaims.PrepareRequest) -> recclaims.Prepared`; the folder that it wrote opens
+    as `recclaims.FolderDataset(path).load()`.
     """
 
 
