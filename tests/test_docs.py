@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import yaml
 
-from recclaims import EncoderSpec, cli
+from recclaims import EncoderSpec, NotAvailableError, PrepareRequest, cli
+from recclaims.data.preparation import Preparable
 from recclaims.data.reference import open_source
 from recclaims.features.spec import EncoderMethods
 from recclaims.plugin_manager import registry
@@ -304,8 +305,25 @@ print(*[(one.control, str(one.verdict)) for one in results.verdicts])
     assert said in {str(("enmf", verdict)) for verdict in JUDGED}
 
 
+def test_the_dataset_of_the_documentation_is_prepared_from_raw_files(tmp_path, monkeypatch):
+    names = {}
+    exec(_python("write-a-dataset.md")[-1], names)  # noqa: S102 - our own documentation
+    monkeypatch.setenv("RECCLAIMS_DATA_DIR", str(tmp_path / "data"))
+    source = names["Letters"]()
+    with pytest.raises(NotAvailableError, match="recclaims prepare letters"):
+        source.load()
+    (tmp_path / "words.txt").write_text("data date")
+    request = PrepareRequest(tmp_path, tmp_path / "data")
+    assert isinstance(source, Preparable)
+    assert source.prepare(request).rows == (("words read", 2), ("letters kept", 4))
+    assert source.prepare(request).already
+    dataset = source.load()
+    assert [item.attributes["vowel"] for item in dataset.items] == [("yes",), ("no",), ("yes",), ("no",)]
+    assert len(dataset.interactions) == 3 + 4
+
+
 def test_the_datasets_of_the_documentation_are_judged(tmp_path):
-    folder, program, source, contract = (
+    folder, program, source, contract, _ = (
         re.findall(r"```(?:json|csv)\n(.*?)```", (DOCS / "write-a-dataset.md").read_text(), re.DOTALL),
         *_python("write-a-dataset.md"),
     )

@@ -149,7 +149,8 @@ def _parser() -> argparse.ArgumentParser:
     pooled.add_argument("results", nargs="+", type=expanded, metavar="FILE", help="results.json files")
     pooled.add_argument("--format", default="text", metavar="NAME", help="text, markdown or html (default: text)")
     pooled.add_argument("--output", type=expanded, metavar="FILE", help="file to write (default: print)")
-    add("schema", _schema, "print the JSON Schema of results.json")
+    schema = add("schema", _schema, "print the JSON Schema of results.json, or of a claim")
+    schema.add_argument("what", nargs="?", choices=("results", "claim"), default="results", help="default: results")
     calibrate = add(
         "calibrate",
         _calibrate,
@@ -220,10 +221,10 @@ def _count(text: str) -> int:
 def _prepare(options: argparse.Namespace) -> int:
     from tabulate import tabulate
 
-    from recclaims.data.preparation import Request, data_directory, prepare
+    from recclaims.data.preparation import PrepareRequest, data_directory, prepare
 
     given = {key: getattr(options, key) for key in ("core", "lacking") if getattr(options, key) is not None}
-    request = Request(
+    request = PrepareRequest(
         raw=Path(options.raw) if options.raw else None,
         data=Path(options.to) if options.to else data_directory(),
         images=options.images,
@@ -380,12 +381,14 @@ def _compare(options: argparse.Namespace) -> int:
     return 1 if any(change.worse for change in changes) else 0
 
 
-def _schema(_: argparse.Namespace) -> int:
+def _schema(options: argparse.Namespace) -> int:
     import json
 
+    from recclaims._model.claim import claim_schema
     from recclaims._model.results import json_schema
 
-    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    made = claim_schema if options.what == "claim" else json_schema
+    print(json.dumps(made(), indent=2, ensure_ascii=False))
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from recclaims import trust
+from recclaims._model.claim import Claim
 from recclaims.data.dataset import Dataset
 from recclaims.data.vectors import FeatureArray, FeatureFile
 from recclaims.declared import said
@@ -27,7 +28,6 @@ from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.interop.foreign.recommender import MMRecRecommender, is_reference, own_objects
 from recclaims.judging.run_cases import run
 from recclaims.own_objects import OwnObjects
-from recclaims.planning.claim import Claim
 from recclaims.planning.controls import noises_of
 from recclaims.planning.planner import Planner
 from recclaims.plugin_manager import Registry, registry
@@ -38,7 +38,7 @@ from recclaims.results import Results
 from recclaims.store import Store
 
 if TYPE_CHECKING:
-    from recclaims.planning.case import Case
+    from recclaims._model.case import Case
 
 #: A name or an object, or several of them.
 Given = Any

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from recclaims._model.cell import Cell
 from recclaims.engine import run_cells as runner
-from recclaims.engine.cell import Cell
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings

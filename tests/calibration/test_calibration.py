@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from recclaims._model.cell import Cell
+from recclaims._model.claim import JUDGED
 from recclaims._model.verdict import Verdict
 from recclaims.calibration import spread
 from recclaims.calibration.advice import advised
@@ -17,12 +19,11 @@ from recclaims.calibration.rules import FAMILY, RULES, Finding, Reading
 from recclaims.calibration.spread import Spread
 from recclaims.calibration.studies import Study, drawn_against_noise, drawn_against_twins, simulated
 from recclaims.cli import main
-from recclaims.engine.cell import Cell
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings
 from recclaims.errors import RecclaimsError
-from recclaims.evaluation.metrics import JUDGED, PRIMARY
+from recclaims.evaluation.metrics import PRIMARY
 from recclaims.judging.assess import Evidence, assess
 from recclaims.judging.assignment import TRAINED
 from recclaims.plugin_manager import load

@@ -16,8 +16,8 @@ import pytest
 pytest.importorskip("distributed")
 
 from recclaims import plugin_manager
+from recclaims._model.cell import Cell
 from recclaims.engine import run_cells as runner
-from recclaims.engine.cell import Cell
 from recclaims.engine.execute import dask_cluster
 from recclaims.engine.execute.dask_cluster import Common
 from recclaims.engine.machine import installation

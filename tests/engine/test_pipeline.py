@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recclaims._model.cell import Cell
 from recclaims.engine import run_cells as runner
-from recclaims.engine.cell import Cell
 from recclaims.engine.execute.executor import Failure
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
@@ -250,7 +250,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from recclaims.engine import run_cells as runner
-from recclaims.engine.cell import Cell
+from recclaims._model.cell import Cell
 from tests.engine.conftest import SETTINGS, Pipeline, Store, load
 pipeline = Pipeline(SETTINGS, load(), Store(Path(sys.argv[1])))
 cells = [Cell(sys.argv[2], "vbpr", "attributes", seed=seed) for seed in range(40)]

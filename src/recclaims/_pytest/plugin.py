@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from recclaims import trust
+from recclaims._model.case import Case
+from recclaims._model.claim import Claim
 from recclaims._pytest.options import (
     add_options,
     admits,
@@ -21,8 +23,7 @@ from recclaims._pytest.options import (
 )
 from recclaims._pytest.xdist_run import Controller, note_claims, note_refusal
 from recclaims.errors import RecclaimsError, printable
-from recclaims.planning.case import Case, check
-from recclaims.planning.claim import Claim
+from recclaims.planning.case import check
 from recclaims.planning.planner import Planner
 from recclaims.plugin_manager import BUILTIN, Plugin, registry
 from recclaims.resources import import_shipped

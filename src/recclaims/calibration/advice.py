@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recclaims._model.case import Case
 from recclaims._model.verdict import Verdict
 from recclaims.calibration.rates import Rate
 from recclaims.calibration.rules import Reading
 from recclaims.calibration.studies import Study
 from recclaims.judging.forecast import ENOUGH, chance
-from recclaims.planning.case import Case
 
 #: True effects of the studies that are advised.
 EFFECTS = (0.0, 0.02, 0.03)

@@ -14,15 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.engine.cell import Cell
+from recclaims._model.case import CONFIRMATORY_NOISE, CONFIRMATORY_TWIN
+from recclaims._model.cell import Cell
+from recclaims._model.claim import JUDGED
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.run_cells import CellRunner, Progress
 from recclaims.errors import RecclaimsError
-from recclaims.evaluation.metrics import JUDGED, PRIMARY
+from recclaims.evaluation.metrics import PRIMARY
 from recclaims.features.resolve import facts_of
 from recclaims.judging.comparison import per_user
 from recclaims.planning.arm import can_read
-from recclaims.planning.case import CONFIRMATORY_NOISE, CONFIRMATORY_TWIN
 
 Floats = NDArray[np.float64]
 

@@ -13,6 +13,9 @@ from functools import partial
 
 import numpy as np
 
+from recclaims._model.arm import Arm
+from recclaims._model.case import CONFIRMATORY_NOISE, CONFIRMATORY_TWIN, Case
+from recclaims._model.claim import JUDGED, Claim
 from recclaims._model.verdict import Verdict
 from recclaims.calibration import spread
 from recclaims.calibration.advice import Settled, advised
@@ -25,12 +28,8 @@ from recclaims.calibration.studies import Study, drawn_against_noise, drawn_agai
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.run_cells import Progress
 from recclaims.errors import RecclaimsError
-from recclaims.evaluation.metrics import JUDGED
 from recclaims.judging.assignment import PROBE, TRAINED
-from recclaims.planning.arm import Arm
 from recclaims.planning.builtin import CONTENT, NOISE
-from recclaims.planning.case import CONFIRMATORY_NOISE, CONFIRMATORY_TWIN, Case
-from recclaims.planning.claim import Claim
 
 #: After how many replicates a case is looked at: in profile quick, in paper, with a budget; of a probe in either.
 LOOKS = ((4, 6), (4, 6, 10), (4, 6, 10, 16))

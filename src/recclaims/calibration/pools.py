@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from recclaims._model.case import Case
 from recclaims._model.verdict import Verdict
 from recclaims.calibration.rates import Bools, Rate, design
 from recclaims.calibration.rules import RULES, Finding, Reading
 from recclaims.calibration.studies import Study
-from recclaims.planning.case import Case
 
 #: Looks and the true relative effect with which studies are read.
 Key = tuple[tuple[int, ...], float]

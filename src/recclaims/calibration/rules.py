@@ -10,16 +10,17 @@ from functools import cached_property
 import numpy as np
 import scipy.stats
 
+from recclaims._model.case import Case
+from recclaims._model.claim import JUDGED
 from recclaims._model.verdict import Verdict
 from recclaims.calibration.bank import Floats
 from recclaims.calibration.earlier import judged_by
 from recclaims.calibration.holm import holm
 from recclaims.calibration.studies import Study
-from recclaims.evaluation.metrics import JUDGED, PRIMARY
+from recclaims.evaluation.metrics import PRIMARY
 from recclaims.judging.error import ErrorDistribution
 from recclaims.judging.estimate import Estimate, estimate
 from recclaims.judging.verdict import judge, levels_of
-from recclaims.planning.case import Case
 
 ALPHA = 0.05
 #: Replicates of the rule before, and of a t-test over replicates.

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from recclaims._model.cell import REPLICATES_PER_ASSIGNMENT
 from recclaims.calibration.bank import Bank, Floats
 from recclaims.calibration.spread import Spread
-from recclaims.engine.cell import REPLICATES_PER_ASSIGNMENT
 
 #: Below that many users judging takes twenty times as long; as many are simulated, with the same error of a mean.
 _LEAST_USERS = 401
