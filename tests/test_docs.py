@@ -337,7 +337,6 @@ def test_the_datasets_of_the_documentation_are_judged(tmp_path):
     )
     place = tmp_path / "shop"
     place.mkdir()
-    (place / "dataset.toml").touch()
     for name, content in zip(("items.jsonl", "interactions.csv"), folder, strict=True):
         (place / name).write_text(content)
     shop = open_source(str(place), registry()).load()

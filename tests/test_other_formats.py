@@ -25,7 +25,7 @@ def session(tmp_path_factory):
 
 def test_a_folder_of_mmrec_needs_no_conversion(session):
     output = session("-k", "content-knn and permuted", code=0)
-    assert "baby has nothing to encode for efficientnet-lite0, resnet50, sbert, attributes, late_fusion, lvlm" in output
+    assert "baby has no input for efficientnet-lite0, resnet50, sbert, attributes, late_fusion, lvlm" in output
     fused = "late_fusion:features:image_feat+features:text_feat"
     assert {case["case"]: case["verdict"] for case in session.results["claims"]} == {
         f"content-knn-{features}-permuted-baby": "supported"
@@ -111,7 +111,7 @@ def test_names_that_a_dataset_lacks_are_left_out(session):
         "--collect-only",
         code=0,
     )
-    assert "baby has nothing to encode for features:image_fat" in output
+    assert "baby has no input for features:image_fat" in output
 
 
 def test_vectors_that_change_while_they_are_read_are_not_kept(session, tmp_path):

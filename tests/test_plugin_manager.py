@@ -67,8 +67,8 @@ BROKEN = {
     "nothing": (GOOD.replace("return [Good]", "pass"), "recclaims_encoders returned nothing, not a list; write"),
     "exit_at_import": ("import sys\nsys.exit(0)", "SystemExit: 0"),
     "exit_in_hook": (GOOD.replace("return [Good]", "raise SystemExit(3)"), "SystemExit: 3"),
-    "name_with_colon": (GOOD.replace('"good"', '"my:good"'), "encoder 'my:good' cannot go by that name: ':' means"),
-    "name_of_lines": (GOOD.replace('"good"', '"my\\ngood"'), "no line of printable text"),
+    "name_with_colon": (GOOD.replace('"good"', '"my:good"'), "encoder 'my:good' cannot have that name: ':'"),
+    "name_of_lines": (GOOD.replace('"good"', '"my\\ngood"'), "not one line of printable text"),
     "no_encode": (GOOD.replace("[Good]", "[type('B', (), {'name': 'b'})()]"), "encoder 'b' has no method encode"),
 }
 DECLARED = """
@@ -89,7 +89,11 @@ UNDECLARED = {
         "recclaims.Claim('mine', 1, 'So.', 'me', controls=('permuted'))",
         "claim 'mine' cannot be used, its controls is 'permuted'; write recclaims.Claim(",
     ),
-    "underscore": ("claims", "recclaims.Claim('_mine', 1, 'So.', 'me', controls=())", "let its id begin with a letter"),
+    "underscore": (
+        "claims",
+        "recclaims.Claim('_mine', 1, 'So.', 'me', controls=())",
+        "claim '_mine' cannot be a marker",
+    ),
     "no load": ("datasets", "type('D', (), {'name': 'd'})()", "dataset 'd' has no method load"),
     "no render": ("reporters", "type('R', (), {'name': 'r'})()", "reporter 'r' has no method render"),
 }

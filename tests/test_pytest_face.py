@@ -27,7 +27,8 @@ class Session:
         self.data = write_toy(place / "data")
         self.report = place / "report"
 
-    def __call__(self, *arguments, code=None, data=None, env=None, path="suite"):
+    def command(self, *arguments, data=None, path="suite"):
+        """What follows `python -m pytest`."""
         # Hypothesis's plugin imports all of it at the end of every session.
         command = [path, "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
         command += [
@@ -38,7 +39,8 @@ class Session:
             "--claims-workers",
             "0",
         ]
-        command += [
+        return [
+            *command,
             "--claims-store",
             str(self.place / "store"),
             "--claims-report",
@@ -46,7 +48,9 @@ class Session:
             *(["-m", "not controls"] if path == "suite" and "-m" not in arguments else []),
             *arguments,
         ]
-        done = warm.run("pytest", *command, env=env)
+
+    def __call__(self, *arguments, code=None, data=None, env=None, path="suite"):
+        done = warm.run("pytest", *self.command(*arguments, data=data, path=path), env=env)
         if code is not None:
             assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -242,7 +246,7 @@ def test_options_of_other_plugins_do_not_decide_whether_cases_are_judged(session
 def test_a_failure_without_a_verdict_is_no_finding(session, first):
     path = "tests/inner/unjudged.py"
     output = session("-k", "content-knn-attributes-permuted", path=path, code=1)
-    assert "Exit code 1: 1 tests failed for another reason than their verdict" in output
+    assert "Exit code 1: 1 tests failed for a reason other than their verdict" in output
     assert "a finding, not a fault" not in output
 
 
@@ -299,7 +303,7 @@ def test_a_broken_dataset_is_one_clear_line_and_loses_nothing(session, first, tm
     before = session.results
     output = session("-k", "content-knn-attributes-permuted", data=data, code=4)
     assert (
-        "interactions.csv: 1 interactions have an item_id that the catalogue lacks: 'i999' (row 1801, nearest 'i9')"
+        "interactions.csv: 1 interactions have an item_id that is not in the catalogue: 'i999' (row 1801, nearest 'i9')"
         in output
     )
     assert "Traceback" not in output
@@ -369,7 +373,7 @@ def test_a_baseline_is_compared_with_before_anything_is_trained(session, first, 
     for change, message in (
         ({"seeds": 3}, "seeds is 3 there and 5 here: not comparable"),
         ({"claims": [{**case, "version": said} for case in document["claims"]]}, f"is version {said} there and"),
-        ({"datasets": [{**document["datasets"][0], "users": 7}]}, "dataset 'toy' is another one: users 7"),
+        ({"datasets": [{**document["datasets"][0], "users": 7}]}, "dataset 'toy' is a different one: users 7"),
     ):
         path.write_text(json.dumps({**document, **change}))
         assert message in session(*select, "--claims-store", str(store), code=4)
@@ -416,14 +420,14 @@ def test_collection_is_free_of_torch(session):
             16,
             "local",
             True,
-            "every GPU trains cells of one shape together; what cannot be is left to 16 processes of one thread",
+            "every GPU trains similar cells together; the rest is left to 16 processes of one thread",
         ),
         (
             "cuda:1",
             0,
             "local",
             True,
-            "cuda:1 trains cells of one shape together; what cannot be is left to this process",
+            "cuda:1 trains similar cells together; the rest is left to this process",
         ),
         ("auto", None, "dask://a:1", False, "the workers of dask://a:1 train"),
     ],
@@ -477,7 +481,7 @@ def test_trust_in_the_code_of_checkpoints_ends_with_its_run(pictured, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (case,) = json.loads((tmp_path / "report" / "results.json").read_text())["claims"]
-    assert "unless you trust it" in case["reason"]
+    assert "--claims-trust-remote-code" in case["reason"]
 
 
 def test_trust_in_the_code_of_checkpoints_reaches_the_workers(session, pictured, tmp_path):
@@ -488,7 +492,7 @@ def test_trust_in_the_code_of_checkpoints_reaches_the_workers(session, pictured,
     assert case["verdict"] == "not_run"
     # The worker was told; without trust it would ask for it.
     assert "written for transformers 4.43" in case["reason"]
-    assert "in an environment of that release" in case["reason"]
+    assert "--claims-trust-remote-code" not in case["reason"]
 
 
 def test_names_that_are_no_utf8_stop_nothing(tmp_path):

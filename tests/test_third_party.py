@@ -227,13 +227,13 @@ class Exits(ContentKNN):
         sys.exit(0)
 """
 REASONS = {
-    "no-version": "encoder 'no-version' has no version; write, as in version = \"1\"",
+    "no-version": "encoder 'no-version' has no version; write for example version = \"1\"",
     "no-modality": "encoder 'no-modality': unknown modality 'odour'; known: multimodal, textual, visual",
-    "odd-needs": "encoder 'odd-needs' has requires 5; write, as in requires = frozenset({\"textual\"})",
-    "exits-when-made": "encoder 'exits-when-made' cannot be made: SystemExit: 0",
+    "odd-needs": "encoder 'odd-needs' has requires 5; write for example requires = frozenset({\"textual\"})",
+    "exits-when-made": "encoder 'exits-when-made' cannot be created: SystemExit: 0",
     "exits": "encoder 'exits' failed: SystemExit: 0",
     "stops": "encoder 'stops' failed: Stop: enough",
-    "exits-when-asked": "encoder 'exits-when-asked' failed to say whether it can run: SystemExit: 0",
+    "exits-when-asked": "encoder 'exits-when-asked' failed in unavailable(): SystemExit: 0",
 }
 
 
@@ -279,7 +279,11 @@ def test_whatever_is_wrong_with_a_plugin_costs_its_own_cases(many, tmp_path):
         (["encode", "stops", "--data", "emoji"], 2, ["recclaims: encoder 'stops' failed: Stop: enough"]),
         (["encode", "ready:x", "--data", "emoji"], 2, ["it is a ready encoder and takes no argument"]),
         (["encode", "attributes", "--data", "data-that-exits"], 2, ["cannot be read: SystemExit: 0"]),
-        (["encode", "attributes", "--data", "bare-data"], 2, ["dataset 'bare-data' has no modalities; write, as in"]),
+        (
+            ["encode", "attributes", "--data", "bare-data"],
+            2,
+            ["dataset 'bare-data' has no modalities; write for example"],
+        ),
         (["plugins"], 1, ["plugin many (many 1.0) is used in part: "]),
         (["doctor"], 1, [f"broken   {REASONS[name]}" for name in REASONS if name not in ("exits", "stops")]),
     ],

@@ -71,7 +71,7 @@ __all__ = [
 ]
 
 
-#: What only some programs need, and every pytest session would wait for: imported when it is first asked for.
+#: Needed by some programs only, and slow to import for every pytest session: imported on first use.
 _WHEN_ASKED = {
     "evaluate": "recclaims.evaluating",
     "open_recommender": "recclaims.interop.foreign.recommender",

@@ -126,7 +126,7 @@ def read_artefact(path: Path, recipe: Mapping[str, Any]) -> tuple[Artefact | Non
         whose = manifest["schema"], manifest["kind"], manifest["key"]
         # The manifest has no checksum, but one way to be written.
         if whose != (SCHEMA, path.parents[1].name, path.name) or text != artefact_json(manifest):
-            raise StoreError(f"{path / MANIFEST}: not as it was written")
+            raise StoreError(f"{path / MANIFEST}: it has changed since it was written")
     except FileNotFoundError:
         return None, _missing(path)
     except FAULTS as error:

@@ -1,4 +1,4 @@
-"""The command `recclaims`: the long work outside pytest, and a diagnosis of the installation."""
+"""The command `recclaims`: everything around a run of the claims, which pytest itself does."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ from recclaims.plugin_manager import registry
 if TYPE_CHECKING:
     from recclaims.engine.pipeline import Pipeline
     from recclaims.features.chunks import EncodingProgress
+
+
+_DESCRIPTION = """\
+Judge the claims on your own data:            pytest suite --claims-data path/to/folder
+See what is missing here and how to fix it:   recclaims doctor
+
+The other commands prepare data and features, and work with the results of a run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,25 +69,35 @@ def _write_no_more() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("recclaims", description=__doc__)
+    parser = argparse.ArgumentParser(
+        "recclaims", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--version", action="version", version=f"recclaims {version('recclaims')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=text, description=text)
+        sub = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         sub.set_defaults(command=command)
         return sub
 
-    encode = add("encode", _encode, "compute the features of a dataset and keep them in the store")
-    encode.add_argument("encoder", help="NAME or NAME:ARGUMENT, as `recclaims plugins` lists them")
+    encode = add("encode", _encode, "compute an encoder's features for a dataset and store them")
+    encode.add_argument("encoder", help="NAME or NAME:ARGUMENT; `recclaims plugins` lists the names")
     encode.add_argument(
         "--data", default="ml-100k", type=expanded, metavar="NAME|PATH", help="dataset (default: ml-100k)"
     )
-    encode.add_argument("--store", default=".recclaims", type=expanded, metavar="DIR", help="default: .recclaims")
-    prepare = add("prepare", _prepare, "build a dataset from raw files, once, and keep it")
-    prepare.add_argument("dataset", metavar="NAME:ARGUMENT", help="for example amazon2023:Baby_Products")
+    encode.add_argument(
+        "--store",
+        default=".recclaims",
+        type=expanded,
+        metavar="DIR",
+        help="where results are kept (default: .recclaims)",
+    )
+    prepare = add("prepare", _prepare, "build a dataset from raw files, to be used by name afterwards")
     prepare.add_argument(
-        "--from", dest="raw", type=expanded, metavar="DIR", help="folder of the raw files (default: download them)"
+        "dataset", metavar="NAME:ARGUMENT", help="the dataset to build, for example amazon2023:Baby_Products"
+    )
+    prepare.add_argument(
+        "--from", dest="raw", type=expanded, metavar="DIR", help="folder with the raw files (default: download them)"
     )
     prepare.add_argument(
         "--to",
@@ -88,16 +105,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="where prepared datasets are kept (default: $RECCLAIMS_DATA_DIR, or .recclaims/data)",
     )
-    prepare.add_argument("--core", type=int, metavar="N", help="fewest interactions that a user and an item must have")
-    prepare.add_argument("--lacking", metavar="POLICY", help="keep or drop items without image or text")
-    prepare.add_argument("--images", action="store_true", help="download the items' images, too")
+    prepare.add_argument("--core", type=int, metavar="N", help="keep users and items with at least N interactions each")
+    prepare.add_argument(
+        "--lacking",
+        metavar="POLICY",
+        help="what to do with items without image or text: keep, drop, drop-imageless or drop-textless",
+    )
+    prepare.add_argument("--images", action="store_true", help="also download the items' images")
     prepare.add_argument("--max-bad", type=_count, default=0, metavar="N", help="skip up to N bad lines (default: 0)")
     encode.add_argument(
         TRUST, action="store_true", help="allow code shipped with a model's checkpoint to run (default: not allowed)"
     )
-    keywords = add("keywords", _keywords, "report how well stored model answers follow the keyword format")
+    keywords = add("keywords", _keywords, "report how well a catalogue's keyword answers follow the format")
     keywords.add_argument(
-        "data", type=expanded, metavar="NAME|PATH", help="a dataset whose items have answers, in the field `lvlm`"
+        "data", type=expanded, metavar="NAME|PATH", help="dataset whose items have answers in the field `lvlm`"
     )
     keywords.add_argument(
         "--domain",
@@ -109,38 +130,54 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "plugins",
         _plugins,
-        "list encoders, recommenders, datasets, controls, claims and reporters, and where they come from",
+        "list the installed encoders, recommenders, datasets, controls, claims and reporters, and where they come from",
     )
-    report = add("report", _report, "show a results.json again as Markdown, HTML, LaTeX or CSV")
+    report = add("report", _report, "show a results.json as Markdown, HTML, LaTeX or CSV")
     report.add_argument(
-        "results", nargs="?", type=expanded, default="reports/latest/results.json", help="default: the latest run's"
+        "results",
+        nargs="?",
+        type=expanded,
+        default="reports/latest/results.json",
+        help="the file to show (default: reports/latest/results.json)",
     )
-    report.add_argument("--format", default="markdown", metavar="NAME", help="a reporter's name (default: markdown)")
-    report.add_argument("--output", type=expanded, metavar="FILE", help="where to write it (default: print it)")
+    report.add_argument("--format", default="markdown", metavar="NAME", help="name of a reporter (default: markdown)")
+    report.add_argument("--output", type=expanded, metavar="FILE", help="file to write (default: print)")
     compare = add("compare", _compare, "compare two results.json files; exit with code 1 if a case got worse")
-    compare.add_argument("old", type=expanded)
-    compare.add_argument("new", type=expanded)
+    compare.add_argument("old", type=expanded, help="results.json of the earlier run, or a baseline")
+    compare.add_argument("new", type=expanded, help="results.json of the later run")
+    pooled = add("pool", _pool, "pool the results of several data sets: the effect over data sets like these")
+    pooled.add_argument("results", nargs="+", type=expanded, metavar="FILE", help="results.json files")
+    pooled.add_argument("--format", default="text", metavar="NAME", help="text, markdown or html (default: text)")
+    pooled.add_argument("--output", type=expanded, metavar="FILE", help="file to write (default: print)")
     add("schema", _schema, "print the JSON Schema of results.json")
     calibrate = add(
         "calibrate",
         _calibrate,
-        "simulate studies whose answer is known, and count how often each judging rule is wrong",
+        "simulate studies with a known answer and count how often each judging rule is wrong",
     )
     for what, count, text in (
         ("studies", 400, "studies with nothing to find"),
-        ("powered", 100, "studies of each dose"),
-        ("users", 943, "users of a study"),
-        ("seeds", 5, "replicates of a study"),
-        ("workers", os.cpu_count() or 1, "processes"),
+        ("powered", 100, "studies per dose, with something to find"),
+        ("users", 943, "users per study"),
+        ("seeds", 5, "replicates per study"),
+        ("workers", os.cpu_count() or 1, "parallel processes"),
     ):
         calibrate.add_argument(f"--{what}", type=int, default=count, metavar="N", help=f"{text} (default: %(default)s)")
     for what, name in (("recommender", "content-knn"), ("features", "attributes"), ("control", "permuted")):
-        calibrate.add_argument(f"--{what}", default=name, metavar="NAME", help="default: %(default)s")
-    calibrate.add_argument("--store", default=".recclaims", type=expanded, metavar="DIR", help="default: .recclaims")
-    export = add("export", _export, "write a dataset with one replicate's split and features, for MMRec or RecBole")
-    export.add_argument("dataset", type=expanded, help="NAME|PATH, as --claims-data takes it")
+        calibrate.add_argument(
+            f"--{what}", default=name, metavar="NAME", help=f"{what} of every study (default: {name})"
+        )
+    calibrate.add_argument(
+        "--store",
+        default=".recclaims",
+        type=expanded,
+        metavar="DIR",
+        help="where results are kept (default: .recclaims)",
+    )
+    export = add("export", _export, "write a dataset with a replicate's split and features, for MMRec or RecBole")
+    export.add_argument("dataset", type=expanded, help="NAME|PATH, as for --claims-data")
     export.add_argument("--format", required=True, metavar="mmrec|recbole", help="file format to write")
-    export.add_argument("--to", required=True, type=expanded, metavar="DIR", help="a new or empty folder")
+    export.add_argument("--to", required=True, type=expanded, metavar="DIR", help="folder to write, new or empty")
     export.add_argument(
         "--encoder",
         nargs="+",
@@ -150,13 +187,19 @@ def _parser() -> argparse.ArgumentParser:
         help="encoders whose features to write, one per modality",
     )
     export.add_argument("--seed", type=int, default=0, metavar="N", help="replicate whose split to write (default: 0)")
-    export.add_argument("--store", default=".recclaims", type=expanded, metavar="DIR", help="default: .recclaims")
-    doctor = add("doctor", _doctor, "report what this installation can and cannot do, and how to fix it")
-    doctor.add_argument("--store", type=expanded, metavar="DIR", help="check every artefact of a store instead")
+    export.add_argument(
+        "--store",
+        default=".recclaims",
+        type=expanded,
+        metavar="DIR",
+        help="where results are kept (default: .recclaims)",
+    )
+    doctor = add("doctor", _doctor, "report what is missing on this machine and how to fix it")
+    doctor.add_argument("--store", type=expanded, metavar="DIR", help="check every artefact in this store instead")
     doctor.add_argument(
         "--prune",
         action="store_true",
-        help="with --store: remove artefacts that are damaged, unfinished, unused or from other library versions",
+        help="with --store: remove damaged, unfinished and outdated artefacts, and unused locks",
     )
     return parser
 
@@ -236,9 +279,7 @@ def _keywords(options: argparse.Namespace) -> int:
     known = dict.fromkeys(name for item in dataset.items for name in item.answers)
     names = of_kind(known, Keywords.spec.answers)
     if not names:
-        raise RecclaimsError(
-            f"{options.data}: no item carries a keyword answer (answers: {', '.join(known) or 'none'})"
-        )
+        raise RecclaimsError(f"{options.data}: no item has a keyword answer (answers: {', '.join(known) or 'none'})")
     rows, records = [], []
     for name in names:
         texts = [item.answers[name] for item in dataset.items if name in item.answers]
@@ -279,20 +320,39 @@ def _plugins(_: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from recclaims.reporting.files import rendered, write_atomically
+    from recclaims.reporting.files import rendered
     from recclaims.reporting.results import read
 
     reporter = registry().find("reporters", options.format, "--format")
     document = read(Path(options.results))
     with foreign(f"reporter '{options.format}' failed"):
         text = rendered(reporter(), document)
-    if options.output is None:
+    _put(text, options.output)
+    return 0
+
+
+def _put(text: str, output: str | None) -> None:
+    """Print a report, or write it to a file; raises RecclaimsError."""
+    from recclaims.reporting.files import write_atomically
+
+    if output is None:
         print(text, end="")
-        return 0
+        return
     try:
-        write_atomically(Path(options.output), text)
+        write_atomically(Path(output), text)
     except OSError as error:
-        raise RecclaimsError(f"{options.output}: {error.strerror or error}") from error
+        raise RecclaimsError(f"{output}: {error.strerror or error}") from error
+
+
+def _pool(options: argparse.Namespace) -> int:
+    from recclaims.pooling.across import pool_documents
+    from recclaims.reporting.pooled import FORMATS
+    from recclaims.reporting.results import read
+
+    if options.format not in FORMATS:
+        raise UnknownNameError.of("format", options.format, FORMATS, "--format")
+    documents = {name: read(Path(name)) for name in dict.fromkeys(options.results)}
+    _put(FORMATS[options.format](pool_documents(documents), documents), options.output)
     return 0
 
 

@@ -18,7 +18,7 @@ class Rule(NamedTuple):
     def read(self, name: str, value: Any, who: str, error: type[RecclaimsError]) -> Any:
         """The value of `name`; raises `error` in one line that names whose it is and says what to write."""
         if not self.fits(value):
-            raise error(f"{who} has {name} {value!r}; write, as in {name} = {self.example}")
+            raise error(f"{who} has {name} {value!r}; write for example {name} = {self.example}")
         return self.become(value)
 
 

@@ -1,4 +1,4 @@
-"""The errors a user can meet: each message is one line that names the file, the key and the nearest valid value."""
+"""The errors a user can get: each message is one line that names the file, the key and the nearest valid value."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def printable(text: str) -> str:
 
 
 class RecclaimsError(Exception):
-    """Anything recclaims refuses to do; the message is one line meant for a person.
+    """Base class of all errors; the message is one line for people.
 
-    Whatever it quotes, it stays one printable line of bounded length, and shows no secret of the environment.
+    Whatever it quotes, it is a printable line of bounded length and shows no secret from the environment.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -31,7 +31,7 @@ class RecclaimsError(Exception):
 
 
 class UnknownNameError(RecclaimsError):
-    """A name that no dataset, encoder, recommender, claim, profile or key goes by."""
+    """An unknown name of a dataset, encoder, recommender, claim, profile or key."""
 
     @classmethod
     def of(cls, kind: str, name: str, known: Iterable[str], where: str = "") -> UnknownNameError:
@@ -79,19 +79,19 @@ def foreign(what: str, kind: type[RecclaimsError] = RecclaimsError) -> Iterator[
 
 
 class DatasetError(RecclaimsError):
-    """A dataset that cannot be read as it stands: names the file, the line and the key."""
+    """A dataset that cannot be read: names the file, the line and the key."""
 
 
 class ChangedError(RecclaimsError):
-    """A file that is not what it was when its digest became part of a key: what is made of it must not be kept."""
+    """A file that has changed since its digest became part of a key, so that results from it must not be kept."""
 
 
 class FeatureError(RecclaimsError):
-    """Features that an encoder should not have returned: wrong shape, wrong row count, NaN or inf."""
+    """Invalid features from an encoder: wrong shape, wrong number of rows, NaN or inf."""
 
 
 class NotAvailableError(RecclaimsError):
-    """Something that is not on this machine (weights, a package), with how to get it. The case is not run."""
+    """Something missing on this machine (weights, a package), with how to get it. The case is not run."""
 
 
 class CellError(RecclaimsError):
@@ -99,8 +99,8 @@ class CellError(RecclaimsError):
 
 
 class StoreError(RecclaimsError):
-    """An artefact that cannot be written, or that its checksum no longer matches."""
+    """An artefact that cannot be written, or that does not match its checksum."""
 
 
 class StorageError(StoreError):
-    """A store that cannot be read or written just now (full, read-only, withdrawn rights), which is no finding."""
+    """A store that cannot be read or written at the moment (full, read-only, no permission): not a finding."""

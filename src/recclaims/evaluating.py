@@ -66,36 +66,37 @@ def evaluate(
     trust_remote_code: bool = False,
     progress: bool | Callable[[Progress], None] = True,
 ) -> Results:
-    """Judge claims: what `pytest suite` does, as a function.
+    """Judge claims: the same as `pytest suite`, as a function.
 
     Args:
-        data: a reference as --claims-data takes it (`"ml-100k"`, the path of a folder), a Dataset, or several.
-        recommenders: names, Recommender objects, classes written for MMRec (`"mmrec:PATH/TO/model.py"`), or several of
-            these; None: all that are installed, in the profile's flavours.
-        encoders: names, arguments included (`"sbert:all-mpnet-base-v2"`), objects with `name`, `modality`, `version`
-            and `encode(items)`, or both; None: all that are installed, and the vectors that the data brings.
-        claims: ids, Claim objects, or both; None: all but `controls`, which tries the suite itself.
+        data: a reference as for --claims-data (`"ml-100k"`, the path of a folder), a Dataset, or several of them.
+        recommenders: names, Recommender objects, MMRec classes (`"mmrec:PATH/TO/model.py"`), or several of these; None:
+            all installed ones, in the profile's flavours.
+        encoders: names, with arguments (`"sbert:all-mpnet-base-v2"`), objects with `name`, `modality`, `version`
+            and `encode(items)`, or both; None: all installed ones, and the vectors that come with the data.
+        claims: ids, Claim objects, or both; None: all but `controls`, which tests the suite itself.
         controls: the noise to compare with; None: the profile's.
-        flavour: "mmrec", "elliot" or "all", where equations differ by family; None: the profile's.
-        profile: the budget: "smoke", "quick" or "paper".
-        hyperparameters: a TOML file with your own.
-        replicates: how many every case has, looked at once; None: as the profile's looks say, as few as decide.
-        budget: a duration (`"10m"`) or seconds, after which nothing more is begun; the same call goes on from there.
-        mask: "train+valid" or "train": which items are no candidates at test time.
-        store: the folder where results are kept; what lies there is not computed again.
+        flavour: "mmrec", "elliot" or "all": whose implementation to follow where they differ; None: the profile's.
+        profile: how much to train: "smoke", "quick" or "paper".
+        hyperparameters: a TOML file with your hyper-parameters, which override the profile's.
+        replicates: run exactly so many for every case; None: as few as decide it, up to the profile's limit.
+        budget: a duration (`"10m"`) or seconds; undecided cases get more replicates, and nothing new starts after
+            that time. The same call continues later.
+        mask: "train+valid" or "train": which of a user's items are excluded from ranking at test time.
+        store: the folder that keeps all results; what is in it is not computed again.
         reuse: "missing", "always" or "never"; see --claims-reuse.
         device: "auto", "cpu", "cuda" or "cuda:n".
         executor: "local" or "dask://HOST:PORT".
-        workers: processes that train at once; 0: this one; None: one a core.
-        trust_remote_code: whether code that comes with a model's checkpoint may run.
-        progress: a bar on the terminal, none, or a function that is told.
+        workers: number of training processes; 0: train in this process; None: one per core.
+        trust_remote_code: whether code shipped with a model's checkpoint may run.
+        progress: True for a bar on the terminal, False for none, or a function to call at each step.
 
     Returns:
-        The verdicts with all that they rest on.
+        The verdicts and everything they rest on.
 
     Raises:
-        RecclaimsError: a name or a value is none of those there are, no case comes of them, or a dataset cannot be
-            read. What goes wrong in an encoder or a cell is the verdict `not_run` or `inadmissible` of its cases.
+        RecclaimsError: a name or value is unknown, there are no cases for them, or a dataset cannot be read. An error
+            in an encoder or a cell does not raise: its cases get the verdict `not_run` or `inadmissible`.
     """
     kept = Store(Path(store).expanduser().absolute())
     references, datasets = _split(data, "data")
@@ -162,7 +163,7 @@ class _Brought:
 
     def __init__(self, dataset: Dataset) -> None:
         if any(mark in dataset.name for mark in ":?"):
-            raise DatasetError(f"dataset '{dataset.name}': the name of a dataset in memory has no : and no ?")
+            raise DatasetError(f"dataset '{dataset.name}': the name of a dataset in memory must not contain : or ?")
         self.dataset, self.name = dataset, dataset.name
 
     @property
@@ -216,7 +217,7 @@ def _admits(
     """Which recommenders take part: those that are named, or else all in a flavour."""
     for name in names:
         if not known.find("recommenders", name, "recommenders").content:
-            raise RecclaimsError(f"recommenders: '{name}' reads no content; claims compare with it by themselves")
+            raise RecclaimsError(f"recommenders: '{name}' reads no features; claims compare with it automatically")
     if flavour not in (None, "mmrec", "elliot", "all"):
         raise UnknownNameError.of("flavour", flavour, ["mmrec", "elliot", "all"], "flavour")
     if names:

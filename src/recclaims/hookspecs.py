@@ -1,8 +1,8 @@
 """The whole extension contract on one screen. Entry-point group and pluggy project name: `recclaims`.
 
-Each hook returns a list of *named factories*: anything with a `name` that is called to make the object.
-A class with a `name` attribute is one; a ready object will do as well. Import heavy libraries inside the
-methods, not at the top of the module: the hooks are called while pytest collects.
+Each hook returns a list of *named factories*: anything with a `name` that can be called to create the object, such as
+a class with a `name` attribute. A ready-made object works as well. Import heavy libraries inside methods, not at the
+top of the module, because pytest calls the hooks during collection.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ hookimpl = pluggy.HookimplMarker("recclaims")
 def recclaims_encoders() -> Sequence[Any]:  # type: ignore[empty-body]
     """Encoders: `name`, `modality`, `version` and `encode(items) -> float32 array (n, d)`.
 
-    All else is optional: `spec = recclaims.EncoderSpec(...)`, and some methods (docs/write-an-encoder.md).
+    Everything else is optional: `spec = recclaims.EncoderSpec(...)` and a few methods (docs/write-an-encoder.md).
 
     class TitleLength:
         name, modality, version = "title-length", "textual", "1"
@@ -42,17 +42,16 @@ def recclaims_recommenders() -> Sequence[Any]:  # type: ignore[empty-body]
 
 @hookspec
 def recclaims_datasets() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Dataset sources: a `name`, cheap `modalities`, and `load() -> recclaims.Dataset`.
+    """Dataset sources: a `name`, its `modalities` (known without loading), and `load() -> recclaims.Dataset`.
 
-    `spec = recclaims.SourceSpec(argument="CATEGORY", parameters={"users": recclaims.Parameter(943, "how many")})`,
-    where it is named as `NAME:CATEGORY`, or `NAME?users=5000` can set some; a method `prepare`, where raw files come
-    first.
+    Optional: `spec = recclaims.SourceSpec(argument="CATEGORY", parameters={"users": recclaims.Parameter(943, "how
+    many")})`, which allows `NAME:CATEGORY` and `NAME?users=5000`; and a method `prepare`, if raw files come first.
     """
 
 
 @hookspec
 def recclaims_controls() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Noise controls, what takes the place of real features; each joins every claim that compares with noise.
+    """Noise controls, which replace real features by noise; each joins every claim that compares with noise.
 
     def shuffled(matrix, seed):
         return np.random.default_rng(seed).permuted(matrix, axis=0)
@@ -70,8 +69,8 @@ def recclaims_claims() -> Sequence[Any]:  # type: ignore[empty-body]
 
 @hookspec
 def recclaims_reporters() -> Sequence[Any]:  # type: ignore[empty-body]
-    """Reporters: `name`, `filename` and `render(results: dict) -> str`, written beside results.json.
+    """Reporters: `name`, `filename` and `render(results: dict) -> str`, written next to results.json.
 
-    `results` is what results.json holds. A reporter with `typed = True` gets the document as the types of
-    `recclaims.Results.document` instead.
+    `results` is the content of results.json. A reporter with `typed = True` gets the typed document
+    (`recclaims.Results.document`) instead.
     """

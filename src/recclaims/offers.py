@@ -11,7 +11,7 @@ from recclaims.errors import RecclaimsError, foreign
 
 #: What is made of an offer, and the method by which a ready object is known from a factory.
 MADE = {"encoders": "encode", "datasets": "load", "reporters": "render"}
-_TEXTS = "a tuple of texts"
+_TEXTS = "a tuple of strings"
 #: What is used as it is, how it is written, and what it must have: a type, or _TEXTS.
 DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
     "recommenders": (
@@ -92,7 +92,7 @@ def factory_of(kind: str, offer: Any) -> Any:
     Raises:
         RecclaimsError: it cannot be used; the line names it and says what to write.
     """
-    with foreign(f"recclaims_{kind} returned what cannot be looked at"):
+    with foreign(f"recclaims_{kind} returned an object that cannot be inspected"):
         name = said(offer, "name")
         if not isinstance(name, str):
             raise RecclaimsError(f"recclaims_{kind} returned {offer!r}, which has no name; {_written(kind)}")
@@ -100,18 +100,22 @@ def factory_of(kind: str, offer: Any) -> Any:
         signs = [sign for sign in _SIGNS.get(kind, "") if sign in name]
         if not name or name != name.strip() or not name.isprintable() or signs:
             why = (
-                f"'{signs[0]}' means something in a reference" if signs else "it is empty, or no line of printable text"
+                f"'{signs[0]}' has a meaning of its own in references"
+                if signs
+                else "it is empty or not one line of printable text"
             )
-            raise RecclaimsError(f"{one} '{name}' cannot go by that name: {why}")
+            raise RecclaimsError(f"{one} '{name}' cannot have that name: {why}")
         if kind == "claims" and name.startswith("_"):
-            raise RecclaimsError(f"claim '{name}' cannot be a marker of pytest: let its id begin with a letter")
+            raise RecclaimsError(f"claim '{name}' cannot be a marker of pytest: start its id with a letter")
         if kind in DECLARED:
             return _declared(kind, offer)
         method = MADE[kind]
         if not isinstance(offer, type) and callable(said(offer, method)):
             return Ready(kind, offer)
         if not callable(offer):
-            raise RecclaimsError(f"{one} '{name}' has no method {method}, and is no class or function that makes one")
+            raise RecclaimsError(
+                f"{one} '{name}' has no method {method}, and is not a class or function that makes one"
+            )
         return offer
 
 

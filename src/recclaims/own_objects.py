@@ -51,7 +51,7 @@ class OwnObjects:
                 if one.name in kinds[kind]:
                     owner = installed.origin.get((kind, one.name), "this program")
                     raise RecclaimsError(
-                        f"{kind.removesuffix('s')} '{one.name}': {owner} has one of that name; choose another"
+                        f"{kind.removesuffix('s')} '{one.name}': {owner} already has one of that name; choose another"
                     )
                 kinds[kind][one.name] = factory_of(kind, one)
         both = replace(installed, origin={**installed.origin, **self.origin}, own=self)

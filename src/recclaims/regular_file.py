@@ -56,7 +56,7 @@ def open_regular(path: Path, most: int | None = None) -> io.BufferedReader:
         raise OSError(f"has {size:,} bytes; at most {most:,} are read")
     if file.peek(len(_POINTER)).startswith(_POINTER):
         file.close()
-        raise OSError("is a pointer of Git LFS; get the file itself: git lfs pull")
+        raise OSError("is a Git LFS pointer; get the file with git lfs pull")
     return file
 
 

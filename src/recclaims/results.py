@@ -1,4 +1,4 @@
-"""What `evaluate` returns, or a results.json holds: verdicts, tables and frames of them, the files of a report."""
+"""The results of a run, from `evaluate` or a results.json: verdicts, tables, frames, and the files of a report."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Results:
-    """The verdicts of a run and all that they rest on.
+    """The verdicts of a run and everything they rest on.
 
     Attributes:
-        document: the run as results.json holds it, typed: `document.datasets[0].users`.
+        document: the content of results.json as typed objects: `document.datasets[0].users`.
     """
 
     def __init__(self, document: ResultsDocument, run: Run | None = None) -> None:
@@ -32,30 +32,30 @@ class Results:
 
     @classmethod
     def read(cls, path: str | Path) -> Results:
-        """The results of an earlier run, from its results.json.
+        """Read the results of an earlier run from its results.json.
 
         Raises:
-            RecclaimsError: the file cannot be read, or it is no results.json; names the field.
+            RecclaimsError: the file cannot be read or is not a results.json; names the field.
         """
         return cls(documents.read(Path(path).expanduser()))
 
     @property
     def verdicts(self) -> tuple[ClaimResult, ...]:
-        """One per case, in the order of the cases."""
+        """One result per case, in the order of the cases."""
         return self.document.claims
 
     def to_dict(self) -> dict[str, Any]:
-        """What results.json holds."""
+        """Return the content of results.json."""
         return self.document.as_json()
 
     def table(self, claim: str | None = None) -> str:
-        """A row per case as text: means, relative effect with its interval, verdict and reason.
+        """Return a text table with a row per case: means, relative effect with its interval, verdict and reason.
 
         Args:
-            claim: the claim whose cases to show; None: all, a table per claim.
+            claim: show only the cases of this claim; None: all cases, one table per claim.
 
         Raises:
-            RecclaimsError: no case is of that claim.
+            RecclaimsError: the claim has no cases here.
         """
         claims = list(dict.fromkeys(case.claim for case in self.verdicts))
         if claim is not None and claim not in claims:
@@ -67,17 +67,17 @@ class Results:
         return "\n".join(parts)
 
     def to_frame(self) -> pl.DataFrame:
-        """A polars frame with a row per case; the interval is two columns, ci_low and ci_high."""
+        """Return a polars frame with a row per case; the interval is in two columns, ci_low and ci_high."""
         import polars as pl
 
         return pl.DataFrame([case.row(whole=True) for case in self.verdicts], infer_schema_length=None)
 
     def to_pandas(self) -> pd.DataFrame:
-        """The same for pandas."""
+        """Return the same as a pandas frame."""
         return self.to_frame().to_pandas()
 
     def cells(self) -> pl.DataFrame:
-        """A polars frame with a row per training: its coordinates, metrics, epochs and seconds."""
+        """Return a polars frame with a row per training: what it is of, metrics, epochs and seconds."""
         import polars as pl
 
         kept = ("dataset", "recommender", "features", "seed", "epochs", "best_epoch", "seconds", "peak_mb", "key")
@@ -85,15 +85,15 @@ class Results:
         return pl.DataFrame(rows, infer_schema_length=None)
 
     def save(self, folder: str | Path) -> Path:
-        """Write what `pytest suite` writes: results.json, per_user.parquet and every reporter's file.
+        """Write the same files as `pytest suite`: results.json, per_user.parquet and every reporter's file.
 
-        Results that were read from a file know no user's values: per_user.parquet is not written.
+        Results that were read from a file have no values per user, so per_user.parquet is then not written.
 
         Returns:
             The folder.
 
         Raises:
-            RecclaimsError: it cannot be written, or a plugin's reporter failed; what could be written is.
+            RecclaimsError: a file cannot be written, or a reporter failed; the other files are written all the same.
         """
         place = Path(folder).expanduser()
         documents.write(self.document, self._run, place)
@@ -109,7 +109,7 @@ class Results:
         return f"<recclaims.Results: {len(self.verdicts)} cases: {tables.counts(self.document)}>"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: a table per claim."""
+        """The HTML that a notebook shows: a table per claim."""
         from markupsafe import escape
 
         parts = []

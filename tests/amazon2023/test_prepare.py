@@ -128,12 +128,12 @@ def test_the_command_that_it_says_prepares_it(tmp_path, command, changes):
 
 
 FAULTS = {
-    ("amazon2023",): "recclaims: amazon2023: 'amazon2023' is named with its CATEGORY, as in amazon2023:CATEGORY",
-    ("amazon2023:",): "'amazon2023' is named with its CATEGORY",
-    ("amazon2023:../x",): "'../x' is no category: letters, digits and underscores",
+    ("amazon2023",): "recclaims: amazon2023: 'amazon2023' needs its CATEGORY, as in amazon2023:CATEGORY",
+    ("amazon2023:",): "'amazon2023' needs its CATEGORY",
+    ("amazon2023:../x",): "'../x' is not a category",
     ("amazon203:Toys",): "recclaims prepare: unknown dataset 'amazon203'; did you mean 'amazon2023'?",
     ("ml-100k",): "ml-100k needs no preparation: pytest suite --claims-data ml-100k",
-    ("ml-100k:x",): "ml-100k:x: nothing follows 'ml-100k' but ?key=value",
+    ("ml-100k:x",): "ml-100k:x: 'ml-100k' takes no argument",
     ("ml-100k", "--core", "5"): "unknown key 'core'",
     (REFERENCE, "--lacking", "dorp"): "unknown lacking 'dorp'; did you mean 'drop'?",
     (REFERENCE, "--core", "0"): "core is 0, not a whole number from 1",
@@ -372,7 +372,7 @@ def shop(server, tmp_path):
 
 def test_fetched_from_the_web_with_images(shop, tmp_path):
     prepared, dataset = shop.run()
-    assert "images: 6 are there, 6 of them fetched now; none is missing" in prepared.notes
+    assert "images: 6 available, 6 of them downloaded now; none missing" in prepared.notes
     assert [item.image().getpixel((0, 0))[0] for item in dataset.items] == pytest.approx(range(6), abs=2)
     assert open_source("amazon2023:Software", registry()).modalities == {"visual", "textual", "attributes"}
     record = json.loads((prepared.path / "prepare.json").read_text())
@@ -388,8 +388,8 @@ def test_images_that_may_come_are_tried_by_the_same_command(shop):
     shop.script = {"/2.jpg": [503] * 3}
     del shop.files["/3.jpg"]
     prepared, dataset = shop.run()
-    assert "images: 4 are there, 4 of them fetched now; missing: answer 404: 1, answer 503: 1" in prepared.notes
-    assert "the same command tries 1 missing images again" in prepared.notes
+    assert "images: 4 available, 4 of them downloaded now; missing: answer 404: 1, answer 503: 1" in prepared.notes
+    assert "run the same command to try 1 missing images again" in prepared.notes
     assert [item.image() is not None for item in dataset.items] == [True, True, False, False, True, True]
     prepared, dataset = shop.run()
     assert not prepared.already
@@ -404,7 +404,7 @@ def test_items_whose_image_cannot_be_had_are_dropped_where_the_policy_says_so(sh
     prepared, dataset = shop.run(core=5, lacking="drop")
     assert [item.item_id for item in dataset.items] == ["B0", "B1", "B2", "B4", "B5"]
     rows = dict(prepared.rows)
-    assert rows["of items whose image could not be had"] == 6
+    assert rows["of items whose image could not be downloaded"] == 6
     assert rows["reviews read"] == sum(rows.values()) - rows["reviews read"]
 
 

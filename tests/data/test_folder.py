@@ -154,7 +154,7 @@ ITEM_FAULTS = {
     "not JSON": ('{"item_id": "a"', "items.jsonl:1: not JSON"),
     "key twice": (
         '{"item_id": "a", "title": "x", "title": "y"}',
-        "items.jsonl:1: not JSON: the key 'title' is there twice",
+        "items.jsonl:1: not JSON: duplicate key 'title'",
     ),
     "no object": ("[1]", "items.jsonl:1: not a JSON object, but a list"),
     "no id": ('{"title": "A"}', "items.jsonl:1: key 'item_id' is missing"),
@@ -168,10 +168,10 @@ ITEM_FAULTS = {
         '{"item_id": "a", "attributes": ["x"]}',
         "items.jsonl:1: key 'attributes' is ['x'], not an object",
     ),
-    "answers": ('{"item_id": "a", "lvlm": {"m": 1}}', "items.jsonl:1: key 'lvlm' is not an object of texts"),
+    "answers": ('{"item_id": "a", "lvlm": {"m": 1}}', "items.jsonl:1: key 'lvlm' is not an object of strings"),
     "duplicate id": (
         '{"item_id": "a"}\n\n{"item_id": "a"}',
-        "items.jsonl:3: item_id 'a' stands in line 1 already",
+        "items.jsonl:3: duplicate item_id 'a', already in line 1",
     ),
     "no image": (
         '{"item_id": "a", "image": "images/z.png"}',
@@ -204,7 +204,7 @@ def test_faults_of_items(folder, registry, content, message):
 TABLE_FAULTS = {
     "unknown items": (
         "user_id item_id\nu1 a\nu1 x\nu2 y\nu2 x\nu2 bb",
-        "interactions.tsv: 4 interactions have an item_id that the catalogue lacks: 'x' (row 2), 'y' (row 3)",
+        "interactions.tsv: 4 interactions have an item_id that is not in the catalogue: 'x' (row 2), 'y' (row 3)",
     ),
     "missing column": (
         "user item_id\nu1 a",
@@ -226,7 +226,7 @@ TABLE_FAULTS = {
     "column twice": ("user_id item_id rating rating\nu1 a 5 4", "interactions.tsv: duplicate column 'rating'"),
     "empty id": ("user_id item_id\nu1 a\n\tb", "interactions.tsv: row 2: user_id is empty"),
     "no rows": ("user_id item_id", "interactions.tsv: has no interactions"),
-    "empty": ("", "interactions.tsv: is empty; its first line names the columns user_id, item_id"),
+    "empty": ("", "interactions.tsv: is empty; its first line must name the columns user_id, item_id"),
 }
 
 
@@ -240,10 +240,10 @@ MANIFEST_FAULTS = {
     "taken name": ("name = 'ml-100k'", "dataset.toml: key 'name': 'ml-100k' is the name of a registered dataset"),
     "unknown key": ("nam = 'x'", "dataset.toml: unknown key 'nam'; did you mean 'name'?"),
     "not TOML": ("name = ", "dataset.toml: not TOML"),
-    "wrong type": ("name = 3", "dataset.toml: key 'name' is 3, of the wrong type"),
+    "wrong type": ("name = 3", "dataset.toml: key 'name' is 3"),
     "no float": (f"relevance = 1{'0' * 400}", "dataset.toml: key 'relevance' is 1000000"),
-    "not a number": ("relevance = nan", "dataset.toml: key 'relevance' is nan, not a number of a rating"),
-    "boolean": ("relevance = true", "dataset.toml: key 'relevance' is True, of the wrong type"),
+    "not a number": ("relevance = nan", "dataset.toml: key 'relevance' is nan"),
+    "boolean": ("relevance = true", "dataset.toml: key 'relevance' is True"),
     "split": ("split = 'randum'", "dataset.toml: unknown split 'randum'; did you mean 'random'?"),
     "modality": (
         "modalities = ['visuel']",
@@ -274,6 +274,37 @@ def one_line(folder, registry):
     assert "\n" not in message
     assert str(folder) in message
     return message
+
+
+def test_a_folder_needs_no_manifest(folder, registry, monkeypatch):
+    """As a user types it: the folder's name, in the place where it lies."""
+    named = load(folder, registry)
+    (folder / "dataset.toml").unlink()
+    monkeypatch.chdir(folder.parent)
+    found = open_source(folder.name, registry).load()
+    assert found.name == folder.name
+    assert [item.item_id for item in found.items] == [item.item_id for item in named.items]
+    assert len(found.interactions.items) == len(named.interactions.items)
+
+
+@pytest.mark.parametrize("ending", ["tsv", "csv", "parquet"])
+@pytest.mark.parametrize("manifest", [None, ""])
+def test_interactions_without_a_catalogue_say_what_to_write(tmp_path, registry, ending, manifest):
+    (tmp_path / f"interactions.{ending}").write_text("user_id,item_id\nu1,a\n")
+    if manifest is not None:
+        (tmp_path / "dataset.toml").write_text(manifest)
+    asked = f'interactions.{ending} needs items.jsonl beside it, one JSON object a line, as in {{"item_id": '
+    assert one_line(tmp_path, registry).startswith(f"{tmp_path}: {asked}")
+    (tmp_path / "items.csv").write_text("item_id,title\na,A\n")
+    assert one_line(tmp_path, registry).startswith(f"{tmp_path}: items.csv is not read; {asked}")
+
+
+def test_a_folder_without_a_manifest_may_not_have_a_registered_name(tmp_path, registry):
+    place = tmp_path / "emoji"
+    place.mkdir()
+    write_items(place, [{"item_id": "a"}])
+    registry.datasets.setdefault("emoji", object)
+    assert "'emoji' is the name of a registered dataset; say another by the key 'name'" in one_line(place, registry)
 
 
 def test_a_linked_folder_that_leads_out_is_refused(folder, registry, tmp_path_factory):
@@ -379,12 +410,12 @@ def test_real_posters_over_ml_100k(registry):
 @pytest.mark.parametrize(
     ("records", "message"),
     [
-        ([{"tag": ["t5", None]}], "items.jsonl:1: key 'tag' is ['t5', None], not a list of texts alone"),
-        ([{"tag": ["t5", 7]}], "items.jsonl:1: key 'tag' is ['t5', 7], not a list of texts alone"),
-        ([{"tag": ["t5"]}, {"tag": [None]}], "items.jsonl:2: key 'tag' is [None], and a list of texts elsewhere"),
-        ([{"tag": [5]}, {"tag": ["t5"]}], "items.jsonl:1: key 'tag' is [5], and a list of texts elsewhere"),
-        ([{"tag": ["t5"]}, {"tag": "t6"}], "items.jsonl:2: key 'tag' is 't6', and a list of texts elsewhere"),
-        ([{"tag": ["t5"]}, {"tag": {"a": 1}}], "items.jsonl:2: key 'tag' is {'a': 1}, and a list of texts elsewhere"),
+        ([{"tag": ["t5", None]}], "items.jsonl:1: key 'tag' is ['t5', None], not a list"),
+        ([{"tag": ["t5", 7]}], "items.jsonl:1: key 'tag' is ['t5', 7], not a list"),
+        ([{"tag": ["t5"]}, {"tag": [None]}], "items.jsonl:2: key 'tag' is [None]"),
+        ([{"tag": [5]}, {"tag": ["t5"]}], "items.jsonl:1: key 'tag' is [5]"),
+        ([{"tag": ["t5"]}, {"tag": "t6"}], "items.jsonl:2: key 'tag' is 't6'"),
+        ([{"tag": ["t5"]}, {"tag": {"a": 1}}], "items.jsonl:2: key 'tag' is {'a': 1}"),
     ],
 )
 def test_a_slot_is_a_list_of_texts_in_every_line(folder, registry, records, message):

@@ -27,7 +27,7 @@ def write_pairs(folder, name, header=None, separator="\t", index=False, users="{
 @pytest.mark.parametrize("header", [["userId", "movieId"], ["user", "item"], ["who", "what"], ["uid", "iid"]])
 def test_a_line_of_names_is_no_interaction(tmp_path, name, separator, header):
     folder = write_pairs(tmp_path / "data", name, header, separator)
-    with pytest.raises(RecclaimsError, match=f"{name}: line 1 names columns .{header[0]}, {header[1]}., and this"):
+    with pytest.raises(RecclaimsError, match=f"{name}: line 1 .*{header[0]}, {header[1]}"):
         load(folder)
 
 
@@ -41,7 +41,7 @@ def test_a_line_of_names_in_one_part_is_refused(tmp_path, name, header):
             path.write_text("".join("\t".join(line.split("\t")[:2]) + "\n" for line in path.read_text().splitlines()))
     path = folder / name
     path.write_text(header + path.read_text())
-    with pytest.raises(RecclaimsError, match=rf"{name}: line 1 names columns \(userId, movieId"):
+    with pytest.raises(RecclaimsError, match=rf"{name}: line 1 .*userId, movieId"):
         load(folder)
 
 
@@ -49,7 +49,7 @@ def test_a_line_of_names_before_the_ids_is_no_item(tmp_path):
     folder = write_cornac(tmp_path / "co")
     path = folder / "item_ids.txt"
     path.write_text("item_id\n" + path.read_text())
-    with pytest.raises(RecclaimsError, match=r"item_ids\.txt: line 1 names a column \(.item_id.\)"):
+    with pytest.raises(RecclaimsError, match=r"item_ids\.txt: line 1 .*item_id"):
         load(folder)
 
 

@@ -104,7 +104,7 @@ def test_a_split_of_strangers_is_refused_whoever_made_the_dataset():
     check_relevant(good, make_split(good, 0))
     for held_out, message in (
         (["x", "a", "y"], "2 of 2 users of the validation part are not in train ('x', 'y'; train has 'a', 'b', 'c')"),
-        (["a", "b", "c "], "1 users of validation and test differ from those of train by their spelling alone"),
+        (["a", "b", "c "], "1 users of validation and test differ from those of train only in spelling"),
     ):
         bad = numbered(["a", "b", "c"], held_out)
         with pytest.raises(DatasetError) as caught:
@@ -185,7 +185,7 @@ def test_vectors_whose_ids_nearly_match_are_refused(tmp_path, item_id, called, k
     else:
         pl.DataFrame({"item_id": names, **{f"d{i}": matrix[i] for i in range(3)}}).write_parquet(path)
     items = [Item("i1"), Item("i2"), Item(item_id)]
-    with pytest.raises(RecclaimsError, match="1 items have a vector but for the spelling of their id") as caught:
+    with pytest.raises(RecclaimsError, match="1 ids differ from the catalogue's only in spelling") as caught:
         extract(make_encoder(f"features:{path}", registry()), items)
     assert " and ".join(map(repr if (item_id + called).isascii() else ascii, (item_id, called))) in str(caught.value)
 

@@ -67,18 +67,18 @@ def test_what_only_objects_know_is_said_by_them():
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"argument": 3}, "dataset 'plain' has argument 3; write, as in argument = \"CATEGORY\""),
-        ({"parameters": {"users": 10}}, "dataset 'plain' has parameters {'users': 10}; write, as in parameters = {"),
-        ({"spec": {"argument": "C"}}, "has spec {'argument': 'C'}; write, as in spec = recclaims.SourceSpec("),
-        ({"spec": SourceSpec}, "write, as in spec = recclaims.SourceSpec("),
-        ({"spec": SourceSpec(answers="m_keyword")}, "has answers 'm_keyword'; write, as in answers = "),
-        ({"spec": SourceSpec(features=["clip"])}, "has features ['clip']; write, as in features = {"),
+        ({"argument": 3}, "dataset 'plain' has argument 3 ... argument = \"CATEGORY\""),
+        ({"parameters": {"users": 10}}, "dataset 'plain' has parameters {'users': 10} ... parameters = {"),
+        ({"spec": {"argument": "C"}}, "has spec {'argument': 'C'} ... spec = recclaims.SourceSpec("),
+        ({"spec": SourceSpec}, "spec = recclaims.SourceSpec("),
+        ({"spec": SourceSpec(answers="m_keyword")}, "has answers 'm_keyword' ... answers = "),
+        ({"spec": SourceSpec(features=["clip"])}, "has features ['clip'] ... features = {"),
     ],
 )
 def test_a_fault_is_one_line(attributes, message):
     with pytest.raises(DatasetError) as caught:
         opened(kind(**attributes))
-    assert message in str(caught.value)
+    assert all(part in str(caught.value) for part in message.split(" ... "))
     assert "\n" not in str(caught.value)
 
 

@@ -110,7 +110,7 @@ def test_a_temporal_split_of_equal_times_is_refused():
     """It would be the random one by another name."""
     same, differing = np.zeros(10), np.arange(10.0)
     data = dataset([10] * 3, "temporal", np.concatenate([same, same, differing]))
-    message = "2 of 3 users have one timestamp for all they did; write 'random'"
+    message = "2 of 3 users have one timestamp for all of theirs; write 'random'"
     with pytest.raises(DatasetError, match=message):
         make_split(data, 0)
     drawn = make_split(dataclasses.replace(data, strategy="random"), 0)

@@ -45,7 +45,7 @@ def test_only_the_cell_whose_worker_dies_again_fails(plugin, tmp_path):
     outcome, cells, told = outcome_of(tmp_path, 2, 6)
     assert set(outcome.failures) == {cells[2]}
     assert outcome.failures[cells[2]].reason == (
-        "the worker process died twice at it, killed by SIGKILL, as when memory runs out"
+        "the worker process died twice while computing it, killed by SIGKILL, as when memory runs out"
     )
     assert not outcome.failures[cells[2]].missing
     assert set(outcome.results) == {*cells} - {cells[2]}

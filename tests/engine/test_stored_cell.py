@@ -68,10 +68,10 @@ WRONG = {
     "a rank of 0": (array("ranks", put(0, 3)), "a rank of 0"),
     "a rank beyond the catalogue": (array("ranks", put(49, 3)), "a rank of 49"),
     "a rank of less than none": (array("fewer", put(200, 3)), "a rank of -"),
-    "a rank of all": (array("ranks", put(17, slice(None))), "ranks that its lists contradict"),
-    "another list": (array("top", swapped), "ranks that its lists contradict"),
-    "items that are not there": (array("top", put(49, 0, 0)), "lists of items that are not there"),
-    "another split": (array("candidates", lambda values: values - 1), "numbers of candidates of another split"),
+    "a rank of all": (array("ranks", put(17, slice(None))), "ranks"),
+    "another list": (array("top", swapped), "ranks"),
+    "items that are not there": (array("top", put(49, 0, 0)), "lists of items"),
+    "another split": (array("candidates", lambda values: values - 1), "another split"),
     "items that nobody wants": (array("ranks", lambda values: np.pad(values, (0, 3))), "'ranks' holds values of shape"),
     "lists that are shorter": (array("top", lambda values: values[:, :-1]), "'top' holds values of shape"),
     "another type": (array("ranks", lambda values: values.astype(np.float32)), "type float32"),
@@ -88,7 +88,7 @@ def test_what_is_no_result_is_refused_wherever_it_is_read(pipeline, data, change
     pipeline.train(cell)
     rewritten(pipeline, cell, change)
     for read in (pipeline.find, pipeline.train):
-        with pytest.raises(StoreError, match="does not hold what a cell's result holds: ") as caught:
+        with pytest.raises(StoreError, match="not the result of a cell: ") as caught:
             read(cell)
         assert message in str(caught.value)
     outcome = runner.run(pipeline, [cell])
@@ -124,7 +124,7 @@ def test_what_a_worker_says_beside_the_store_is_not_judged(pipeline, data, monke
         assert 0 < outcome.results[cell].metrics["recall@20"] < 1
         assert outcome.computed == 1
     else:
-        assert outcome.failures[cell].reason == "it was computed, but the store does not hold it"
+        assert outcome.failures[cell].reason.endswith("not in the store")
 
 
 def test_values_of_all_users_are_not_kept(pipeline, data, tmp_path, monkeypatch):
@@ -203,7 +203,7 @@ def test_lists_are_described_without_training(pipeline, data):
     np.testing.assert_allclose(alike, 1)
     with pytest.raises(RecclaimsError, match="'ils@5' compares items by their features; give them"):
         values.of_lists("ils@5")
-    with pytest.raises(UnknownNameError, match="coverage@20' has no value of each user"):
+    with pytest.raises(UnknownNameError, match="coverage@20' has no value per user"):
         values["coverage@20"]
     assert "coverage@20" not in values
 

@@ -84,7 +84,7 @@ def test_where_every_trial_fails_the_reason_is_given():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"sampler": "gird"}, "its sampler is 'gird'"), ({"trails": 3}, "trails"), ({"space": None}, "space")],
+    [({"sampler": "gird"}, "sampler 'gird'"), ({"trails": 3}, "trails"), ({"space": None}, "space")],
 )
 def test_a_wrong_search_is_refused(change, message):
     table = {"recommenders": ["vbpr"], "sampler": "grid", "trials": 3, "space": {}, **change}

@@ -43,6 +43,20 @@ def test_items_as_popular_as_the_last_of_the_head_are_in_it(popularity, tail):
     assert Catalogue(np.array(popularity), 10).tail.tolist() == tail
 
 
+def test_the_short_head_is_that_of_elliot_where_nothing_ties():
+    """The most popular one after the other, until they have 80 % of the interactions: the one that crosses is in."""
+    random = np.random.default_rng(0)
+    for n_items in (1, 2, 5, 40):
+        popularity = random.permutation(3 * n_items)[:n_items] + 1
+        left, head = 0.8 * popularity.sum(), []
+        for item in np.argsort(-popularity):
+            head.append(item)
+            left -= popularity[item]
+            if left <= 0:
+                break
+        assert np.flatnonzero(~Catalogue(popularity, 10).tail).tolist() == sorted(head)
+
+
 def test_similarity_within_a_list_is_the_mean_cosine_of_its_pairs():
     features = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
     features[4] = 0  # of no direction: like nothing

@@ -112,8 +112,8 @@ def test_equals_recboles_evaluator(k):
         (None, "unknown metric 'None'; "),
         ("recall", "metric 'recall' needs a cut-off; write 'recall@20'"),
         ("smooth_recall@20", "metric 'smooth_recall@20': smooth_recall takes no cut-off; write 'smooth_recall'"),
-        ("recall@0", "metric 'recall@0': '0' is no length of a list; write 'recall@20'"),
-        ("recall@1e3", "metric 'recall@1e3': '1e3' is no length of a list"),
+        ("recall@0", "metric 'recall@0': '0' is not a list length; write 'recall@20'"),
+        ("recall@1e3", "metric 'recall@1e3': '1e3' is not a list length"),
         ("coverage@51", "metric 'coverage@51': lists are kept up to 50; write 'coverage@50' or less"),
     ],
 )
@@ -125,7 +125,7 @@ def test_what_is_no_metric_is_said_in_one_line(text, message):
 
 @pytest.mark.parametrize("text", ["coverage@20", "gini@20", "ils@20"])
 def test_what_has_no_value_of_each_user_compares_nothing(text):
-    with pytest.raises(UnknownNameError, match=r"has no value of each user; use one of: aplt@K, hit@K, map@K"):
+    with pytest.raises(UnknownNameError, match=r"has no value per user; use one of: aplt@K, hit@K, map@K"):
         check_comparable(text)
 
 

@@ -236,6 +236,43 @@ def test_what_is_kept_equals_sorting_all_items_under_either_mask(seed, n_items, 
     assert kept.candidates.T.tolist() == candidates
 
 
+@pytest.mark.parametrize("levels", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(6))
+def test_no_two_items_share_a_rank_and_the_lot_decides_between_equals(levels, seed):
+    """Of every candidate, by each way of counting: all wanted at once, one at a time, and as a GPU counts."""
+    random, n_items, n_users = np.random.default_rng(seed), 60, 8
+    scores = random.integers(0, levels, (n_users, n_items)).astype(np.float32)
+    seen = [random.choice(n_items, 5, replace=False).tolist() for _ in range(n_users)]
+    open_to = [[item for item in range(n_items) if item not in had] for had in seen]
+    none = lists([[]], n_users)
+    at_once = rank(scorer(scores), lists(open_to, n_users), lists(seen, n_users), none, seed).test_ranks(False)
+    one_by_one = np.stack([
+        rank(scorer(scores), lists([[own[n]] for own in open_to], n_users), lists(seen, n_users), none, seed)
+        .test_ranks(False)
+        for n in range(n_items - 5)
+    ], axis=1)  # fmt: skip
+    table = at_once.reshape(n_users, -1)
+    np.testing.assert_array_equal(np.sort(table, axis=1), np.tile(np.arange(1, n_items - 4), (n_users, 1)))
+    np.testing.assert_array_equal(table, one_by_one)
+    masked = scores.copy()
+    for user, had in enumerate(seen):
+        masked[user, had] = -np.inf
+    places = lot(seed, n_items)
+    rows = torch.arange(n_users).repeat_interleave(n_items - 5)
+    items = torch.tensor(open_to).reshape(-1)
+    counted = count_ranks(torch.from_numpy(masked), rows, items, torch.from_numpy(places))
+    np.testing.assert_array_equal(counted.numpy(), at_once)
+    for user, ranks in enumerate(table):
+        order = [open_to[user][place] for place in np.argsort(ranks)]
+        keys = [(-scores[user, item], places[item]) for item in order]
+        assert keys == sorted(keys)
+
+
+def test_the_lot_gives_every_item_a_place_of_its_own():
+    for n_items in (1, 2, 1_000):
+        assert sorted(lot(3, n_items).tolist()) == list(range(n_items))
+
+
 def test_a_list_without_ties_gives_the_metrics_of_its_ranks_to_the_last_bit():
     random = np.random.default_rng(3)
     n_users, n_items = 300, 900

@@ -135,6 +135,59 @@ def test_records_must_be_as_many_as_items():
         extract(Short(), ITEMS)
 
 
+RECORDS = {
+    "no list": (7, "returned records of type int, not a list of one dict an item"),
+    "no dict": (["a cat"], "returned for item '0' a record of type str, not a dict"),
+    "no error": ([{"error": None}], "returned for item '0' a record whose 'error' is None, not a text; leave it out"),
+    "tokens": ([{"tokens": "5"}], "returned for item '0' a record whose 'tokens' is '5', not a whole number"),
+    "a truth as a number": ([{"batch": True}], "whose 'batch' is True, not a whole number"),
+    "truncated": ([{"truncated": "no"}], "whose 'truncated' is 'no', not True or False"),
+    "device": ([{"device": {"cuda"}, "batch": 4}], "whose 'device' is {'cuda'}, not a text"),
+    "NaN": ([{"score": float("nan")}], "returned for item '0' a record that JSON cannot hold: 'score' is nan"),
+    "an object": ([{"model": object}], "returned for item '0' a record that JSON cannot hold: 'model' is <class"),
+    "a key": ([{3: 1}], "returned for item '0' a record that JSON cannot hold: 3 is 1"),
+}
+
+
+@pytest.mark.parametrize(("records", "message"), RECORDS.values(), ids=RECORDS)
+def test_a_record_of_a_wrong_type_ends_the_encoding_with_its_first_chunk(records, message):
+    class Wrong(Numbers):
+        def encode(self, items):
+            encoded = super().encode(items)
+            given = records * len(items) if isinstance(records, list) else records
+            return Encoded(encoded.matrix, given)
+
+    encoder = Wrong()
+    with pytest.raises(FeatureError) as caught:
+        extract(encoder, ITEMS)
+    assert str(caught.value).startswith("encoder 'numbers' returned ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(encoder.given) == 1
+
+
+def test_numbers_of_numpy_in_records_are_numbers():
+    class Plain(Numbers):
+        def encode(self, items):
+            matrix = super().encode(items).matrix
+            return Encoded(
+                matrix, [{"tokens": np.int64(3), "truncated": np.bool_(False), "score": np.float32(0.5)}] * len(items)
+            )
+
+    assert extract(Plain(), ITEMS).records[9] == {"tokens": 3, "truncated": False, "score": 0.5}
+
+
+def test_a_chunk_of_another_width_ends_the_encoding():
+    class Wider(Numbers):
+        def encode(self, items):
+            return np.ones((len(items), 2 + len(self.given)), dtype=np.float32) if super().encode(items) else None
+
+    encoder = Wider()
+    with pytest.raises(FeatureError, match="returned 4 columns from item '4' on, and 3 before"):
+        extract(encoder, ITEMS)
+    assert len(encoder.given) == 2
+
+
 SHARED = """
 import sys
 from tests.features.test_chunks import *

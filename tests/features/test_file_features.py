@@ -203,9 +203,9 @@ OBJECTS = np.array([Bomb(), None], dtype=object)
     [
         (with_value(np.nan), "x.npy: the vectors of 4 items have NaN or inf: 'i1', 'i2', 'i4'"),
         (with_value(np.inf), "x.npy: the vectors of 4 items have NaN or inf: 'i1', 'i2', 'i4'"),
-        (saved(MATRIX[:5]), "has 5 rows for 12 items ('i0', 'i1', 'i2', ...); say whose they are in x.ids.txt"),
-        (saved(MATRIX[:, 0]), "x.npy: is of shape (12,), not (items, dimensions)"),
-        (saved(MATRIX[:, :0]), "x.npy: is of shape (12, 0), not (items, dimensions)"),
+        (saved(MATRIX[:5]), "has 5 rows for 12 items ('i0', 'i1', 'i2', ...); list their ids in x.ids.txt"),
+        (saved(MATRIX[:, 0]), "x.npy: has shape (12,), not (items, dimensions)"),
+        (saved(MATRIX[:, :0]), "x.npy: has shape (12, 0), not (items, dimensions)"),
         (saved(MATRIX.astype(complex)), "x.npy: holds values of type complex128, not real numbers"),
         (saved(MATRIX.astype(str)), "x.npy: holds values of type <U"),
         (saved(MATRIX.astype(np.float64) * 1e300), "have NaN or inf: "),
@@ -218,18 +218,18 @@ OBJECTS = np.array([Bomb(), None], dtype=object)
         (text("item_id,a\ni0,1\ni1,red\n"), "x.csv: cannot be read: "),
         (text("item_id,a\ni0,1\ni1,\n"), "the vectors of 1 items have NaN or inf: 'i1'"),
         (text("item_id,a\ni0,1\n,2\n"), "x.csv: 1 rows have no id: rows 2"),
-        (text("item_id\ni0\n"), "x.csv: is of shape (1, 0), not (items, dimensions)"),
+        (text("item_id\ni0\n"), "x.csv: has shape (1, 0), not (items, dimensions)"),
         (text("", "x.npy"), "x.npy: cannot be read: "),
         *(
             (
                 text(LFS, f"x.{end}"),
-                f"x.{end}: cannot be read: is a pointer of Git LFS; get the file itself: git lfs pull",
+                f"x.{end}: cannot be read: is a Git LFS pointer; get the file with git lfs pull",
             )
             for end in ("npy", "npz", "safetensors", "parquet", "csv", "tsv")
         ),
         (archive_called_npy, "x.npy: is an .npz archive; call it x.npz"),
         (text("garbage", "x.safetensors"), "x.safetensors: cannot be read: "),
-        (text("x", "x.pt"), "x.pt: its format is none of .npy, .npz, .safetensors, .parquet, .csv, .tsv and a folder"),
+        (text("x", "x.pt"), "x.pt: unknown format; write .npy, .npz, .safetensors, .parquet, .csv, .tsv or a folder"),
         (table({"item_id": IDS, "a": ["red"] * 12}, "x.parquet"), "x.parquet: columns hold no numbers: 'a'"),
         (
             table({"item_id": IDS[:3], "a": [[1.0, 2.0], [1.0, 2.0], [1.0]]}, "x.parquet"),
@@ -239,7 +239,7 @@ OBJECTS = np.array([Bomb(), None], dtype=object)
         (folder_of(B1=MATRIX[0]), "none of its 1 files ('B1') is called by an item's id"),
         (
             folder_of(i0=MATRIX[0], i1=MATRIX[0][:2], i2=MATRIX),
-            "2 files are no vectors as long as the first: 'i1' (2,)",
+            "2 files do not hold a vector as long as the first: 'i1' (2,)",
         ),
         (folder_of(i0=OBJECTS), "i0.npy: holds Python objects, which are never unpickled"),
         (folder_of(i0=np.array(["a"])), "i0.npy: holds values of type <U1, not real numbers"),
@@ -349,7 +349,7 @@ def test_paths_with_odd_characters(tmp_path):
         f"features:{place / 'text.npy'}",
         "attributes",
     ]
-    with pytest.raises(RecclaimsError, match=r"no file is at .*/a or where its path would go on after a '\+'"):
+    with pytest.raises(RecclaimsError, match=r"late_fusion:.*no file at .*/a"):
         make_encoder(f"late_fusion:features:{place / 'no.npy'}+attributes", registry())
 
 

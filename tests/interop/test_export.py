@@ -92,7 +92,7 @@ def test_nothing_is_written_over(tmp_path, export, capsys):
     for to in ("out", "file"):
         before = sorted(tmp_path.rglob("*"))
         assert export(data, "mmrec", to=to) == 2
-        assert "exists and is not an empty folder; nothing is written over" in capsys.readouterr().err
+        assert f"{to}: already exists" in capsys.readouterr().err
         assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -103,7 +103,7 @@ def test_nothing_is_written_over(tmp_path, export, capsys):
         (["mmrec", "--encoder", "attributes", "sbert"], "--encoder sbert: attributes is textual as well"),
         (["mmrec", "--encoder", "sbrt"], "--encoder: unknown encoder 'sbrt'; did you mean 'sbert'?"),
         (["mmrec", "--seed", "-1"], "--seed -1: replicates are counted from 0"),
-        (["mmrec", "--encoder", "efficientnet-lite0"], "none of 48 items has anything visual"),
+        (["mmrec", "--encoder", "efficientnet-lite0"], "none of 48 items has visual content"),
     ],
 )
 def test_a_refusal_is_one_line_and_leaves_nothing(tmp_path, export, capsys, arguments, message):
@@ -125,7 +125,7 @@ def test_an_id_that_a_table_cannot_hold_is_refused(tmp_path, export, form, capsy
             text.replace('"i1"', '"i\\t1"') if name == "items.jsonl" else text.replace(",i1,", ',"i\t1",')
         )
     assert export(data, form) == 2
-    assert "1 ids of items are empty or have a tab or an end of line: 'i\\t1'" in capsys.readouterr().err
+    assert "1 ids of items are empty or contain a tab or a line break: 'i\\t1'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -8,8 +8,9 @@ import pytest
 from recclaims._model.verdict import Verdict
 from recclaims.engine.cell import CellResult
 from recclaims.engine.execute.executor import Failure
-from recclaims.evaluation.metrics import METRICS
+from recclaims.evaluation.metrics import METRICS, PRIMARY
 from recclaims.judging.assess import Evidence, assess
+from recclaims.judging.comparison import compare
 from recclaims.planning.case import Arm, Case, Expectation
 from recclaims.planning.claim import Claim
 
@@ -65,6 +66,29 @@ def test_what_is_undecided_asks_for_the_next_look_until_there_is_none():
         found = judged(one, {cell: value for cell, value in results.items() if cell.seed < have})
         assert (len(found.looks), found.next_look) == (looks, wanted)
         assert found.verdict is Verdict.INCONCLUSIVE
+
+
+def test_every_look_is_taken_once_and_says_what_it_says_alone(monkeypatch):
+    """As a run judges: again and again, whenever there are more cells."""
+    one = case()
+    results, taken = results_of(one, 0.303, 0.3), []
+
+    def counted(treatment, *others):
+        taken.append(len(treatment))
+        return compare(treatment, *others)
+
+    monkeypatch.setattr("recclaims.judging.assess.compare", counted)
+    found = None
+    for have in (0, 2, 4, 5, 6, 10, 10):
+        there = {cell: value for cell, value in results.items() if cell.seed < have}
+        found = assess(one, Evidence(there, {}, lambda _: LOOKS), found)
+    n_metrics = len({one.claim.metric, PRIMARY})
+    assert taken == [look for look in LOOKS for _ in range(n_metrics)]
+    assert found == judged(one, results)
+    failed = {one.control_cells(10)[9]: Failure("nan")}
+    fewer = {cell: value for cell, value in results.items() if cell.seed < 9}
+    again = assess(one, Evidence(fewer, failed, lambda _: LOOKS), judged(one, fewer))
+    assert again == judged(one, fewer, failed)
 
 
 def test_replicates_after_the_look_that_decides_are_not_read():

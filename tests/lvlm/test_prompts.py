@@ -52,7 +52,7 @@ FAULTS = {
     "no slots": (GOOD.replace('["A"]', "[]"), "key 'slots' is missing, empty or of the wrong type"),
     "slot twice": (GOOD.replace('["A"]', '["A", "a"]'), "not a list of different names"),
     "forgotten slot": (GOOD.replace('["A"]', '["A", "B"]'), "key 'prompts.keyword' does not ask for [B]"),
-    "no text": (GOOD + "other = 3\n", "key 'prompts.other' is not a text"),
+    "no text": (GOOD + "other = 3\n", "key 'prompts.other' is not a string"),
 }
 
 

@@ -153,7 +153,7 @@ def test_a_claim_that_compares_with_nothing_is_noticed(registry):
     [
         ({"metric": "nDCG@10"}, r"unknown metric 'nDCG@10'; did you mean 'ndcg@10'\? known: aplt@K, "),
         ({"metric": "recall"}, "metric 'recall' needs a cut-off; write 'recall@20'"),
-        ({"metric": "coverage@10"}, "metric 'coverage@10' has no value of each user; use one of: aplt@K, "),
+        ({"metric": "coverage@10"}, "metric 'coverage@10' has no value per user; use one of: aplt@K, "),
         ({"direction": "up"}, "unknown direction 'up'; known: greater, less"),
         ({"margin": float("nan")}, "margin is nan"),
         ({"margin": -0.1}, "margin is -0.1"),

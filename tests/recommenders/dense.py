@@ -150,7 +150,8 @@ class LATTICE:
             learned = learned + weight * top(projected(p, self.content, modality), k)
             original = original + weight * self.laplacian(top(padded(matrix), k))
         h = ((1 - kept) * self.laplacian(learned) + kept * original) @ p["item_embedding"]
-        h[1:] = unit(h[1:])
+        linked = h.any(axis=1)  # an item without neighbours has no h
+        h[linked] = unit(h[linked])
         return users, items + h
 
     def loss(self, p, u, i, j):

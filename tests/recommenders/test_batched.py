@@ -67,6 +67,21 @@ def test_a_batched_cell_is_that_of_the_pool(recommender, twin):
     assert batched.valid_score == pytest.approx(alone.valid_score, abs=1e-2)
 
 
+@pytest.mark.parametrize("recommender", [builtin.LATTICE, builtin.LATTICE_ELLIOT], ids=lambda r: r.name)
+def test_lattice_with_an_item_unlike_all_others_is_that_of_the_pool(recommender):
+    def data(seed):
+        users, items, held = checkerboard(seed)
+        features = 3 + np.random.default_rng(seed).random((N_ITEMS, 4), dtype=np.float32)
+        features[0] *= -1
+        return TrainingData(users, items, N_USERS, N_ITEMS, held, {"visual": features})
+
+    parameters = {**SMALL, "epochs": 4}
+    together = Together([prepare(recommender, parameters, data(seed), seed) for seed in (0, 1)], CPU).run()
+    for seed, batched in enumerate(together):
+        alone = fit(recommender, parameters, data(seed), seed)
+        np.testing.assert_allclose(batched.score(np.arange(N_USERS)), alone.score(np.arange(N_USERS)), atol=2e-4)
+
+
 def at_random(recommender, seed):
     """Validation at random, so that each cell stops when chance has it."""
     users, items, _ = checkerboard(seed)

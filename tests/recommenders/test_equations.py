@@ -215,6 +215,24 @@ def test_the_padding_item_is_nobodys_neighbour(recommender):
     assert (graph[1:] > 0).any(axis=1).all()
 
 
+#: The first item is the opposite of all others, which are much alike: whatever is nearest to it is unlike it.
+OPPOSED = np.array([[-1], *[[1]] * (N_ITEMS - 1)]) * (3 + RANDOM.random((N_ITEMS, 5))).astype(np.float32)
+
+
+@pytest.mark.parametrize("recommender", [builtin.LATTICE, builtin.LATTICE_ELLIOT], ids=lambda r: r.name)
+def test_an_item_unlike_its_nearest_has_no_neighbours_in_lattice(recommender):
+    content = {"visual": OPPOSED.astype(np.float32)}
+    model = build(recommender, content)
+    graphs = [model._top(matrix).matrix(N_ITEMS + 1) for matrix in (model.projected("visual"), pad(OPPOSED))]
+    assert all(graph.sum(axis=1)[1] < 0 for graph in graphs)
+    assert all((graph.sum(axis=1)[2:] > 0).all() for graph in graphs)
+    graph = model.item_edges().matrix(N_ITEMS + 1).toarray()
+    assert not graph[1].any()
+    assert not graph[:, 1].any()
+    assert graph[2:].any(axis=1).all()
+    test_scores_loss_and_one_step(recommender, True, content, BATCH)
+
+
 def test_a_catalogue_of_zeros_has_no_lattice_graph():
     with pytest.raises(ValueError, match="all zero"):
         build(builtin.LATTICE, {"visual": np.zeros_like(VISUAL)})
@@ -255,5 +273,5 @@ def test_a_projection_in_bfloat16_is_rounded_and_no_more(recommender, trained):
 
 
 def test_another_projection_dtype_is_refused():
-    with pytest.raises(ValueError, match="projection_dtype 'int8' is none of float32, bfloat16"):
+    with pytest.raises(ValueError, match="projection_dtype 'int8' is not one of float32, bfloat16"):
         build(builtin.VBPR, CONTENT["visual"], projection_dtype="int8")

@@ -17,7 +17,7 @@ from recclaims.recommenders.spec import Recommender
 
 from .blocks import N_ITEMS, N_USERS, checkerboard, parity_features
 
-# Few neighbours, as few items are alike: LATTICE refuses a row of similarities that sums to less than zero.
+# Few neighbours, as few items are alike.
 FAST = {"epochs": 40, "learning_rate": 0.05, "train_batch_size": 128, "embedding_size": 8, "knn_k": 4}
 ALL = [r for r in vars(builtin).values() if isinstance(r, Recommender)]
 TRAINED = [r for r in ALL if not r.training_free]

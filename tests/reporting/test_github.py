@@ -79,6 +79,6 @@ def test_a_summary_that_cannot_be_written_is_one_line(actions, monkeypatch, tmp_
     results.write_text(json.dumps(raw(case())))
     assert main(["compare", str(results), str(results)]) == 0
     error = capsys.readouterr().err
-    assert error.startswith("recclaims: the summary of the step is not written, GITHUB_STEP_SUMMARY: ")
+    assert error.startswith("recclaims: could not write the step summary, GITHUB_STEP_SUMMARY: ")
     assert error.endswith("No such file or directory\n")
     assert error.count("\n") == 1

@@ -134,7 +134,7 @@ def test_a_new_case_is_told_and_is_no_regression():
         ("supported", "supported", None),
         ("absent", "contradicted", None),
     ]
-    assert sentence(changes) == "1 cases compared, 0 changed, 0 worse; 1 new, which nothing is compared with."
+    assert sentence(changes) == "1 cases compared, 0 changed, 0 worse; 1 new, with nothing to compare them with."
     assert "+10.0 % [+5.0, +15.0]" in plain(changes)
 
 
@@ -190,7 +190,7 @@ def test_unequal_runs_are_refused(change, message):
 )
 def test_another_dataset_of_the_same_name_is_refused(change, message):
     other = document(case(), datasets=[card(**change)])
-    with pytest.raises(RecclaimsError, match=f"old: dataset 'toy' is another one: {message}"):
+    with pytest.raises(RecclaimsError, match=f"old: dataset 'toy' is a different one: {message}"):
         compare(other, document(case()), "old")
 
 
@@ -289,12 +289,12 @@ def test_what_was_inadmissible_and_still_is_is_counted_and_named():
     old = document(case(), case(case="a", **bad), case(case="b", **bad), case(case="c", **bad))
     new = document(case(), case(case="a", **bad), case(case="b", **bad), case(case="c"), case(case="new"))
     changes = compare(old, new, "old")
-    told = "2 cases were inadmissible in the baseline and are now, which says nothing of the claim: a, b."
+    told = "2 cases were inadmissible in the baseline and are now, so the claim was not judged there: a, b."
     assert told in markdown(changes)
     assert told in plain(changes)
     lines = list(summary(new, 0, 0, changes))
     assert told in lines
-    assert "4 cases compared, 1 changed, 0 worse; 1 new, which nothing is compared with." in lines
+    assert "4 cases compared, 1 changed, 0 worse; 1 new, with nothing to compare them with." in lines
     assert "inadmissible in the baseline" not in plain(compare(new, document(case(), case(case="c")), "old"))
 
 

@@ -93,7 +93,7 @@ BOMBS = {
     ),
     "blocks": (
         lambda: long_ids(pa.binary(1_000_000), rows=600).cast(pa.binary(1_000_000)), {},
-        r"column 'user_id' is of type (dictionary<)?.*fixed_size_binary\[1000000\].*, not of texts or numbers",
+        r"column 'user_id' is of type (dictionary<)?.*fixed_size_binary\[1000000\].*, not of strings or numbers",
     ),
 }  # fmt: skip
 
@@ -203,7 +203,7 @@ def test_a_small_parquet_file_that_is_a_huge_table_is_not_read(tmp_path, monkeyp
     ("ids", "reason"),
     [
         ([b"\xff\xfe"], "cannot be read: "),
-        ([["u"]], "column 'user_id' holds lists or objects, not one value a row"),
+        ([["u"]], "column 'user_id' holds lists or objects, not one value per row"),
         ([{"a": 1}], "column 'user_id' holds lists or objects"),
     ],
 )
@@ -240,7 +240,7 @@ def test_reviews_that_unpack_to_a_thousand_times_their_size_are_not_read(tmp_pat
     path = tmp_path / "Baby_Products.jsonl.gz"
     path.write_bytes(gzip.compress(b"\n" * 50_000_000))
     read = []
-    with pytest.raises(DatasetError, match=r"jsonl\.gz: unpacks to more than 100 times its size, as no reviews do"):
+    with pytest.raises(DatasetError, match=r"jsonl\.gz: unpacks to more than 100 times its size"):
         read.extend(len(block) for _, block in lines.read_blocks(path, Faults(0), block=100_000))
     assert sum(read) < 6_000_000
     random = np.random.default_rng(0).bytes(500_000).hex().encode()

@@ -105,11 +105,11 @@ def test_an_encoder_that_does_not_say_what_it_is_fails(attributes):
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"requires": {"sound"}}, "it requires something else than"),
-        ({"spec": EncoderSpec(requires=frozenset({"sound"}))}, "it requires something else than"),
+        ({"requires": {"sound"}}, "it requires something other than"),
+        ({"spec": EncoderSpec(requires=frozenset({"sound"}))}, "it requires something other than"),
         ({"spec": EncoderSpec(chunk=-1)}, "has chunk -1"),
         ({"spec": EncoderSpec(place="folder/x")}, "does not stand in its name"),
-        ({"prepare": 3}, "has prepare 3, which is no method"),
+        ({"prepare": 3}, "has prepare 3, which is not a method"),
         ({"unavailable": lambda self: ""}, "gives neither a reason nor None"),
         ({"spec": EncoderSpec(answering=ANSWERS), "variant": lambda self, settings: "other"}, "names another encoder"),
     ],
@@ -137,7 +137,7 @@ def test_a_module_that_imports_something_heavy_is_named():
 
 
 def test_a_contract_without_make_says_so():
-    with pytest.raises(NotImplementedError, match="must say with `make`"):
+    with pytest.raises(NotImplementedError, match="must define `make`"):
         EncoderContract().test_it_says_what_it_is()
 
 
@@ -195,7 +195,7 @@ def test_an_empty_promise_fails(toy):
         return type("Contract", (DatasetContract,), {"make": lambda self: Source([toy], modalities)})()
 
     contract({"textual", "attributes"}).test_its_items_carry_what_it_promised(toy)
-    with pytest.raises(AssertionError, match="it promises visual"):
+    with pytest.raises(AssertionError, match="it declares visual"):
         contract({"visual"}).test_its_items_carry_what_it_promised(toy)
     with pytest.raises(AssertionError, match="not of attributes, textual, visual"):
         contract({"smell"}).test_it_says_what_it_is()
@@ -279,7 +279,7 @@ def test_a_recommender_that_takes_the_first_of_equals_fails(made, parameters, pl
     contract = type("Contract", (RecommenderContract,), {"recommender": made, "parameters": parameters})()
     contract.test_the_order_of_the_catalogue_decides_nothing()
     monkeypatch.setattr(f"recclaims.recommenders.{place}", other)
-    with pytest.raises(AssertionError, match="the order of the catalogue decides how items are ranked"):
+    with pytest.raises(AssertionError, match="the order of the catalogue affects the ranking"):
         contract.test_the_order_of_the_catalogue_decides_nothing()
 
 

@@ -205,6 +205,12 @@ class ClaimStatement(Entry):
     """Where the treatment is claimed to be."""
     equivalence: Flag = False
     """Whether the claim is that the arms do not differ."""
+    at_least: Number | None = None
+    """By how much the treatment is claimed to be better, relative to the control; null: at all."""
+    not_worse_than: Number | None = None
+    """By how much it is claimed not to be worse."""
+    not_better_than: Number | None = None
+    """By how much it is claimed not to be better."""
     planted: Flag = False
     """Whether it is about the suite itself, on planted data."""
 

@@ -1,4 +1,4 @@
-"""The options of the contract: what they are called, which values they take, and what they ask for."""
+"""The options `--claims-...`: their names, their values, and the settings they lead to."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _price(text: str) -> float:
     except ValueError:
         price = -1.0
     if not 0 <= price < float("inf"):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a price")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a price: write a number of 0 or more")
     return price
 
 
@@ -65,17 +65,22 @@ def _executor(text: str) -> str:
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Add the options of the contract."""
-    group = parser.getgroup("recclaims", "claims of multimodal recommendation")
+    """Add the options `--claims-...`."""
+    group = parser.getgroup("recclaims", "claims of multimodal recommendation (recclaims)")
     add = group.addoption
     add(
         "--claims-data",
         action="append",
         metavar="NAME|PATH",
         type=expanded,
-        help="dataset to run on, repeatable (default: ml-100k)",
+        help="dataset, repeatable: a name or a folder (default: ml-100k)",
     )
-    add("--claims-encoder", action="append", metavar="NAME[:ARGUMENT]", help="encoder, repeatable (default: all)")
+    add(
+        "--claims-encoder",
+        action="append",
+        metavar="NAME[:ARGUMENT]",
+        help="encoder, repeatable (default: all installed)",
+    )
     add(
         "--claims-recommender",
         action="append",
@@ -86,44 +91,45 @@ def add_options(parser: pytest.Parser) -> None:
         "--claims-profile",
         type=_profile,
         metavar="NAME",
-        help="budget: smoke, quick or paper (default: quick)",
+        help="how much to train: smoke, quick or paper (default: quick)",
     )
     add(
         "--claims-hyperparameters",
         metavar="FILE",
         type=expanded,
-        help="TOML file of your own hyper-parameters; they override the profile's",
+        help="TOML file with your hyper-parameters; they override the profile's",
     )
     add(
         "--claims-flavour",
         choices=["mmrec", "elliot", "all"],
-        help="which family's equations recommenders follow, where the two differ (default: the profile's)",
+        help="whose implementation to follow where MMRec and Elliot differ (default: the profile's)",
     )
     add(
         "--claims-control",
         action="append",
         metavar="NAME|all",
-        help="noise to compare with, repeatable (default: the profile's)",
+        help="kind of noise to compare with, repeatable (default: the profile's)",
     )
     add(
         "--claims-seeds",
         type=_between(1, 10_000),
         metavar="N",
-        help="replicates of every case, looked at once; each has its own split and seed (default: the profile's looks, "
-        "as few as decide)",
+        help="run exactly N replicates of every case, each with its own split and seed (default: as few as decide the "
+        "case, up to the profile's limit)",
     )
     add(
         "--claims-budget",
         type=_duration,
         metavar="TIME",
-        help="begin nothing more after 90s, 10m or 1.5h; the same command goes on from there (default: no end)",
+        help="give undecided cases more replicates, and start nothing new after TIME (90s, 10m or 1.5h); the same "
+        "command continues (default: no limit)",
     )
     add(
         "--claims-store",
         metavar="DIR",
         type=expanded,
         default=".recclaims",
-        help="where results are kept (default: .recclaims)",
+        help="folder that keeps all results for reuse (default: .recclaims)",
     )
     add(
         "--claims-reuse",
@@ -136,7 +142,7 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="DIR",
         type=expanded,
         default="reports/latest",
-        help="where reports are written (default: reports/latest)",
+        help="folder for the reports (default: reports/latest)",
     )
     add(
         "--claims-baseline",
@@ -145,25 +151,30 @@ def add_options(parser: pytest.Parser) -> None:
         help="an earlier results.json; a case then fails only if it got worse",
     )
     add("--claims-update-baseline", action="store_true", help="write this run's results to --claims-baseline")
-    add("--claims-device", metavar="DEVICE", default="auto", help="auto, cpu or cuda[:n] (default: auto)")
+    add(
+        "--claims-device",
+        metavar="DEVICE",
+        default="auto",
+        help="where to train: auto, cpu or cuda[:n] (default: auto)",
+    )
     add(
         "--claims-executor",
         type=_executor,
         metavar="WHERE",
         default=LOCAL,
-        help="where cells are computed: local (default) or dask://HOST:PORT",
+        help="which machines train: local (default) or dask://HOST:PORT",
     )
     add(
         "--claims-mask",
         choices=[str(mask) for mask in Mask],
         default="train+valid",
-        help="items excluded from ranking at test time (default: train+valid)",
+        help="which of a user's items to exclude from ranking at test time (default: train+valid)",
     )
     add(
         "--claims-price-per-hour",
         type=_price,
         metavar="X",
-        help="price of an hour on this machine, for the table of encoder costs",
+        help="price of an hour on this machine, in any currency, for the table of encoder costs",
     )
     add(
         "--claims-trust-remote-code",
@@ -174,7 +185,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--claims-workers",
         type=_between(0, 1024),
         metavar="N",
-        help="parallel training processes; 0: train in this one (default: one per core)",
+        help="number of training processes; 0: train in this process (default: one per core)",
     )
 
 
@@ -212,7 +223,7 @@ def admits(config: pytest.Config) -> Callable[[Recommender], bool]:
 
 
 def plants(config: pytest.Config) -> Callable[[Recommender], bool]:
-    """Which recommenders are tried on planted data."""
+    """Which recommenders are tested on planted data."""
     profile, admitted = profile_of(config), admits(config)
     return lambda recommender: admitted(recommender) and profile.plants(recommender)
 
@@ -224,7 +235,7 @@ def noises(config: pytest.Config) -> tuple[str, ...]:
 
 
 def profile_of(config: pytest.Config) -> Profile:
-    """The profile that is asked for, with the hyper-parameters of --claims-hyperparameters.
+    """The requested profile, with the hyper-parameters of --claims-hyperparameters.
 
     Raises:
         RecclaimsError: the file of hyper-parameters cannot be used.
@@ -240,7 +251,7 @@ def settings_of(config: pytest.Config) -> Settings:
     """Read the options into Settings.
 
     Raises:
-        RecclaimsError: a device that is not there.
+        RecclaimsError: this machine has no such device.
     """
     option = config.getoption
     profile = profile_of(config)
@@ -261,7 +272,7 @@ def settings_of(config: pytest.Config) -> Settings:
 
 
 def what_computes(config: pytest.Config) -> str:
-    """Who trains, for the first lines of a run; torch is not imported to say so."""
+    """What trains, for the first lines of a run; found out without importing torch."""
     executor, wanted = config.getoption("claims_executor"), config.getoption("claims_device")
     workers = config.getoption("claims_workers")
     workers = default_workers() if workers is None else workers
@@ -271,7 +282,7 @@ def what_computes(config: pytest.Config) -> str:
     if wanted == "cpu" or (wanted == "auto" and not has_gpu()):
         return f"{processes} train{'s' * (workers < 2)} on the CPU"
     gpu = "every GPU trains" if wanted in ("auto", "cuda") else f"{wanted} trains"
-    return f"{gpu} cells of one shape together; what cannot be is left to {processes}"
+    return f"{gpu} similar cells together; the rest is left to {processes}"
 
 
 def baseline_of(config: pytest.Config) -> ResultsDocument | None:

@@ -287,12 +287,12 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
 
 
 def notes(config: pytest.Config) -> list[str]:
-    """What a person should know of the selection."""
+    """What people should know about the selection."""
     session = config.stash[SESSION]
     lines = [f"recclaims: {what}" for what in (*session.broken, *session.unsound)]
     for dataset, encoders in planner_of(config).left_out.items():
         if encoders:
-            lines.append(f"recclaims: {dataset} has nothing to encode for {', '.join(encoders)}")
+            lines.append(f"recclaims: {dataset} has no input for {', '.join(encoders)}")
     profile = profile_of(config)
     for option, what, chosen in (
         ("flavour", "flavour", profile.flavours),
@@ -300,7 +300,7 @@ def notes(config: pytest.Config) -> list[str]:
     ):
         if chosen and config.getoption(f"claims_{option}") is None:
             lines.append(
-                f"recclaims: profile {profile.name} has {what} {', '.join(chosen)}; more: --claims-{option} all"
+                f"recclaims: profile {profile.name} runs only {what} {', '.join(chosen)}; for more: --claims-{option} all"
             )
     return lines
 

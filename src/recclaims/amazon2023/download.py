@@ -60,7 +60,7 @@ def download_raw(category: str, folder: Path, web: Web, tell: Callable[[str], No
                 reasons.append(str(error))
         if not target.is_file():
             raise NotAvailableError(
-                f"{'; '.join(reasons)}: the same command continues where it stopped, or --from DIR reads raw files"
+                f"{'; '.join(reasons)}: run the same command to continue, or give raw files by --from DIR"
             )
 
 
@@ -109,7 +109,7 @@ def _attempt(url: str, part: Path, web: Web, tell: Callable[[str], None]) -> Non
             raise LaterError(f"the server answered {response.status}", response.headers.get("retry-after"))
         if response.status == 416 or (response.status == 206 and not _continues(response, have, note)):
             _note_of(part).unlink(missing_ok=True)
-            raise LaterError("the server has another version by now")
+            raise LaterError("the file on the server has changed")
         if response.status not in (200, 206):
             raise NotAvailableError(f"{url}: the server answered {response.status}")
         if response.status == 200:

@@ -153,7 +153,7 @@ def _fetch_all(urls: list[str], store: Path, web: Web) -> Iterator[tuple[str, Im
                 if in_a_row >= PATIENCE:
                     raise NotAvailableError(
                         f"{in_a_row} images in a row could not be fetched ({outcome}, {url}): "
-                        "the same command continues where it stopped"
+                        "run the same command to continue"
                     )
     finally:
         pool.shutdown(cancel_futures=True)

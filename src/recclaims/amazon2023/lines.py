@@ -135,7 +135,7 @@ def _pieces(source: _Source, path: Path, block: int) -> Iterator[bytes]:
         for data in _inflate(source, block):
             given += len(data)
             if given > max(ALLOWED, RATIO * source.digest.size):
-                raise DatasetError(f"{path}: unpacks to more than {RATIO} times its size, as no reviews do")
+                raise DatasetError(f"{path}: unpacks to more than {RATIO} times its size, unlike any real reviews")
             yield data
     else:
         while data := source.read(block):

@@ -145,7 +145,7 @@ class Preparation:
         ]
         self.notes += [f"left out: {what}: {count:,}" for what, count in faults.rows()]
         if metadata.repeated:
-            self.notes.append(f"{metadata.repeated:,} further lines of metadata about an item that had one")
+            self.notes.append(f"{metadata.repeated:,} repeated lines of metadata about an item")
         return chosen.where(mask), metadata.products
 
     def _admitted(self, ids: list[str], metadata: Metadata) -> NDArray[np.bool_]:
@@ -176,7 +176,7 @@ class Preparation:
         mask = k_core(chosen.users, chosen.items, self.core)
         if not mask.any():
             raise DatasetError(f"{self.name}: nothing is left of {len(reviews):,} reviews, for want of images")
-        self.rows.append(("of items whose image could not be had", int((~admitted).sum())))
+        self.rows.append(("of items whose image could not be downloaded", int((~admitted).sum())))
         self.rows.append((f"outside the {self.core}-core without these", int((~mask).sum())))
         return chosen.where(mask), dict(products)
 
@@ -195,11 +195,11 @@ class Preparation:
             return
         missing = ", ".join(f"{reason}: {count:,}" for reason, count in fetched.missing().items())
         self.notes.append(
-            f"images: {len(fetched.images):,} are there, {fetched.new:,} of them fetched now; "
-            + (f"missing: {missing}" if missing else "none is missing")
+            f"images: {len(fetched.images):,} available, {fetched.new:,} of them downloaded now; "
+            + (f"missing: {missing}" if missing else "none missing")
         )
         if fetched.later:
-            self.notes.append(f"the same command tries {len(fetched.later):,} missing images again")
+            self.notes.append(f"run the same command to try {len(fetched.later):,} missing images again")
 
     def _write(
         self,

@@ -20,7 +20,7 @@ class FaultError(Exception):
 
 
 def _no_number(text: str) -> NoReturn:
-    raise FaultError(CORRUPT, f"{text} is no JSON")
+    raise FaultError(CORRUPT, f"{text} is not JSON")
 
 
 def _first_wins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

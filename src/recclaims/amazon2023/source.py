@@ -45,7 +45,9 @@ class AmazonReviews2023:
 
     def __init__(self, category: str, core: int = DEFAULT_CORE, lacking: str = "keep") -> None:
         if not re.fullmatch(r"[A-Za-z0-9_]{1,80}", category):
-            raise ValueError(f"'{category}' is no category: letters, digits and underscores, as in Baby_Products")
+            raise ValueError(
+                f"'{category}' is not a category; write letters, digits and underscores, as in Baby_Products"
+            )
         self.category, self.core, self.lacking = category, core, lacking
         changed = [f"core{core}"] * (core != DEFAULT_CORE) + [lacking] * (lacking != "keep")
         self.name = "-".join(["amazon2023", category, *changed])
@@ -66,8 +68,8 @@ class AmazonReviews2023:
         """
         if not self._is_prepared():
             there = (self.folder() / RECORD).is_file()
-            lacks = "was prepared by another version of recclaims" if there else "is not there"
-            raise NotAvailableError(f"{self.folder()} {lacks}: {self.command()}")
+            lacks = "was prepared by another version of recclaims" if there else "does not exist"
+            raise NotAvailableError(f"{self.folder()} {lacks}; run: {self.command()}")
         return replace(self._open().load(), name=self.name)
 
     def prepare(self, request: Request) -> Prepared:

@@ -79,11 +79,11 @@ class Web:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise NotAllowedError(f"{url[:200]}: no address") from None
+            raise NotAllowedError(f"{url[:200]}: not a valid address") from None
         if parts.scheme != self._scheme or parts.hostname not in hosts or parts.username is not None:
             raise NotAllowedError(f"{url[:200]}: only {self._scheme} from {', '.join(hosts)} is fetched")
         if self._scheme == "https" and port not in (None, 443):
-            raise NotAllowedError(f"{url[:200]}: port {port} is not that of https")
+            raise NotAllowedError(f"{url[:200]}: port {port} is not allowed; https has its own")
 
     @contextmanager
     def get(self, url: str, hosts: tuple[str, ...], headers: dict[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:

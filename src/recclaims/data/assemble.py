@@ -113,4 +113,4 @@ def _unknown_items(unknown: pl.DataFrame, known: dict[str, int]) -> str:
     for row, item_id in zip(first["row"], first["item_id"], strict=True):
         near = difflib.get_close_matches(item_id, known, n=1)
         examples.append(f"'{item_id}' (row {row + 1}{f', nearest {near[0]!r}' if near else ''})")
-    return f"{len(unknown):,} interactions have an item_id that the catalogue lacks: {', '.join(examples)}"
+    return f"{len(unknown):,} interactions have an item_id that is not in the catalogue: {', '.join(examples)}"

@@ -1,4 +1,4 @@
-"""What is known of the items: the words of DESIGN, as types."""
+"""The items of a catalogue."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of a catalogue, as an encoder sees it; read-only, as all encoders of a process see the same one.
+    """One item of a catalogue, as an encoder sees it; read-only, because all encoders of a process share it.
 
-    `attributes` maps a slot to its values, as in `{"genres": ("Comedy", "Romance")}`; `answers` maps a
-    model and prompt to the raw text that a vision-language model once gave for this item. `backdrop` is the
-    image that shows where the item's own is transparent, scaled to its size; without one it lies on white.
-    `domain` says what kind of thing it is (`movies`), which decides what a model is asked about it; it may be a
-    file of prompts. `seen` is what its files must still hold when they are read.
+    `attributes` maps a slot to its values, as in `{"genres": ("Comedy", "Romance")}`; `answers` maps a model and prompt
+    to the raw text that a vision-language model gave for this item. `backdrop` is an image that shows through where the
+    item's own is transparent, scaled to its size; the default is white. `domain` says what kind of thing it is
+    (`movies`) and decides what a model is asked about it; it may be a file of prompts. `seen` is the content that its
+    files must still have when they are read.
     """
 
     item_id: str
@@ -71,7 +71,7 @@ class Item:
             object.__setattr__(self, "answers", ReadOnlyDict(self.answers))
 
     def image(self) -> Image | None:
-        """Open the image as RGB, upright as its EXIF orientation says, or return None where the item has none.
+        """Open the image as RGB, turned upright by its EXIF orientation, or return None if the item has none.
 
         Raises:
             DatasetError: the file is missing, too large or not an image of FORMATS; the message names it.
@@ -86,11 +86,11 @@ class Item:
             image, backdrop = self.seen or (None, None)
             picture = _decoded(self.image_path, self.backdrop, where, image, backdrop)
             if self.seen and image is None:
-                raise ChangedError(f"{where} could not be read before, and now it can; run it again")
+                raise ChangedError(f"{where} could not be read earlier in this run but can be now; start the run again")
             return picture
         except FileNotFoundError:
             if self.seen and self.seen.image is not None:
-                raise ChangedError(f"{where} has gone since the run began; run it again") from None
+                raise ChangedError(f"{where} was removed during the run; start the run again") from None
             raise DatasetError(f"{where} does not exist") from None
         except RecclaimsError:
             raise
@@ -101,12 +101,12 @@ class Item:
 
     @property
     def text(self) -> str:
-        """Title and description as one text, empty where the item has neither."""
+        """Title and description as one text, empty if the item has neither."""
         title, description = self.title.strip(), self.description.strip()
         return f"{title.rstrip('.')}. {description}" if title and description else title or description
 
     def has(self, modality: str) -> bool:
-        """Say whether the item carries anything for `modality` (visual, textual or multimodal)."""
+        """Say whether the item has content for `modality` (visual, textual or multimodal)."""
         if modality == "visual":
             return self.image_path is not None
         if modality == "textual":
@@ -123,7 +123,7 @@ def _decoded(
     if max(size, len(content)) > MAX_IMAGE_BYTES:
         raise DatasetError(f"{where} has {max(size, len(content)):,} bytes; at most {MAX_IMAGE_BYTES:,} are read")
     if seen is not None and hashlib.sha256(content).hexdigest() != seen:
-        raise ChangedError(f"{where} has changed since the run began; run it again")
+        raise ChangedError(f"{where} changed during the run; start the run again")
     with _header(io.BytesIO(content)) as picture:
         if picture.width * picture.height > MAX_PIXELS:
             raise DatasetError(

@@ -34,7 +34,7 @@ class Interactions:
     Attributes:
         users: int32 (n,), index into `Dataset.user_ids`.
         items: int32 (n,), index into `Dataset.items`.
-        ratings: float32 (n,), or None where the data is implicit.
+        ratings: float32 (n,), or None for implicit data.
         timestamps: float64 (n,), seconds since the epoch, or None.
     """
 
@@ -56,25 +56,25 @@ class Interactions:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A catalogue and its interactions, with the protocol under which they are split and scored.
+    """A catalogue and its interactions, with the protocol by which they are split and scored.
 
     Attributes:
-        name: what tables and case names call it.
-        items: the catalogue; index in it is the item's row in every feature matrix.
-        user_ids: external ids; index in it is the user's number.
+        name: its name in tables and case names.
+        items: the catalogue; an item's index is its row in every feature matrix.
+        user_ids: external ids; a user's index is the user's number.
         interactions: see Interactions.
         relevance: the lowest rating that counts as relevant when scoring; None: every interaction counts.
             Training always uses every interaction of the train part.
         strategy: "random" or "temporal" (see splits).
-        given_split: int8 (n,), 0 train, 1 valid, 2 test, where the data came already split; else None.
+        given_split: int8 (n,), 0 train, 1 valid, 2 test, if the data came with a split; otherwise None.
         planted: True for simulated interactions; tables always say so.
-        duplicates_dropped: repeated (user, item) pairs of which only the latest was kept.
-        parameters: what simulated interactions were made with, by name.
-        category: the attribute slot that holds an item's category; None: see categories.
-        listed: ids of the items in the order of the catalogue's own file, which rows of vectors without ids follow;
-            empty: the order of `items`.
-        features: vectors that came with the data, by name; read by the encoder `features:NAME`, which answers for
-            their content itself. In memory (FeatureArray) until `evaluate` has brought them into its store.
+        duplicates_dropped: how many repeated (user, item) pairs were dropped; the latest of each is kept.
+        parameters: the parameters of simulated interactions, by name.
+        category: the attribute slot with an item's category; None: see categories.
+        listed: ids of the items in the order of the catalogue's file, which vectors without ids follow; empty: the
+            order of `items`.
+        features: vectors that came with the data, by name; the encoder `features:NAME` reads them and puts their
+            content into its version. In memory (FeatureArray) until `evaluate` writes them to its store.
     """
 
     name: str
@@ -103,22 +103,22 @@ class Dataset:
         split: str = "random",
         domain: str = "",
     ) -> Dataset:
-        """Make a dataset of what a program has in memory; equal content gives what a folder of it would give.
+        """Make a dataset from frames or arrays in memory; it equals one from a folder with the same content.
 
         Args:
-            name: what tables and case names call it.
-            interactions: columns `user_id`, `item_id`, where there are any `rating`, `timestamp` (seconds or dates)
-                and `split` (train, valid or test), as a polars or pandas frame, an Arrow table or a mapping.
-            items: the same of the catalogue: `item_id`, where there are any `title`, `description`, `image` (a path)
-                and columns of lists of texts, each an attribute slot; or a sequence of Item; None: ids alone.
-            features: by name, vectors of the items: an array (n_items, d) in the order of `items`, or a FeatureArray,
-                which says whose they are and of what. The encoder `features:NAME` reads them.
-            relevance: the lowest rating that counts as relevant; None: every interaction.
-            split: "random" or "temporal", where there is no column `split`.
-            domain: what kind of thing the items are (`movies`), where a model is to be asked about them.
+            name: its name in tables and case names.
+            interactions: a polars or pandas frame, an Arrow table or a mapping with the columns `user_id`, `item_id`
+                and optionally `rating`, `timestamp` (seconds or dates) and `split` (train, valid or test).
+            items: the same for the catalogue: `item_id` and optionally `title`, `description`, `image` (a path) and
+                columns of lists of strings, each an attribute slot; or a sequence of Item; None: only the ids.
+            features: vectors of the items by name: an array (n_items, d) in the order of `items`, or a FeatureArray,
+                which can give ids and a modality. The encoder `features:NAME` reads them.
+            relevance: the lowest rating that counts as relevant; None: every interaction counts.
+            split: "random" or "temporal", if there is no column `split`.
+            domain: what kind of thing the items are (`movies`), if a model is to be asked about them.
 
         Raises:
-            DatasetError: a column is missing or holds something else; names frame, row and column.
+            DatasetError: a column is missing or has wrong values; names frame, row and column.
         """
         from recclaims.data.frames import dataset_of
 
@@ -127,10 +127,10 @@ class Dataset:
         return dataset_of(name, interactions, items, features or {}, domain).under(protocol)
 
     def under(self, protocol: Protocol) -> Dataset:
-        """The dataset under a protocol.
+        """Return the dataset with a protocol applied.
 
         Raises:
-            DatasetError: it has no ratings to hold against a threshold, or no times to split by.
+            DatasetError: it has no ratings for a threshold, or no timestamps to split by.
         """
         relevance = None if protocol.every else protocol.relevance if protocol.relevance is not None else self.relevance
         strategy = protocol.strategy or self.strategy

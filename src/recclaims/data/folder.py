@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from recclaims.data.vectors import FeatureFile
     from recclaims.plugin_manager import Registry
 
-MANIFEST = "dataset.toml"
+MANIFEST, ITEMS = "dataset.toml", "items.jsonl"
 KEYS: dict[str, type | tuple[type, ...]] = {
     "name": str,
     "base": str,
@@ -63,14 +63,17 @@ class FolderDataset:
         self.manifest = read_manifest(path)
         self.name: str = self.manifest.get("name", path.resolve().name) + suffix
         if self.name in registry.datasets:
-            raise DatasetError(f"{path / MANIFEST}: key 'name': '{self.name}' is the name of a registered dataset")
+            taken = f"'{self.name}' is the name of a registered dataset"
+            if "name" in self.manifest:
+                raise DatasetError(f"{path / MANIFEST}: key 'name': {taken}")
+            raise DatasetError(f"{path}: {taken}; say another by the key 'name' of {MANIFEST}")
         given = {key: self.manifest[key] for key in ("split", "relevance") if key in self.manifest}
         self.protocol = Protocol(strategy=given.get("split"), relevance=given.get("relevance")).over(protocol)
 
     @property
     def items_path(self) -> Path:
         """The catalogue's file."""
-        name: str = self.manifest.get("items", "items.jsonl")
+        name: str = self.manifest.get("items", ITEMS)
         return self.path / name
 
     @cached_property
@@ -141,7 +144,7 @@ class FolderDataset:
         if whole:
             extra = next((path for path in parts.values() if path), None)
             if extra:
-                raise DatasetError(f"{self.path}: has both {whole.name} and {extra.name}; which of them is the data?")
+                raise DatasetError(f"{self.path}: has both {whole.name} and {extra.name}; keep only one of them")
             return read_table(whole), str(whole)
         if not any(parts.values()):
             raise DatasetError(
@@ -151,7 +154,9 @@ class FolderDataset:
         tables = []
         for label, (name, path) in enumerate(parts.items()):
             if path is None:
-                raise DatasetError(f"{self.path}: {name}.{{{','.join(ENDINGS)}}} is missing beside the other parts")
+                raise DatasetError(
+                    f"{self.path}: {name}.{{{','.join(ENDINGS)}}} is missing next to the other parts of the split"
+                )
             table = read_table(path)
             if table.is_empty():
                 raise DatasetError(f"{path}: the {name} part of the split is empty")
@@ -164,7 +169,7 @@ class FolderDataset:
                 for path, t in zip(parts.values(), tables, strict=True)
                 if path
             )
-            raise DatasetError(f"{self.path}: train, valid and test have unequal columns ({columns})") from None
+            raise DatasetError(f"{self.path}: train, valid and test have different columns ({columns})") from None
         check_parts(table, str(self.path))
         return table, str(self.path)
 
@@ -185,20 +190,24 @@ def with_category(dataset: Dataset, slot: str | None, manifest: Path) -> Dataset
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read a folder's dataset.toml; raises DatasetError where it is missing or not well-formed."""
+    """Read a folder's dataset.toml; empty where the folder has none, and items.jsonl says what it is.
+
+    Raises:
+        DatasetError: the folder has neither, or dataset.toml is not well-formed.
+    """
     path = folder / MANIFEST
     try:
-        is_folder, has_manifest = folder.is_dir(), path.is_file()
+        is_folder, has_manifest, has_items = folder.is_dir(), path.is_file(), (folder / ITEMS).is_file()
     except (OSError, ValueError) as error:  # too long, or not ours to look into
         raise DatasetError(f"{folder}: cannot be read as a folder: {error}") from None
     if not is_folder:
         raise DatasetError(f"{folder}: is not a folder")
-    if not has_manifest:
-        raise DatasetError(f"{folder}: has no {MANIFEST}; see docs/folder-dataset.md")
+    if not (has_manifest or has_items):
+        raise DatasetError(f"{folder}: has neither {MANIFEST} nor {ITEMS}; see docs/folder-dataset.md")
     _check_inside(path, folder, str(path))
-    manifest = read_toml(path, DatasetError)
+    manifest = read_toml(path, DatasetError) if has_manifest else {}
     _check(manifest, path)
-    _check_inside(folder / "items.jsonl", folder, str(folder / "items.jsonl"))
+    _check_inside(folder / ITEMS, folder, str(folder / ITEMS))
     named = [key for key in ("items", "interactions", "domain") if key in manifest]
     if not manifest.get("domain", ".toml").endswith(".toml"):
         named.remove("domain")
@@ -222,15 +231,13 @@ def _check(manifest: dict[str, Any], path: Path) -> None:
         if key not in KEYS:
             raise UnknownNameError.of("key", key, KEYS, str(path))
         if not isinstance(value, KEYS[key]) or isinstance(value, bool):
-            raise DatasetError(f"{path}: key '{key}' is {reprlib.repr(value)}, of the wrong type")
+            raise DatasetError(f"{path}: key '{key}' is {reprlib.repr(value)}, which has the wrong type")
     name = manifest.get("name", "-")
     if not (name.strip() and name.isprintable() and len(name) <= MAX_NAME):
-        raise DatasetError(f"{path}: key 'name' is {name[:MAX_NAME]!r}, not a line of 1 to {MAX_NAME} letters")
+        raise DatasetError(f"{path}: key 'name' is {name[:MAX_NAME]!r}, not one line of 1 to {MAX_NAME} characters")
     # NaN is in no order, and a whole number in TOML may be larger than any float.
     if not abs(manifest.get("relevance", 0)) <= sys.float_info.max:
-        raise DatasetError(
-            f"{path}: key 'relevance' is {reprlib.repr(manifest['relevance'])}, not a number of a rating"
-        )
+        raise DatasetError(f"{path}: key 'relevance' is {reprlib.repr(manifest['relevance'])}, not a rating such as 4")
     if manifest.get("split", STRATEGIES[0]) not in STRATEGIES:
         raise UnknownNameError.of("split", manifest["split"], STRATEGIES, str(path))
     for modality in manifest.get("modalities", ()):

@@ -67,7 +67,7 @@ def read_cells(path: Path, separator: str, columns: Sequence[str] = ()) -> pl.Da
         try:
             table = pl.read_csv(file, separator=separator, has_header=not columns, infer_schema=False, quote_char=quote)
         except pl.exceptions.NoDataError:
-            hint = "" if columns else f"; its first line names the columns {', '.join(NEEDED)}"
+            hint = "" if columns else f"; its first line must name the columns {', '.join(NEEDED)}"
             raise DatasetError(f"{path}: is empty{hint}") from None
     if not columns:
         return table
@@ -132,9 +132,9 @@ def _parquet(path: Path) -> pl.DataFrame:
             for column in known:
                 kind = file.schema_arrow.field(column).type
                 if pa.types.is_nested(kind):
-                    raise DatasetError(f"{path}: column '{column}' holds lists or objects, not one value a row")
+                    raise DatasetError(f"{path}: column '{column}' holds lists or objects, not one value per row")
                 if not is_plain(kind):
-                    raise DatasetError(f"{path}: column '{column}' is of type {kind}, not of texts or numbers")
+                    raise DatasetError(f"{path}: column '{column}' is of type {kind}, not of strings or numbers")
                 if column in NEEDED and (pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
                     raise DatasetError(f"{path}: column '{column}' is of type {kind}, {FLOAT_IDS}")
             table = read_columns(file, known)

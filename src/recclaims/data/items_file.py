@@ -44,7 +44,7 @@ def read_items(path: Path) -> list[Item]:
         item = item_of(record, folder.file, where)
         fields.check(record, where)
         if item.item_id in lines:
-            raise DatasetError(f"{where}: item_id '{item.item_id}' stands in line {lines[item.item_id]} already")
+            raise DatasetError(f"{where}: duplicate item_id '{item.item_id}', already in line {lines[item.item_id]}")
         lines[item.item_id] = number
         items.append(item)
     if not items:
@@ -129,7 +129,7 @@ def item_of(record: Mapping[str, Any], file: Callable[[str, str], Path], where: 
             raise DatasetError(f"{where}: unknown key '{key}'; did you mean '{near}'?")
     attributes = record.get("attributes")
     if attributes is not None and not _is_slots(attributes):
-        raise DatasetError(f"{where}: key 'attributes' is {attributes!r}, not an object of lists of texts")
+        raise DatasetError(f"{where}: key 'attributes' is {attributes!r}, not an object of lists of strings")
     image = _text(record, "image", where)
     return Item(
         item_id=_id(record, where),
@@ -166,7 +166,7 @@ def _text(record: Mapping[str, Any], key: str, where: str) -> str:
 def _answers(record: Mapping[str, Any], where: str) -> dict[str, str]:
     answers = record.get("lvlm") or {}
     if not isinstance(answers, dict) or not all(isinstance(answer, str) for answer in answers.values()):
-        raise DatasetError(f"{where}: key 'lvlm' is not an object of texts")
+        raise DatasetError(f"{where}: key 'lvlm' is not an object of strings")
     for name in answers:
         if not name or not name.isprintable():
             raise DatasetError(f"{where}: key 'lvlm': {name!r} is not the name of an answer")
@@ -210,12 +210,12 @@ class _Fields:
             if _is_texts(value):
                 self._slots.setdefault(key, where)
             elif isinstance(value, list) and any(isinstance(entry, str) for entry in value):
-                raise DatasetError(f"{where}: key '{key}' is {_short(value)}, not a list of texts alone")
+                raise DatasetError(f"{where}: key '{key}' is {_short(value)}, not a list of strings")
             else:
                 self._others.setdefault(key, f"{where}: key '{key}' is {_short(value)}")
             if key in self._slots and key in self._others:
                 raise DatasetError(
-                    f"{self._others[key]}, and a list of texts elsewhere ({self._slots[key]}); write it as one in all"
+                    f"{self._others[key]}, but a list of strings elsewhere ({self._slots[key]}); write a list in all"
                 )
 
 

@@ -1,4 +1,4 @@
-"""Parameters that a dataset source declares, so that a reference can set them: `emoji?users=5000&dose=0.5`."""
+"""Parameters that a dataset source declares and a reference can set: `emoji?users=5000&dose=0.5`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Parameter:
     """One parameter of a source; its type is that of its default.
 
     Attributes:
-        default: what it is where the reference does not say.
+        default: its value if the reference does not set it.
         says: what it does, in one phrase.
-        least, most: bounds of a number, both allowed; None: unbounded.
-        choices: the texts there are; empty: any.
+        least, most: inclusive bounds of a number; None: unbounded.
+        choices: the allowed strings; empty: any.
     """
 
     default: Value
@@ -55,7 +55,7 @@ class Parameter:
         return value
 
     def __str__(self) -> str:
-        """What it does and takes, for people."""
+        """What it does and which values it takes, for people."""
         takes = ", ".join(self.choices) if self.choices else self._range().strip()
         return f"{self.says} ({takes}; default {self.default})" if takes else f"{self.says} (default {self.default})"
 

@@ -85,7 +85,7 @@ def check_question_mark(text: str, reference: str) -> None:
     """
     with contextlib.suppress(OSError, ValueError):  # what no path can be is none
         if "?" in text and Path(text).exists():
-            raise RecclaimsError(f"{reference}: a question mark in a path is written %3F: {in_reference(reference)}")
+            raise RecclaimsError(f"{reference}: write a question mark in a path as %3F: {in_reference(reference)}")
 
 
 def located(reference: str, registry: Registry, folder: Path) -> str:

@@ -90,9 +90,9 @@ def _made(registry: Registry, name: str, own: dict[str, str], reference: str) ->
     takes = spec.argument
     if bool(takes) != bool(argument) or (colon and not takes):
         raise DatasetError(
-            f"{reference}: '{base}' is named with its {takes}, as in {base}:{takes}"
+            f"{reference}: '{base}' needs its {takes}, as in {base}:{takes}"
             if takes
-            else f"{reference}: nothing follows '{base}' but ?key=value"
+            else f"{reference}: '{base}' takes no argument, only ?key=value"
         )
     given = read_parameters(spec.parameters, own, protocol.KEYS, reference)
     with foreign(f"dataset '{reference}' cannot be opened", DatasetError):

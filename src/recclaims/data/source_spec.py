@@ -1,4 +1,4 @@
-"""All that a source of datasets can say beside name, modalities and `load`: read here, once, and checked."""
+"""Everything a dataset source can declare besides name, modalities and `load`: read and checked here, once."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class SourceSpec:
     """What a source declares, as the attribute `spec` or by attributes of these names; everything has a default.
 
     Attributes:
-        argument: what follows the colon in its name, as people call it ("CATEGORY"): it is made with that text first.
-        parameters: what `?key=value` can set, by name: it is made with those that a reference sets, and its own `name`
-            says what they are.
-        answers: names of the answers of vision-language models that its items carry.
+        argument: a word for what follows the colon in its name ("CATEGORY"); that text is the factory's first argument.
+        parameters: what `?key=value` can set, by name; the factory gets those that a reference sets as keywords, and
+            the source's `name` must reflect them.
+        answers: names of the answers of vision-language models that its items have.
         features: the vectors that come with it, by name.
     """
 
@@ -55,13 +55,13 @@ def source_spec(source: Any) -> SourceSpec:
     """What a source, or the class that makes it, declares.
 
     Raises:
-        DatasetError: a value is none that can be meant; one line that names the source and says what to write.
+        DatasetError: a value is invalid; one line that names the source and says what to write.
     """
     who = f"dataset '{said(source, 'name')}'"
     declared = said(source, "spec")
     if isinstance(declared, Mapping | type):
         raise DatasetError(
-            f'{who} has spec {declared!r}; write, as in spec = recclaims.SourceSpec(argument="CATEGORY")'
+            f'{who} has spec {declared!r}; write for example spec = recclaims.SourceSpec(argument="CATEGORY")'
         )
     given = declared if isinstance(declared, SourceSpec) else source
     values = {one.name: value for one in fields(SourceSpec) if (value := said(given, one.name)) is not None}
@@ -81,7 +81,7 @@ def check_source(source: Any, reference: str) -> DatasetSource:
         value = said(source, attribute)
         if not isinstance(value, wanted):
             fault = f"has no {attribute}" if value is None else f"has {attribute} {value!r}"
-            raise DatasetError(f"dataset '{reference}' {fault}; write, as in {example}")
+            raise DatasetError(f"dataset '{reference}' {fault}; write for example {example}")
     if not callable(said(source, "load")):
         raise DatasetError(f"dataset '{reference}' has no method load() that returns a recclaims.Dataset")
     made: DatasetSource = source

@@ -107,8 +107,8 @@ def _check_times(dataset: Dataset) -> None:
     n_same, n_users = dataset.users_of_one_time()
     if 2 * n_same > n_users:
         raise DatasetError(
-            f"dataset '{dataset.name}': a temporal split needs times that differ, and {n_same:,} of {n_users:,} users "
-            f"have one timestamp for all they did; write 'random'"
+            f"dataset '{dataset.name}': a temporal split needs different timestamps, but {n_same:,} of {n_users:,} "
+            f"users have one timestamp for all of theirs; write 'random'"
         )
 
 
@@ -132,8 +132,8 @@ def check_known(dataset: Dataset, where: str) -> None:
         pairs = alike([ids[number] for number in strangers], trained)
         if pairs:
             raise DatasetError(
-                f"{where}: {len(pairs):,} {what} of validation and test differ from those of train by their spelling "
-                f"alone: {shown_pairs(pairs)}; write each id the same in all parts"
+                f"{where}: {len(pairs):,} {what} of validation and test differ from those of train only in spelling: "
+                f"{shown_pairs(pairs)}; write each id the same way in all parts"
             )
         for label, part in ((VALID, "validation"), (TEST, "test")):
             there = np.unique(column[dataset.given_split == label])
@@ -142,7 +142,7 @@ def check_known(dataset: Dataset, where: str) -> None:
                 raise DatasetError(
                     f"{where}: {len(lost):,} of {len(there):,} {what} of the {part} part are not in train "
                     f"({', '.join(repr(ids[number]) for number in lost[:3])}; train has "
-                    f"{', '.join(map(repr, trained[:3]))}); write each id the same in all parts"
+                    f"{', '.join(map(repr, trained[:3]))}); write each id the same way in all parts"
                 )
 
 

@@ -1,4 +1,4 @@
-"""Files of feature vectors that lie in a dataset's folder, found by their names; nothing is read."""
+"""Files of feature vectors in a dataset's folder, found by their names without reading them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class FeatureFile:
     """Vectors of a catalogue on disk.
 
     Attributes:
-        path: a file, or a folder of one file an item.
+        path: a file, or a folder with one file per item.
         modality: visual, textual or multimodal.
-        ids: a text file with the id of each row; None: the path has the ids itself, or has a row for each item in
+        ids: a text file with the id of each row; None: the path contains the ids itself, or has one row per item in
             the order of the catalogue.
-        rows: the id of each row, where a program said so.
+        rows: the id of each row, if a program gave them.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class FeatureArray:
     """Vectors of a catalogue in memory.
 
     Attributes:
-        matrix: numbers (n, d), a row an item.
+        matrix: numbers (n, d), one row per item.
         modality: visual, textual or multimodal.
         ids: the item of each row; None: the items of the catalogue, in its order.
     """
@@ -60,7 +60,7 @@ class FeatureArray:
 
 
 def modality_of(name: str) -> str | None:
-    """What vectors of this name are of: visual, textual or multimodal; None where the name does not tell."""
+    """The modality that a name tells: visual, textual or multimodal; None if it tells none."""
     words = re.findall(r"[a-z]+", name.lower())
     # MMRec's older folders say `v_feat` and `t_feat`.
     words = [_LETTERS.get(word, word) if after.startswith("feat") else word for word, after in pairwise([*words, ""])]
@@ -71,7 +71,7 @@ def modality_of(name: str) -> str | None:
 
 
 def sidecar(path: Path) -> Path:
-    """Where the ids of a file's rows would lie."""
+    """The file that would hold the ids of a file's rows."""
     return path.with_name(path.stem + SIDECAR)
 
 

@@ -85,7 +85,7 @@ class DataPipeline:
             with foreign(f"dataset '{reference}' cannot be read", DatasetError):
                 dataset = source.load()
                 if not isinstance(dataset, Dataset):
-                    raise DatasetError(f"dataset '{reference}': load() returned {dataset!r}, no recclaims.Dataset")
+                    raise DatasetError(f"dataset '{reference}': load() returned {dataset!r}, not a recclaims.Dataset")
             self._datasets[reference] = dataset
         return self._datasets[reference]
 
@@ -218,7 +218,7 @@ class DataPipeline:
         if found is None:
             if self.settings.reuse is Reuse.ALWAYS or self.obstacle(reference, encoder_name):
                 return []
-            failed = foreign(f"encoder '{encoder_name}' failed to say what its answers hold", FeatureError)
+            failed = foreign(f"encoder '{encoder_name}' failed to describe its answers", FeatureError)
             diagnose = methods_of(make_encoder(encoder_name, self.registry)).diagnose
             with deterministic(self.settings.device), self._trust(), failed:
                 records = diagnose(self.dataset(reference).items) if diagnose else []

@@ -76,7 +76,7 @@ def read_hyperparameters(path: Path, recommenders: Mapping[str, Recommender]) ->
             raise UnknownNameError.of("table", name, _TABLES, where)
         entries = table if name == "search" else [table]
         if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
-            raise RecclaimsError(f"{where}: '{name}' is no {'list of tables' if name == 'search' else 'table'}")
+            raise RecclaimsError(f"{where}: '{name}' is not a {'list of tables' if name == 'search' else 'table'}")
     everything = {key: value for r in recommenders.values() for key, value in _known(r).items()}
     _check(document.get("training", {}), everything, f"{where}: training")
     flavours = [r.flavour for r in recommenders.values() if r.flavour]
@@ -98,12 +98,12 @@ def _known(recommender: Recommender) -> dict[str, Any]:
 
 def _named(tables: object, kind: str, known: Any, where: str) -> Iterator[tuple[str, Table]]:
     if not isinstance(tables, dict):
-        raise RecclaimsError(f"{where} is no table")
+        raise RecclaimsError(f"{where} is not a table")
     for name, table in tables.items():
         if name not in known:
             raise UnknownNameError.of(kind, name, set(known), where)
         if not isinstance(table, dict):
-            raise RecclaimsError(f"{where}.{name} is no table")
+            raise RecclaimsError(f"{where}.{name} is not a table")
         yield name, table
 
 
@@ -124,7 +124,7 @@ def _searches(entries: Any, recommenders: Mapping[str, Recommender], where: str)
             if name not in recommenders:
                 raise UnknownNameError.of("recommender", name, recommenders, where)
             if name in searched:
-                raise RecclaimsError(f"{where}: '{name}' is in two searches; put its space into one")
+                raise RecclaimsError(f"{where}: '{name}' is in two searches; keep it in only one")
             searched.add(name)
             _check_space(search.space, recommenders[name], where)
         searches.append(replace(search, space=_typed(search, recommenders)))
@@ -140,7 +140,7 @@ def _check_space(space: Table, recommender: Recommender, where: str) -> None:
         for value in ends:
             _check({name: value}, known, where, recommender)
         if isinstance(values, dict) and not isinstance(known.get(name, 0.0), int | float):
-            raise RecclaimsError(f"{where}: {name} is no number, so that it has no range; list its values")
+            raise RecclaimsError(f"{where}: {name} is not a number, so it cannot have a range; list its values")
 
 
 def _typed(search: Search, recommenders: Mapping[str, Recommender]) -> dict[str, Any]:
@@ -183,13 +183,13 @@ def _problem(value: object, default: object) -> str | None:
         kinds = [float(kind) if type(kind) is int else kind for kind in default]
         wrong = any(_problem(value[i], kind) for i, kind in enumerate(kinds))
         return f"a list of {len(default)} like {default}" if wrong else None
-    return None if isinstance(value, str) else "a text"
+    return None if isinstance(value, str) else "a string"
 
 
 def _out_of_bounds(name: str, value: Any, default: object) -> str | None:
     """What a value of the right type should have been; whole numbers are counts, of layers, neighbours or epochs."""
     if name == "learning_rate_decay":
-        return None if all(entry > 0 for entry in value) else "a list of numbers beyond 0"
+        return None if all(entry > 0 for entry in value) else "a list of numbers above 0"
     if isinstance(default, bool | str | list) or not isinstance(default, int | float) or default < 0:
         return None
     # A recommender's own may begin at 0 or below, as its default shows.

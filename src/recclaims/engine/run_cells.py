@@ -179,14 +179,16 @@ def _stored(pipeline: Pipeline, answer: CellResult) -> CellResult | Failure:
         if found is not None:
             return replace(found, fresh=answer.fresh)
         if time.monotonic() >= patience:
-            return Failure("it was computed, but the store does not hold it")
+            return Failure("it was computed but is not in the store")
         time.sleep(0.2)
 
 
 def _finding(failure: Failure) -> Failure:
     """The failure, where it says something of a cell; a disk that is full does not, and the rest would fail alike."""
     if failure.storage:
-        raise StorageError(f"{failure.reason}; what was finished is in the store: mend this, and run the same again")
+        raise StorageError(
+            f"{failure.reason}; finished results are in the store: fix this and run the same command again"
+        )
     return failure
 
 

@@ -105,5 +105,7 @@ def checked_executor(text: str) -> str:
     except ValueError:  # a port that is no number
         good = False
     if text != LOCAL and not good:
-        raise RecclaimsError(f"'{text}' is no executor: use 'local' or 'dask://HOST:PORT', the address of a scheduler")
+        raise RecclaimsError(
+            f"'{text}' is not a valid executor: use 'local' or 'dask://HOST:PORT', the address of a scheduler"
+        )
     return text

@@ -93,14 +93,14 @@ class StoredRankings:
             self._check()
         except StoreError as error:
             what = str(error).removeprefix(f"{path}/")
-            raise StoreError(f"{path}: does not hold what a cell's result holds: {what}") from error
+            raise StoreError(f"{path}: not the result of a cell: {what}") from error
 
     def _check(self) -> None:
         held = self._held
         if (self._array("candidates", 2, len(held.users)) != held.candidates[:, held.users]).any():
-            raise StoreError("numbers of candidates of another split")
+            raise StoreError("candidate counts of another split")
         if (self.lists(Mask.TRAIN) > held.n_items).any():
-            raise StoreError("lists of items that are not there")
+            raise StoreError("lists of items that do not exist")
         rows = np.repeat(np.arange(len(held.users)), np.bincount(held.test_users, minlength=held.n_users)[held.users])
         items = held.test.items
         for mask in Mask:
@@ -109,12 +109,12 @@ class StoredRankings:
             if beyond.size:
                 raise StoreError(f"a rank of {beyond[0]}")
             if len(np.unique(rows * (held.n_items + 1) + ranks)) != len(ranks):
-                raise StoreError("two items of a user at one rank")
+                raise StoreError("two items of a user with the same rank")
             near = ranks <= lists.shape[1]
             listed = lists[rows[near], ranks[near] - 1]
             # What has no score has a rank, but no place in a list.
             if ((listed != items[near]) & (listed < held.n_items)).any():
-                raise StoreError("ranks that its lists contradict")
+                raise StoreError("ranks that contradict its lists")
 
 
 class StoredValues(Mapping[str, NDArray[np.float64]]):
@@ -207,7 +207,7 @@ def read_cell(cell: Cell, artefact: Artefact, held: HeldOut, mask: Mask, fresh: 
         for name, fits in names.items():
             value = facts.get(name, math.nan) if isinstance(facts, dict) else math.nan
             if not (fits(value) or (may and value is None)):
-                raise StoreError(f"{artefact.path}: does not hold what a cell's result holds: its fact '{name}'")
+                raise StoreError(f"{artefact.path}: not the result of a cell: its fact '{name}'")
     rankings = StoredRankings(artefact, held)
     rankings.check()
     return CellResult(

@@ -46,13 +46,13 @@ class Search:
         try:
             search = cls(**{**table, "recommenders": tuple(table["recommenders"])})
         except (KeyError, TypeError) as error:
-            raise RecclaimsError(f"{where} has other entries than it must: {error}") from error
+            raise RecclaimsError(f"{where} has unknown or missing entries: {error}") from error
         if search.sampler not in ("grid", "tpe"):
-            raise RecclaimsError(f"{where}: its sampler is '{search.sampler}'; known: grid, tpe")
+            raise RecclaimsError(f"{where}: unknown sampler '{search.sampler}'; known: grid, tpe")
         if not isinstance(search.trials, int) or search.trials < 1:
             raise RecclaimsError(f"{where}: trials is {search.trials!r}, which is not a whole number of 1 or more")
         if not isinstance(search.space, dict) or not search.space:
-            raise RecclaimsError(f"{where}: space is no table of hyper-parameters")
+            raise RecclaimsError(f"{where}: space is not a table of hyper-parameters")
         for name, values in search.space.items():
             if not (_is_list(values) or (search.sampler == "tpe" and _is_range(values))):
                 takes = "a list of values" if search.sampler == "grid" else "a list of values or {low, high, log}"

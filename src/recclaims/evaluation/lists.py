@@ -8,8 +8,10 @@
 | `novelty@K` | a user | mean of log2(users / users who had the item in train) | Zhou et al., PNAS 107(10), 2010 |
 | `ils@K` | a user | mean cosine similarity of the pairs of a list, by given features | Ziegler et al., WWW 2005 |
 
-The long tail is all but the short head, the most popular items that together have 80 % of the train interactions; of
-items as popular as the last of them all are in the head, so that no order of the catalogue decides. For novelty, what
+The long tail is all but the short head, the most popular items that together have 80 % of the train interactions, the
+item that crosses the 80 % among them. So Elliot cuts it (`evaluation/popularity_utils.py`, `pop_ratio` 0.8); the paper of
+`aplt` only draws the head as the most popular fifth of the items (figure 1). Here, of items as popular as the last of the
+head all are in it, so that no order of the catalogue decides. For novelty, what
 nobody had counts as had by one user. A list may be shorter than K, where there are fewer candidates.
 """  # noqa: E501 - a table's row is a line
 

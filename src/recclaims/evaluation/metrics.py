@@ -234,7 +234,7 @@ def parse_metric(text: object, where: str = "") -> Metric:
     if not mark:
         return Metric(name)
     if not re.fullmatch(r"[1-9][0-9]{0,8}", cutoff):
-        raise UnknownNameError(f"{prefix}metric '{text}': '{cutoff}' is no length of a list; write '{name}@20'")
+        raise UnknownNameError(f"{prefix}metric '{text}': '{cutoff}' is not a list length; write '{name}@20'")
     if name in LIST_METRICS and int(cutoff) > LIST_LENGTH:
         raise UnknownNameError(
             f"{prefix}metric '{text}': lists are kept up to {LIST_LENGTH}; write '{name}@{LIST_LENGTH}' or less"
@@ -252,7 +252,7 @@ def check_comparable(text: object, where: str = "") -> Metric:
     if not metric.of_users:
         known = [one for one in _known() if parse_metric(one.replace("@K", "@1")).of_users]
         prefix = f"{where}: " if where else ""
-        raise UnknownNameError(f"{prefix}metric '{text}' has no value of each user; use one of: {', '.join(known)}")
+        raise UnknownNameError(f"{prefix}metric '{text}' has no value per user; use one of: {', '.join(known)}")
     return metric
 
 

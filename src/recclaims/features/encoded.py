@@ -33,15 +33,14 @@ def lengths(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What an encoder may return instead of a bare matrix, where there is more to say of each item.
+    """What an encoder may return instead of a bare matrix, to say more about each item.
 
     Attributes:
-        matrix: float32 (n, d); the row of an item that failed is not read.
-        records: n of them, one per item: what else is known, as JSON can hold it. `error`, one line, says why an
-            item could not be encoded: it is then imputed like one that lacks the modality. `truncated` is true
-            where an answer was cut off, `cut` where the item's text is longer than the encoder reads. `text` and
-            `tokens` are the answer. `device` and `batch` say what computed the row, and how many with it: both show in
-            the last digits.
+        matrix: float32 (n, d); the row of an item that failed is ignored.
+        records: n mappings of JSON values, one per item. `error`, one line, says why an item could not be encoded; it
+            is then imputed like one without the modality. `truncated` is true if an answer was cut off, `cut` if the
+            item's text is longer than the encoder reads. `text` and `tokens` describe the answer. `device` and `batch`
+            say what computed the row, and with how many others; both affect the last digits.
     """
 
     matrix: NDArray[np.float32]
@@ -84,18 +83,18 @@ class Block:
 
 @dataclass(frozen=True)
 class Features:
-    """What an encoder made of a catalogue.
+    """The features that an encoder made from a catalogue.
 
     Attributes:
         encoder: the encoder's name.
         modality: visual, textual or multimodal.
         matrix: float32 (n_items, d), finite, row i for item i of the catalogue.
-        filled: bool (n_items,), the rows that were imputed because their item lacks the modality.
-        imputation: the policy that filled them ("mean").
-        seconds: wall-clock time of encoding, loading the weights included.
-        blocks: what the columns are made of, in order; empty where they cannot be told apart.
-        separate: whether a recommender gets the blocks as modalities of their own.
-        records: see Encoded; one per item, empty for those that were not sent; none from most encoders.
+        filled: bool (n_items,), True for rows that were imputed because their item lacks the modality.
+        imputation: how they were filled ("mean").
+        seconds: wall-clock time of encoding, including loading the weights.
+        blocks: what the columns are made of, in order; empty if they cannot be told apart.
+        separate: whether a recommender gets the blocks as separate modalities.
+        records: see Encoded; one per item, empty for items that were not encoded; most encoders give none.
     """
 
     encoder: str
@@ -109,7 +108,7 @@ class Features:
     records: Sequence[Mapping[str, Any]] = ()
 
     def content(self, matrix: NDArray[np.float32], apart: bool = False) -> dict[str, NDArray[np.float32]]:
-        """What a recommender gets, by modality: a matrix of this shape whole, or its blocks where they are separate.
+        """What a recommender gets, by modality: the whole matrix, or its blocks if they are separate.
 
         Blocks of one modality are numbered: `textual`, `textual_2`.
 

@@ -14,6 +14,7 @@ from recclaims.errors import FeatureError, UnknownNameError, foreign
 from recclaims.features.chunks import Chunks, EncodingProgress, Tell, encode_in_chunks
 from recclaims.features.encoded import LONGEST, Block, Encoded, Features, lengths, merged
 from recclaims.features.protocol import Encoder
+from recclaims.features.records import checked_records
 from recclaims.features.spec import EncoderSpec, methods_of, spec_of
 
 #: What fills the row of an item that lacks the modality, from the rows of those that have it.
@@ -74,7 +75,7 @@ def extract(
     covered = np.array(_timed(encoder, lambda these: [bool(covers(item)) for item in these], items)[0], dtype=bool)
     sent = [item for item, is_covered in zip(items, covered, strict=True) if is_covered]
     if not sent:
-        raise FeatureError(f"encoder '{encoder.name}': none of {len(items):,} items has anything {encoder.modality}")
+        raise FeatureError(f"encoder '{encoder.name}': none of {len(items):,} items has {encoder.modality} content")
     encoded, seconds = _encode(encoder, spec, sent, chunks, tell)
     told: list[Mapping[str, Any]] = [{} for _ in items]
     for place, record in zip(np.flatnonzero(covered), encoded.records, strict=False):
@@ -96,9 +97,20 @@ def extract(
 def _encode(
     encoder: Encoder, spec: EncoderSpec, sent: Sequence[Item], chunks: Chunks | None, tell: Tell
 ) -> tuple[Encoded, float]:
+    width = 0
+
     def compute(items: Sequence[Item]) -> tuple[Encoded, float]:
+        nonlocal width
         answer, seconds = _timed(encoder, encoder.encode, items)
-        return _whole(answer, items, encoder), seconds
+        encoded = _whole(answer, items, encoder)
+        found = encoded.matrix.shape[1]
+        if width not in (0, found):
+            raise FeatureError(
+                f"encoder '{encoder.name}' returned {found:,} columns from item '{items[0].item_id}' on, and {width:,} "
+                "before"
+            )
+        width = found
+        return encoded, seconds
 
     def told(done: int, seconds_left: float | None) -> None:
         tell(EncodingProgress(encoder.name, done, len(sent), seconds_left))
@@ -111,8 +123,7 @@ def _blocks(encoder: Encoder, parts: Sequence[Features], matrix: NDArray[np.floa
     width = sum(block.width for block in blocks)
     if width != matrix.shape[1]:
         raise FeatureError(
-            f"encoder '{encoder.name}' says that its parts lie side by side, but {width:,} columns became "
-            f"{matrix.shape[1]:,}"
+            f"encoder '{encoder.name}' declares side_by_side, but {width:,} columns became {matrix.shape[1]:,}"
         )
     return blocks
 
@@ -128,23 +139,20 @@ def _whole(answer: object, items: Sequence[Item], encoder: Encoder) -> Encoded:
     """Check a bare matrix, or the rows of an Encoded that did not fail; those that did become zero."""
     if not isinstance(answer, Encoded):
         return Encoded(_checked(answer, items, encoder), ())
-    if len(answer.records) != len(items):
-        raise FeatureError(
-            f"encoder '{encoder.name}' returned {len(answer.records):,} records for {len(items):,} items"
-        )
-    failed = np.array(["error" in record for record in answer.records], dtype=bool)
+    records = checked_records(answer.records, items, f"encoder '{encoder.name}'")
+    failed = np.array(["error" in record for record in records], dtype=bool)
     matrix = answer.matrix
     if isinstance(matrix, np.ndarray) and len(matrix) == len(items):
         matrix = matrix.copy()
         matrix[failed] = 0
-    return Encoded(_checked(matrix, items, encoder), answer.records)
+    return Encoded(_checked(matrix, items, encoder), records)
 
 
 def _checked(answer: Any, items: Sequence[Item], encoder: Encoder) -> NDArray[np.float32]:
     """Return the answer as a float32 matrix, or say what is wrong with it."""
     name = f"encoder '{encoder.name}'"
     if isinstance(answer, np.ma.MaskedArray):
-        raise FeatureError(f"{name} returned a masked array: what is masked has no value that could be read")
+        raise FeatureError(f"{name} returned a masked array; masked entries have no value")
     if not isinstance(answer, np.ndarray):
         raise FeatureError(f"{name} returned a {type(answer).__name__}, not a numpy array")
     if answer.ndim != 2 or answer.shape[1] == 0:

@@ -216,8 +216,8 @@ def _split(parts: str) -> list[str]:
         name = next((name for name in joined if not _lost(name)), None)
         if name is None:
             raise FeatureError(
-                f"late_fusion:{parts}: no file is at {pieces[0].partition(':')[2]} "
-                "or where its path would go on after a '+'"
+                f"late_fusion:{parts}: no file at {pieces[0].partition(':')[2]}, "
+                "nor at a path that continues after a '+'"
             )
         names.append(name)
         del pieces[: name.count("+") + 1]

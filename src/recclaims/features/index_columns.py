@@ -43,7 +43,7 @@ def without_index(table: pl.DataFrame, path: Path) -> pl.DataFrame:
             continue
         if is_unnamed(name):
             if _has_fractions(column):
-                raise FeatureError(f"{path}: column {place} has no name; name it, or take it out if it is an index")
+                raise FeatureError(f"{path}: column {place} has no name; name it, or remove it if it is an index")
             dropped.append(name)
         elif _NUMBERING.fullmatch(name) and _counts(column):
             dropped.append(name)

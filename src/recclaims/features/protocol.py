@@ -20,9 +20,8 @@ MODALITIES = ("visual", "textual", "multimodal")
 class Encoder(Protocol):
     """Turns items into features.
 
-    `version` enters the key of everything computed from the features: change it whenever the output
-    changes. What else an encoder can say and do, none of it required, is in features/spec.py: EncoderSpec, which it
-    carries as `spec`, and EncoderMethods.
+    `version` is part of the key of everything computed from the features: change it whenever the output changes.
+    Everything else is optional and is described in features/spec.py: EncoderSpec, set as `spec`, and EncoderMethods.
     """
 
     name: str
@@ -32,6 +31,6 @@ class Encoder(Protocol):
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32] | Encoded:
         """Return one float32 row per item, shape (n, d), finite, alone or as an Encoded.
 
-        Items that lack the modality are not sent.
+        Items without the modality are not passed in.
         """
         ...

@@ -37,8 +37,8 @@ def make_encoder(name: str, registry: Registry) -> Encoder:
     base, colon, argument = name.partition(":")
     factory = registry.find("encoders", base)
     if colon and not argument:
-        raise FeatureError(f"encoder '{name}': nothing follows the colon")
-    with foreign(f"encoder '{name}' cannot be made", FeatureError):
+        raise FeatureError(f"encoder '{name}': an argument must follow the colon")
+    with foreign(f"encoder '{name}' cannot be created", FeatureError):
         encoder: Any = factory(argument) if colon else factory()
         # Its full name, so that two arguments never share a row, or a key in the store.
         if not hasattr(encoder, "name") or encoder.name != name:
@@ -84,7 +84,7 @@ def bind(encoder: Encoder, dataset: Dataset) -> Encoder:
         bind(part, dataset)
     told = methods_of(encoder).bind
     if told:
-        with foreign(f"encoder '{encoder.name}' does not take the dataset", FeatureError):
+        with foreign(f"encoder '{encoder.name}' failed to bind the dataset", FeatureError):
             told(dataset)
     return encoder
 
@@ -98,7 +98,7 @@ def why_unavailable(encoder: Encoder) -> str | None:
     asked = methods_of(encoder).unavailable
     if asked is None:
         return None
-    with foreign(f"encoder '{encoder.name}' failed to say whether it can run", FeatureError):
+    with foreign(f"encoder '{encoder.name}' failed in unavailable()", FeatureError):
         return asked()
 
 
@@ -140,7 +140,7 @@ def facts_of(name: str, registry: Registry, where: str = "") -> EncoderFacts:
     base, colon, _ = name.partition(":")
     factory = registry.find("encoders", base, where)
     try:
-        with foreign(f"encoder '{name}' cannot be looked at", FeatureError):
+        with foreign(f"encoder '{name}' cannot be inspected", FeatureError):
             return _facts(name, factory, registry)
     except RecclaimsError:
         if colon:

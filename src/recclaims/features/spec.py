@@ -1,4 +1,4 @@
-"""All that an encoder can say and do beside `encode`: read here, once for everybody, and checked."""
+"""Everything an encoder can declare and do besides `encode`: read and checked here, once for all other code."""
 
 from __future__ import annotations
 
@@ -37,27 +37,26 @@ ANSWERING = ("temperature", "top_p", "seed", "max_new_tokens")
 class EncoderSpec:
     """What an encoder declares, as the attribute `spec` of its class; everything has a default.
 
-    What follows from an argument is set on the encoder: `self.spec = dataclasses.replace(self.spec, place=path)`. An
-    encoder without a `spec` may have attributes of these names instead.
+    Set what depends on an argument on the object: `self.spec = dataclasses.replace(self.spec, place=path)`. An encoder
+    without a `spec` may have attributes of these names instead.
 
     Attributes:
-        requires: what a dataset must have: of visual, textual, attributes and answers; None: what the modality says.
-        representation: "sets" where rows are 0 and 1, one column per value: recommenders that read sets (Attribute
-            Item-kNN) take those alone; else "dense".
-        imputation: what fills the row of an item that is not covered: the "mean" of the others, or "zero".
-        chunk: a number of items: it is given as many at a time, and what is done stays done when the run is stopped;
-            0: all at once.
-        generative: rows are states of a model that answers; claims about such models take it.
-        answering: how an answer comes about, by ANSWERING, where it can be asked otherwise (with `variant`).
-        answers: the kind of answers in a catalogue that it takes by itself, one of answer_types.KINDS; empty: none.
-        on_request: it joins a claim where it is asked for or where the claim is about it, else not.
-        place: the path that its argument names, as it stands in its name: reports replace it by the last part and a
-            digest.
+        requires: what a dataset must provide, out of visual, textual, attributes and answers; None: what the modality
+            needs.
+        representation: "sets" if rows are 0 and 1, one column per value: recommenders that read sets (Attribute
+            Item-kNN) accept only these; otherwise "dense".
+        imputation: how to fill the row of an item that is not covered: the "mean" of the others, or "zero".
+        chunk: how many items to encode at a time; finished chunks are kept if the run is stopped. 0: all at once.
+        generative: rows are hidden states of a model that generates answers; it joins the claims about such models.
+        answering: the settings of ANSWERING with which it generates answers, if they can be changed (by `variant`).
+        answers: which kind of answers in the catalogue it takes, one of answer_types.KINDS; empty: none.
+        on_request: joins a claim only if it is asked for by name or the claim is about it.
+        place: the path in its argument, as written in its name; reports show only its last part and a digest.
         beside: further files that belong to `place`.
-        parts: the encoders that it is made of, each extracted and kept by itself (with `fuse`).
-        fuses: a claim that compares with it chooses its parts, `name:PART+PART`.
+        parts: the encoders it consists of, each extracted and stored separately; needs `fuse`.
+        fuses: a claim that compares with it chooses its parts: `name:PART+PART`.
         side_by_side: `fuse` keeps each part's columns together, in the order of the parts.
-        separate: recommenders get the parts as modalities of their own; needs side_by_side.
+        separate: recommenders get the parts as separate modalities; needs side_by_side.
     """
 
     requires: frozenset[str] | None = None
@@ -78,18 +77,18 @@ class EncoderSpec:
 
 @dataclass(frozen=True)
 class EncoderMethods:
-    """What an encoder may do beside `encode`: methods of these names; None where it has none.
+    """Methods that an encoder may have besides `encode`; None for those it does not have.
 
     Attributes:
         unavailable: says, without loading anything, why it cannot run on this machine and how to fix that, or None.
-        bind: is told the dataset before `version` counts and anything is encoded: what it reads comes with that.
-        prepare: sees the whole catalogue before `covers` and `encode`, and may refuse it.
-        covers: whether it can encode an item; without it, whether the item has its modality.
-        make_parts: is told how an encoder is made from its name, before anything else is asked of it: a fusion makes
-            its parts with that, and has them in `spec.parts`.
-        fuse: makes one matrix of the parts', float32 (n, d1), (n, d2), ... -> (n, d).
-        variant: the name of the same encoder with other settings, see `answering`; None leaves one out.
-        diagnose: what the answers that it reads hold, flat records.
+        bind: gets the dataset before `version` is read and anything is encoded, if its input comes with the dataset.
+        prepare: gets the whole catalogue before `covers` and `encode`, and may refuse it.
+        covers: says whether it can encode an item; the default is whether the item has its modality.
+        make_parts: gets a function that creates an encoder by name, before anything else is called; a fusion creates
+            its parts with it and puts them into `spec.parts`.
+        fuse: combines the matrices of its parts into one, float32 (n, d1), (n, d2), ... -> (n, d).
+        variant: returns the name of the same encoder with other settings of `answering`; None means the default.
+        diagnose: describes the answers that it reads, as flat records.
     """
 
     unavailable: Callable[[], str | None] | None = None
@@ -145,7 +144,7 @@ def spec_of(encoder: Any) -> EncoderSpec:
     if not isinstance(declared, EncoderSpec):
         # Somebody's own attribute of that name has nothing to do with this; a slip in writing a spec has.
         if isinstance(declared, Mapping | type) or callable(declared):
-            raise FeatureError(f"{who} has spec {declared!r}; write, as in spec = recclaims.EncoderSpec(chunk=64)")
+            raise FeatureError(f"{who} has spec {declared!r}; write for example spec = recclaims.EncoderSpec(chunk=64)")
         declared = encoder
     given = {one.name: value for one in fields(EncoderSpec) if (value := said(declared, one.name)) is not None}
     if declared is encoder:
@@ -169,7 +168,7 @@ def methods_of(encoder: Encoder) -> EncoderMethods:
     found |= {name: None for name, declared in (("fuse", spec.parts), ("variant", spec.answering)) if not declared}
     for name, method in found.items():
         if not (method is None or callable(method)):
-            raise FeatureError(f"encoder '{encoder.name}' has {name} {method!r}, which is no method")
+            raise FeatureError(f"encoder '{encoder.name}' has {name} {method!r}, which is not a method")
     return EncoderMethods(**found)
 
 
@@ -211,8 +210,8 @@ def check_identity(encoder: Any) -> None:
     for attribute, example in (("modality", '"textual"'), ("version", '"1"')):
         value = said(encoder, attribute)
         if not isinstance(value, str):
-            fault = f"has no {attribute}" if value is None else f"has {attribute} {value!r}, which is not a text"
-            raise FeatureError(f"{who} {fault}; write, as in {attribute} = {example}")
+            fault = f"has no {attribute}" if value is None else f"has {attribute} {value!r}, which is not a string"
+            raise FeatureError(f"{who} {fault}; write for example {attribute} = {example}")
     if encoder.modality not in MODALITIES:
         raise FeatureError(str(UnknownNameError.of("modality", encoder.modality, MODALITIES, who)))
     if not callable(said(encoder, "encode")):
@@ -240,15 +239,15 @@ def _checked(name: str, value: Any, who: str) -> Any:
 def _contradictions(spec: EncoderSpec, encoder: Any) -> Iterator[str]:
     """What does not go together; each would fail late, or pass unnoticed."""
     if spec.separate and not spec.side_by_side:
-        yield "has separate, which needs side_by_side = True, too"
+        yield "has separate, which also needs side_by_side = True"
     if spec.parts and not callable(said(encoder, "fuse")):
-        yield "has parts and no method fuse(matrices)"
+        yield "has parts but no method fuse(matrices)"
     if spec.answering:
         lacking = [key for key in ANSWERING if key not in spec.answering]
         if lacking:
             yield f"has answering without {', '.join(lacking)}"
         if not callable(said(encoder, "variant")):
-            yield "has answering and no method variant(settings)"
+            yield "has answering but no method variant(settings)"
 
 
 def _all(kind: Any, values: Collection[Any]) -> bool:

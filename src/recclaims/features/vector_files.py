@@ -34,7 +34,7 @@ MAX_UNPACKED, MAX_VALUES = 16_000_000_000, 4_000_000_000
 #: The largest file of one item's vector: 25 million dimensions.
 MAX_VECTOR = 100_000_000
 MAPPED = "a .npy file is mapped, whatever its size"
-PICKLED = "holds Python objects, which are never unpickled; write it anew: np.save(path, matrix.astype(np.float32))"
+PICKLED = "holds Python objects, which are never unpickled; save numbers: np.save(path, matrix.astype(np.float32))"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def read_vectors(path: Path, ids: Path | None, wanted: Collection[str]) -> Vecto
         return _folder(path, wanted)
     read = READERS.get(path.suffix)
     if read is None:
-        raise FeatureError(f"{path}: its format is none of {', '.join(READERS)} and a folder of .npy files")
+        raise FeatureError(f"{path}: unknown format; write {', '.join(READERS)} or a folder of .npy files")
     try:
         vectors = read(path)
     except FeatureError:
@@ -81,7 +81,7 @@ def read_vectors(path: Path, ids: Path | None, wanted: Collection[str]) -> Vecto
     if matrix.dtype.kind not in "fiub":
         raise FeatureError(f"{path}: holds values of type {matrix.dtype}, not real numbers")
     if matrix.ndim != 2 or 0 in matrix.shape:
-        raise FeatureError(f"{path}: is of shape {matrix.shape}, not (items, dimensions)")
+        raise FeatureError(f"{path}: has shape {matrix.shape}, not (items, dimensions)")
     named, where = (_lines(ids), ids) if ids else (vectors.ids, path)
     if named is not None:
         _check_ids(named, len(matrix), where)
@@ -185,7 +185,7 @@ def _safetensors(path: Path) -> Vectors:
         return Vectors(_the_matrix(arrays, path))
     ids = json.loads(said)
     if not isinstance(ids, list):
-        raise FeatureError(f"{path}: its metadata 'ids' is no JSON list")
+        raise FeatureError(f"{path}: its metadata 'ids' is not a JSON list")
     return Vectors(_the_matrix(arrays, path), [str(one) for one in ids])
 
 
@@ -241,7 +241,9 @@ def _id_column(names: Sequence[str], path: Path) -> str:
     if not found:
         raise FeatureError(f"{path}: none of its columns ({shown(names)}) is called {', '.join(ID_COLUMNS)}")
     if len(found) > 1:
-        raise FeatureError(f"{path}: has {len(found)} columns of ids ({shown(found)}); keep the one of the catalogue's")
+        raise FeatureError(
+            f"{path}: has {len(found)} columns of ids ({shown(found)}); keep the one with the catalogue's ids"
+        )
     return found[0]
 
 
@@ -260,7 +262,7 @@ def _columns(table: pl.DataFrame, path: Path) -> Vectors:
         return Vectors(rest.to_numpy(), ids)
     if len(nested) > 1 or rest.width > 1:
         raise FeatureError(
-            f"{path}: has columns of lists beside others ({shown(rest.columns)}); only ids may be beside"
+            f"{path}: has columns of lists and others ({shown(rest.columns)}); only ids may stand next to lists"
         )
     lists = nested[0].cast(pl.List(pl.Float32), strict=False)
     lengths = lists.list.len().fill_null(0)
@@ -297,7 +299,7 @@ def _folder(folder: Path, wanted: Collection[str]) -> Vectors:
             matrix[row] = flat
     if odd or matrix is None:
         raise FeatureError(
-            f"{folder}: {len(odd):,} files are no vectors as long as the first: {', '.join([*odd.values()][:3])}"
+            f"{folder}: {len(odd):,} files do not hold a vector as long as the first: {', '.join([*odd.values()][:3])}"
         )
     return Vectors(matrix, list(mine), [one for one in paths if one not in mine])
 

@@ -31,7 +31,6 @@ def verified(path: Path, encoder: str) -> io.BytesIO:
     found, said = hashlib.sha256(content).hexdigest(), _DIGEST.search(path.name)
     if said is None or not found.startswith(said[1]):
         raise NotAvailableError(
-            f"{encoder}: {path} holds other weights than its name says: its SHA-256 begins with {found[:8]}; put the "
-            "right file there"
+            f"{encoder}: {path} holds the wrong weights: its SHA-256 begins with {found[:8]}; put the right file there"
         )
     return io.BytesIO(content)

@@ -54,7 +54,7 @@ def export(
     if form not in FORMATS:
         raise UnknownNameError.of("format", form, FORMATS, "--format")
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise RecclaimsError(f"{to}: exists and is not an empty folder; nothing is written over")
+        raise RecclaimsError(f"{to}: already exists and is not an empty folder; name a new one")
     if seed < 0:
         raise RecclaimsError(f"--seed {seed}: replicates are counted from 0")
     names = _names(pipeline, encoders)
@@ -92,7 +92,7 @@ def _names(pipeline: Pipeline, encoders: Sequence[str]) -> dict[str, str]:
         name = MATRICES[modality]
         if name in names:
             raise RecclaimsError(
-                f"--encoder {encoder}: {names[name]} is {modality} as well, and {name} holds the features of one"
+                f"--encoder {encoder}: {names[name]} is also {modality}, and {name} holds the features of only one"
             )
         names[name] = encoder
     return names

@@ -52,7 +52,7 @@ def plain(ids: Iterable[str], what: str) -> list[str]:
     checked = list(ids)
     wrong = [one for one in checked if not one or any(end in one for end in "\t\r\n")]
     if wrong:
-        raise DatasetError(f"{len(wrong):,} ids of {what} are empty or have a tab or an end of line: {wrong[0]!r}")
+        raise DatasetError(f"{len(wrong):,} ids of {what} are empty or contain a tab or a line break: {wrong[0]!r}")
     return checked
 
 

@@ -19,9 +19,8 @@ from recclaims.judging.case_result import CaseResult, Look
 from recclaims.judging.comparison import compare, per_user
 from recclaims.judging.estimate import Estimate, mean_of
 from recclaims.judging.forecast import chance
-from recclaims.judging.levels import nominal_levels
 from recclaims.judging.unread import why_alike
-from recclaims.judging.verdict import EQUIVALENCE_LEVEL, Levels, judge
+from recclaims.judging.verdict import Levels, judge, levels_of
 from recclaims.planning.case import Case, Expectation
 
 #: What counts as silence where nothing was planted: content that is there shows as several times the control.
@@ -48,17 +47,18 @@ class Evidence:
     fixed: Callable[[Case, int], int] = lambda *_: 0
 
 
-def levels_of(case: Case, looks: tuple[int, ...]) -> list[Levels]:
-    """At which levels each look at a case decides."""
-    sides = nominal_levels(looks, case.claim.level)
-    return [Levels(*pair) for pair in zip(sides, nominal_levels(looks, EQUIVALENCE_LEVEL, sides=1), strict=True)]
+def assess(case: Case, evidence: Evidence, before: CaseResult | None = None) -> CaseResult:
+    """Judge a case as far as its cells are there.
 
-
-def assess(case: Case, evidence: Evidence) -> CaseResult:
-    """Judge a case as far as its cells are there."""
+    Args:
+        case: what is judged.
+        evidence: by what.
+        before: what came of it by less of the same evidence: its looks stand, and only those that follow are taken.
+    """
     planned = evidence.looks(case)
-    found: CaseResult | None = None
-    for replicates, levels in zip(planned, levels_of(case, planned), strict=True):
+    found = before if before and before.looks else None
+    taken = len(found.looks) if found else 0
+    for replicates, levels in list(zip(planned, levels_of(case.claim, planned), strict=True))[taken:]:
         cells = case.cells(replicates)
         failed = [evidence.failures[cell] for cell in cells if cell in evidence.failures]
         if failed:
@@ -137,14 +137,14 @@ def _nobody_to_compare(case: Case, estimate: Estimate, n_fixed: int) -> str | No
     if estimate.n_users:
         return None
     if n_fixed:
-        return f"no recommender could change anybody's {case.claim.metric}: there are too few candidates"
+        return f"no recommender could change any user's {case.claim.metric}: too few candidates"
     return "no user has a relevant test item in both arms"
 
 
 def _left_out(case: Case, n_fixed: int) -> str | None:
     """What to say where users have so few candidates that their value stands before anything is recommended."""
-    users = "1 user is" if n_fixed == 1 else f"{n_fixed:,} users are"
-    return f"{users} left out, whose {case.claim.metric} no recommender could change" if n_fixed else None
+    users = "1 user" if n_fixed == 1 else f"{n_fixed:,} users"
+    return f"{users} left out, because no recommender could change their {case.claim.metric}" if n_fixed else None
 
 
 def _other_way(estimate: Estimate, beside: Estimate | None) -> str | None:
@@ -157,7 +157,7 @@ def _other_way(estimate: Estimate, beside: Estimate | None) -> str | None:
 def _finds_nothing(case: Case, estimate: Estimate) -> str | None:
     """Why a mean of exactly zero is a failure: scores that say nothing look like an effect of -100 %."""
     if math.isnan(estimate.log_ratio):
-        return f"neither arm finds anything for any user ({case.claim.metric} is 0): nothing can differ"
+        return f"neither arm finds anything for any user ({case.claim.metric} is 0): there is nothing to compare"
     if math.isinf(estimate.log_ratio):
         arm = case.control if estimate.log_ratio > 0 else case.treatment
         return f"{arm} finds nothing for any user of a replicate ({case.claim.metric} is 0): a failure, not an effect"

@@ -28,7 +28,7 @@ class Chance:
     probability: float
 
     def __str__(self) -> str:
-        return f"{self.replicates} replicates would settle it with {round(10 * self.probability)} chances in 10"
+        return f"{self.replicates} replicates would settle it (chance {10 * round(10 * self.probability)} %)"
 
 
 def chance(estimate: Estimate, claim: Claim) -> Chance | None:

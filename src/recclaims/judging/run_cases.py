@@ -146,7 +146,7 @@ def _look_by_look(
         if pipeline.settings.budget is not None:  # what is cut off then has few replicates of all, not all of few
             wanted.sort(key=lambda cell: cell.seed)
         runner.run(wanted)
-        now = {case: assess(case, evidence) for case in waiting}
+        now = {case: assess(case, evidence, found[case]) for case in waiting}
         if all(now[case].looks == found[case].looks and not now[case].over for case in waiting):
             break  # out of time: nothing more was seen
         found |= now

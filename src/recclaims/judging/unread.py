@@ -28,5 +28,5 @@ def why_alike(
         return None, "both arms read equal features"
     if all(one.derived is not None and one.derived == other.derived for one, other in pairs):
         return None, "what the recommender derives from both features is equal"
-    alike = f"it scores alike with {case.treatment} and {case.control}"
+    alike = f"its scores are identical with {case.treatment} and {case.control}"
     return f"{case.recommender} never read its features: {alike}", None

@@ -107,11 +107,11 @@ class Checkpoint:
         if not written_for:
             return None
         here = library_version("transformers")
-        needs = f"{self.model} is code in its own repository, written for transformers {written_for} ({here} is here)"
+        needs = f"{self.model} needs code of its repository, written for transformers {written_for} (installed: {here})"
         if not trusted:
-            return f"{needs}: it is not run unless you trust it, --claims-trust-remote-code (of encode: {TRUST})"
+            return f"{needs}; allow it with --claims-trust-remote-code (recclaims encode: {TRUST})"
         if here.split(".")[0] != written_for.split(".")[0]:
-            return f"{needs}: encode with it in an environment of that release and bring its answers in as `lvlm`"
+            return f"{needs}; run it in an environment with that version and put its answers into the field `lvlm`"
         return None
 
     def _absent(self) -> str | None:

@@ -1,9 +1,9 @@
 """Let a vision-language model answer, and read the hidden state at the end of its answer.
 
-`generate` never returns the last token's own state: entry j of its hidden states produced token j, that is, it
-stands on the token before; and in a batch, what stands last is padding for every row that stopped early. So:
-generate, then one forward pass over prompt and answer, with everything behind the row's first stop token masked,
-and gather the last layer (which is after the final norm) at the stop token. A row then depends on itself alone.
+`generate` never returns the last token's own state: entry j of its hidden states produced token j, so it belongs to the
+token before; and in a batch the last entry is padding for every row that stopped early. So we generate, then run one
+forward pass over prompt and answer with everything after the row's first stop token masked, and take the last layer
+(after the final norm) at the stop token. A row then depends only on itself.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class AnswerSettings:
 
     Attributes:
         pooling: which states become the embedding. `eos`: that of the stop token; `mean`: the mean over the answer's
-            tokens; `last_prompt_token`: the last token of the prompt, and nothing is generated.
-        max_new_tokens: where an answer is cut off.
-        temperature: 0 is greedy; else tokens are drawn from softmax(logits / temperature).
-        top_p: of these, from the most likely ones that together have this probability.
+            tokens; `last_prompt_token`: the last token of the prompt, without generating an answer.
+        max_new_tokens: the longest answer; longer ones are cut off.
+        temperature: 0 is greedy; otherwise tokens are drawn from softmax(logits / temperature).
+        top_p: draw only from the most likely tokens whose probabilities add up to this.
     """
 
     pooling: str = "eos"
@@ -44,7 +44,7 @@ class AnswerSettings:
 
 @dataclass(frozen=True)
 class Question:
-    """One item's prompt and image, and the seed that its sampling begins with."""
+    """One item's prompt and image, and the seed of its sampling."""
 
     prompt: str
     image: Image | None
@@ -53,14 +53,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a question.
+    """The answer to a question, and its embedding.
 
     Attributes:
         embedding: float32 (d,).
         text: the answer, without special tokens.
-        tokens: how many were generated, the stop token included where there is one.
-        truncated: there was no stop token in time: one was appended, and its state is the embedding.
-        batch: how many questions were asked at once, which shows in the last digits.
+        tokens: how many were generated, including the stop token if there is one.
+        truncated: no stop token came in time; one was appended, and its state is the embedding.
+        batch: how many questions were asked at once; it affects the last digits.
         device: what computed it.
     """
 
@@ -82,9 +82,9 @@ def ask(
     """Ask a batch of questions.
 
     Args:
-        model: a generative transformers model; what its checkpoint says of sampling is forgotten.
-        processor: its processor, or what has the interface of one: `apply_chat_template` and `tokenizer`.
-        questions: b of them.
+        model: a generative transformers model; its checkpoint's sampling settings are ignored.
+        processor: its processor, or an object with `apply_chat_template` and `tokenizer`.
+        questions: the batch, b of them.
         settings: see AnswerSettings.
         processors: further logits processors.
 
@@ -304,7 +304,7 @@ def in_batches(
             continue
         # Here and not above: inside `except` the traceback still holds the batch's tensors.
         if len(part) == 1:
-            raise NotAvailableError("memory does not suffice for a single item: use a smaller model, or dtype=int4")
+            raise NotAvailableError("not enough memory for a single item: use a smaller model, or dtype=int4")
         size = len(part) // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -89,7 +89,7 @@ def _checked(document: Mapping[str, Any], path: Path) -> Domain:
         raise RecclaimsError(f"{path}: key 'slots' is {slots!r}, not a list of different names")
     for name, text in prompts.items():
         if not isinstance(text, str) or not text.strip():
-            raise RecclaimsError(f"{path}: key 'prompts.{name}' is not a text")
+            raise RecclaimsError(f"{path}: key 'prompts.{name}' is not a string")
     forgotten = [slot for slot in slots if f"[{slot}]" not in prompts.get("keyword", "")]
     if "keyword" in prompts and forgotten:
         raise RecclaimsError(f"{path}: key 'prompts.keyword' does not ask for [{forgotten[0]}]")

@@ -129,7 +129,8 @@ class VisionLanguage:
         chosen = self.domain or domain
         if not chosen:
             raise RecclaimsError(
-                f"encoder '{self.name}': what are the items? Set `domain` in dataset.toml, or ?domain= behind the name"
+                f"encoder '{self.name}': the domain of the items is unknown; set `domain` in dataset.toml, "
+                "or ?domain= after the name"
             )
         return find_domain(chosen).prompt(self.prompt)
 

@@ -1,4 +1,4 @@
-"""Cases: the comparisons that a claim makes on one dataset with what is installed."""
+"""Cases: the comparisons that a claim makes on one dataset, with everything installed that fits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CONFIRMATORY_NOISE, CONFIRMATORY_TWIN = "permuted", "twin"
 
 
 class Expectation(StrEnum):
-    """What is known of a case before it is run, where its data are planted."""
+    """What a case on planted data must find."""
 
     FOUND = "found"
     SILENT = "silent"
@@ -46,14 +46,14 @@ class Case:
 
     Attributes:
         claim: the claim.
-        dataset: reference of the dataset; `dataset_name` is what people call it.
+        dataset: reference of the dataset; `dataset_name` is its name in reports.
         recommender: name of the recommender that the case is about.
-        treatment, control: what people call the two arms, as in `late_fusion` and `permuted`.
-        flavour: the recommender's; None where families do not differ.
-        asked: encoders to ask for to have this case; empty where the treatment's name says it.
-        arms: the treatment's and the control's. Replicate r of both has the same split and seed.
-        expects: what is known of planted data; None: nothing, as of a claim about the world.
-        tests: name of the recommender or encoder that a planted case puts to the test.
+        treatment, control: short names of the two arms, such as `late_fusion` and `permuted`.
+        flavour: the recommender's flavour; None if families do not differ.
+        asked: encoders that must be asked for to get this case; empty if the treatment's name says it.
+        arms: the treatment's arm and the control's. Replicate r of both has the same split and seed.
+        expects: what a case on planted data must find; None for claims about real data.
+        tests: name of the recommender or encoder that a planted case tests.
     """
 
     claim: Claim
@@ -86,13 +86,13 @@ class Case:
 
     @property
     def confirmatory(self) -> bool:
-        """Whether it decides something. Noise other than `permuted` only describes: it has no true null hypothesis."""
+        """Whether it decides a question. Noise other than `permuted` only describes: it has no true null hypothesis."""
         noises = {arm.noise for arm in self.arms} - {None}
         twins = {arm.twin for arm in self.arms} - {None}
         return noises <= {CONFIRMATORY_NOISE} and twins <= {CONFIRMATORY_TWIN}
 
     def assignments(self, replicates: int) -> list[int] | None:
-        """Of each replicate, which assignment of noise to items its cells have; None: no arm reads noise."""
+        """The assignment of noise to items of each replicate's cells; None if no arm reads noise."""
         for arm in self.arms:
             if arm.noise is not None:
                 return [cell.assignment for cell in arm.cells(self.dataset, replicates)]
@@ -107,7 +107,7 @@ class Case:
         return self.arms[1].cells(self.dataset, seeds)
 
     def popularity_cells(self, seeds: int) -> list[Cell]:
-        """The cells that a trained recommender has to beat to be admissible."""
+        """The cells of popularity, which a trained recommender must beat to be admissible."""
         return Arm("mostpop").cells(self.dataset, seeds)
 
     def cells(self, seeds: int) -> list[Cell]:

@@ -1,4 +1,4 @@
-"""What a recommender declares of itself, readable without importing torch or RecBole."""
+"""What a recommender declares about itself, readable without importing torch or RecBole."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ TRAINING: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Recommender:
-    """A named recommender on RecBole.
+    """The declaration of a recommender that runs on RecBole.
 
     Attributes:
-        name: what tables and case names call it.
+        name: its name in tables and case names.
         version: part of every cell's key; change it whenever results change.
         model: `package.module:Class`, a RecBole GeneralRecommender, imported only when a cell is trained; the class
             itself; or the name of one of RecBole's own models ("BPR").
         content: whether it reads features.
-        reads: "any" features, or only "sets": rows of 0 and 1, as attributes and keywords give them.
-        training_free: nothing is trained; a content probe of this kind may rank below popularity.
-        flavour: which family of implementations its equations follow, where families differ.
-        parameters: hyper-parameters by RecBole's names; profiles override them.
+        reads: "any" features, or only "sets": rows of 0 and 1, such as attributes and keywords.
+        training_free: it is computed without training; such a content probe may rank below popularity.
+        flavour: which family of implementations its equations follow, if families differ.
+        parameters: hyper-parameters under RecBole's names; profiles override them.
         sampler: how training batches are drawn, a name in `sampling.SAMPLERS`.
-        separates: whether modalities that it gets apart are treated apart, each with a graph or a loss of its own;
-            elsewhere they would only be put side by side.
-        feature_free: whether something is left of it without features; it then has twins.
-        fixed: hyper-parameters that no profile changes; a user's own may.
-        apart: whether it is given the parts of every fusion as modalities of their own.
-        reference: what --claims-recommender takes to have it, where it is not installed.
-        stand_in: the noise control that claims compare with where they ask for a twin and it has none.
+        separates: whether it treats separate modalities separately, each with its own graph or loss; others would
+            only put them side by side.
+        feature_free: whether anything is left of it without features; if so, it has twins.
+        fixed: hyper-parameters that no profile overrides; the user's own still do.
+        apart: whether it gets the parts of every fusion as separate modalities.
+        reference: what --claims-recommender takes for it, if it is not installed.
+        stand_in: the noise control to compare with instead of a twin, if it has none.
     """
 
     name: str
@@ -74,9 +74,9 @@ class Recommender:
     def twins(self) -> dict[str, dict[str, Any]]:
         """Feature-free twins by name, each with the hyper-parameters it changes.
 
-        A twin is the recommender itself, given no features: whatever reads them is left out (for an item
-        graph A: A = 0). One with an item graph has a second twin whose graph links every item to itself (A = I),
-        which keeps what the graph does to an item's own embedding.
+        A twin is the same recommender without features: every term that reads them is left out (for an item graph A:
+        A = 0). A recommender with an item graph has a second twin, whose graph links every item to itself (A = I) and
+        so keeps what the graph does to an item's own embedding.
         """
         if not (self.content and self.feature_free):
             return {}

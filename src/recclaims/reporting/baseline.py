@@ -89,7 +89,7 @@ def _check_dataset(old: DatasetCard, new: DatasetCard, where: str) -> None:
     unequal = [key for key in before if key in after and before[key] != after[key]]
     if unequal:
         there, here = (", ".join(f"{key} {card[key]}" for key in unequal) for card in (before, after))
-        raise RecclaimsError(f"{where}: dataset '{new.dataset}' is another one: {there}; here {here}")
+        raise RecclaimsError(f"{where}: dataset '{new.dataset}' is a different one: {there}; here {here}")
 
 
 def same_bits(old: ResultsDocument, new: ResultsDocument) -> bool:

@@ -23,6 +23,6 @@ def check_names(cases: Sequence[Case]) -> None:
         other = found.setdefault((case.claim.id, share(case.id)), case)
         if other is not case:
             raise RecclaimsError(
-                f"claim '{case.claim.id}': {other.id} and {case.id} have one name in reports, {share(case.id)}; "
-                "call one of the files otherwise"
+                f"claim '{case.claim.id}': {other.id} and {case.id} have the same name in reports, {share(case.id)}; "
+                "rename one of the files"
             )

@@ -33,7 +33,7 @@ def sentence(changes: Sequence[Change]) -> str:
     worse = sum(change.worse is not None for change in changes)
     changed = sum(change.is_change for change in compared)
     fresh = len(changes) - len(compared)
-    new = f"; {fresh} new, which nothing is compared with" if fresh else ""
+    new = f"; {fresh} new, with nothing to compare them with" if fresh else ""
     return f"{len(compared)} cases compared, {changed} changed, {worse} worse{new}."
 
 
@@ -50,7 +50,7 @@ def silent(changes: Sequence[Change]) -> str:
     count = "1 case was" if len(names) == 1 else f"{len(names):,} cases were"
     still = "is" if len(names) == 1 else "are"
     shown = ", ".join(" ".join(name.split()) for name in names[:_NAMED])
-    return f"{count} inadmissible in the baseline and {still} now, which says nothing of the claim: {shown}{more}."
+    return f"{count} inadmissible in the baseline and {still} now, so the claim was not judged there: {shown}{more}."
 
 
 def _said(changes: Sequence[Change]) -> list[str]:

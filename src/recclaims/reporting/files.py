@@ -49,7 +49,7 @@ def rendered(reporter: Any, document: ResultsDocument) -> str:
     typed = getattr(reporter, "typed", False) is True
     text = reporter.render(document if typed else document.as_json())
     if not isinstance(text, str):
-        raise TypeError(f"render() returned a {type(text).__name__}, not a text")
+        raise TypeError(f"render() returned a {type(text).__name__}, not a string")
     return text
 
 

@@ -72,5 +72,5 @@ def write_summary(document: ResultsDocument, changes: Sequence[Change] | None) -
                 text = text.encode()[:room].decode(errors="ignore").rpartition("\n")[0] + "\n\nThe rest is left out.\n"
             file.write(text)
     except OSError as error:
-        return printable(f"the summary of the step is not written, GITHUB_STEP_SUMMARY: {path}: {error.strerror}")
+        return printable(f"could not write the step summary, GITHUB_STEP_SUMMARY: {path}: {error.strerror}")
     return None

@@ -32,26 +32,27 @@ class Page:
         environment = jinja2.Environment(
             autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        script, style = _shipped("page.js"), _shipped("page.css")
-        template = environment.from_string(_shipped("page.html.j2"))
+        script, style = shipped("page.js"), shipped("page.css")
+        template = environment.from_string(shipped("page.html.j2"))
         return template.render(
             view(document),
             style=Markup(style),  # noqa: S704 - ours
             script=Markup(script),  # noqa: S704 - ours
-            policy=_policy(script, style),
+            policy=policy(style, script),
         )
 
 
-def _shipped(name: str) -> str:
+def shipped(name: str) -> str:
+    """A template, style sheet or script of the pages."""
     return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _policy(script: str, style: str) -> str:
-    """What the page may do: run its own script, use its own style sheet, and nothing else."""
+def policy(style: str, script: str | None = None) -> str:
+    """What a page may do: run its own script, use its own style sheet, and nothing else."""
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src '{_digest(script)}'",
+            f"script-src '{_digest(script)}'" if script is not None else "script-src 'none'",
             f"style-src-elem '{_digest(style)}'",
             "style-src-attr 'unsafe-inline'",  # the plots colour each line by a style attribute
             "img-src data:",  # the empty icon, or a browser asks the disk for one

@@ -31,7 +31,7 @@ WIDE, NARROW = 760, 340
 
 
 @contextmanager
-def _style(name: str) -> Iterator[None]:
+def style(name: str) -> Iterator[None]:
     """Matplotlib's own defaults, whatever the user's matplotlibrc says; text stays text and is never mathematics."""
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a name may use letters that the measuring font lacks
@@ -79,7 +79,7 @@ def forest(cases: Sequence[Case], name: str, label: str, narrow: bool = False) -
         narrow: a layout for phones.
     """
     rows, height = _rows(cases, narrow)
-    with _style(name):
+    with style(name):
         top, bottom, left, right = (8, 44, 8, 8) if narrow else (8, 44, 290, 170)
         width = NARROW if narrow else WIDE
         figure = Figure(figsize=(width / 72, (height + top + bottom) / 72))
@@ -92,7 +92,7 @@ def forest(cases: Sequence[Case], name: str, label: str, narrow: bool = False) -
             )
         )
         axes.set_ylim(height, 0)
-        _percent_axis(axes, [bound for case in cases for bound in (relative(case), *interval(case))], narrow)
+        percent_axis(axes, [bound for case in cases for bound in (relative(case), *interval(case))], narrow)
         margin = 100 * max(case.margin for case in cases)
         axes.axvspan(-margin, margin, color=INKS["band"], linewidth=0, zorder=0)
         axes.axvline(0, color=INKS["rule"], linewidth=1, zorder=1)
@@ -111,7 +111,7 @@ def forest(cases: Sequence[Case], name: str, label: str, narrow: bool = False) -
             _interval_line(axes, line, content)
             points.append((_effect(content), line, content.verdict))
         _points(axes, points)
-        return _finish(figure, name, label)
+        return finish(figure, name, label)
 
 
 def _rows(cases: Sequence[Case], narrow: bool) -> tuple[list[tuple[float, str, Any]], float]:
@@ -153,7 +153,7 @@ def _points(axes: Axes, points: Sequence[tuple[float, float, Verdict]]) -> None:
         )
 
 
-def _percent_axis(axes: Axes, values: Sequence[float | None], narrow: bool) -> None:
+def percent_axis(axes: Axes, values: Sequence[float | None], narrow: bool) -> None:
     """Fit the x axis to effects in per cent, zero included; far ones on a logarithmic continuation."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     low, high = min([*known, -3.0]), max([*known, 3.0])
@@ -200,7 +200,7 @@ def cost_and_gain(points: Sequence[Point], name: str, label: str, gain: str) -> 
         gain: what the vertical axis says.
     """
     width, height = NARROW, 260
-    with _style(name):
+    with style(name):
         figure = Figure(figsize=(width / 72, height / 72))
         axes = figure.add_axes((54 / width, 46 / height, (width - 66) / width, (height - 58) / height))
         axes.set_xscale("log")
@@ -220,7 +220,7 @@ def cost_and_gain(points: Sequence[Point], name: str, label: str, gain: str) -> 
             # A name stands on the side that has room for it.
             right = point.seconds**2 > max(seconds) * min(seconds) and len(points) > 1
             axes.annotate(
-                _shortened(point.encoder, 20),
+                shortened(point.encoder, 20),
                 (point.seconds, y),
                 xytext=(-8 if right else 8, 0),
                 textcoords="offset pixels",
@@ -234,7 +234,7 @@ def cost_and_gain(points: Sequence[Point], name: str, label: str, gain: str) -> 
         axes.yaxis.set_major_formatter(_signed)
         for side in ("right", "top"):
             axes.spines[side].set_visible(False)
-        return _finish(figure, name, label)
+        return finish(figure, name, label)
 
 
 def _spread(points: Sequence[Point], axes: Axes) -> Iterator[tuple[Point, float]]:
@@ -253,18 +253,20 @@ def _effect_text(case: Case) -> str:
     return f"{_effect(case):+.1f} [{ends}]".replace("-", "\N{MINUS SIGN}")
 
 
-def _shortened(text: str, length: int) -> str:
+def shortened(text: str, length: int) -> str:
+    """A name in at most so many letters that print."""
     text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _arms(case: Case, length: int) -> str:
     """Treatment and control in at most so many letters; neither pushes the other out."""
-    control = _shortened(case.control, length // 2 - 4)
-    return f"{_shortened(case.treatment, length - 4 - len(control))} vs {control}"
+    control = shortened(case.control, length // 2 - 4)
+    return f"{shortened(case.treatment, length - 4 - len(control))} vs {control}"
 
 
-def _finish(figure: Figure, name: str, label: str) -> str:
+def finish(figure: Figure, name: str, label: str) -> str:
+    """The drawing as an `<svg>` element; `name` and `label` as of `forest`."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None})
     return inline(file.getvalue(), name, label)

@@ -125,6 +125,9 @@ def _statement(claim: Claim) -> dict[str, Any]:
         "source": claim.source,
         "direction": claim.direction,
         "equivalence": claim.equivalence,
+        "at_least": claim.at_least or None,
+        "not_worse_than": claim.not_worse_than,
+        "not_better_than": claim.not_better_than,
         "planted": claim.planted,
     }
 
@@ -376,4 +379,4 @@ def read(path: Path) -> ResultsDocument:
 
 
 def _refused(constant: str) -> float:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a JSON number")

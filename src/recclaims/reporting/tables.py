@@ -247,7 +247,7 @@ def questions(document: ResultsDocument) -> str:
     if not n:
         return ""
     asked = f"{n} question{'s' * (n != 1)}"
-    return f"{asked}, each wrongly answered in 5 % at most: that allows for {0.05 * n:.1f} false answers."
+    return f"{asked}, each answered wrongly at most 5 % of the time: expect at most {0.05 * n:.1f} false answers."
 
 
 def improving(document: ResultsDocument) -> str:

@@ -85,18 +85,18 @@ def _meaning(exit_code: int, against_baseline: bool, unjudged: int, judged: bool
     """What the exit code says, in words."""
     if unjudged:
         return (
-            f"Exit code {exit_code}: {unjudged} tests failed for another reason than their verdict, which pytest shows "
-            "above. That is no finding; what was trained is in the store."
+            f"Exit code {exit_code}: {unjudged} tests failed for a reason other than their verdict; pytest shows it "
+            "above. This is not a finding; everything trained so far is in the store."
         )
     if against_baseline and not judged:
         return NOTHING_JUDGED
     if against_baseline:
         if exit_code:
-            return "Exit code 1: a case got worse than in the baseline, or one that is new there did not hold."
+            return "Exit code 1: a case got worse than in the baseline, or a new case did not hold."
         return "Exit code 0: judged against the baseline, no case got worse."
     if exit_code:
         return (
             "Exit code 1: a claim did not hold (contradicted, or no difference), or a case was inadmissible. "
-            "That is a finding, not a fault of the suite; --claims-baseline makes only a change for the worse fail."
+            "That is a finding, not a fault of the suite; with --claims-baseline, only a change for the worse fails."
         )
     return "Exit code 0: every claim held, was left open, or could not be run."

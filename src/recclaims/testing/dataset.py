@@ -21,18 +21,18 @@ _LOADED: dict[type, Dataset] = {}
 
 
 class DatasetContract:
-    """Subclass it, and say with `make` how your source is made; every test then is yours.
+    """Subclass it and define `make`, which returns your source; you inherit every test.
 
-    Where `load()` raises NotAvailableError, as for data that is not here, the tests are skipped with its reason.
+    If `load()` raises NotAvailableError, because data is missing, the tests are skipped for its reason.
     """
 
     def make(self) -> DatasetSource:
         """Return a new source; required."""
-        raise NotImplementedError(f"{type(self).__name__} must say with `make` how its source is made")
+        raise NotImplementedError(f"{type(self).__name__} must define `make`, which returns the source")
 
     @pytest.fixture
     def dataset(self) -> Dataset:
-        """The dataset, loaded once for all tests of a class; skips where it is not here."""
+        """The dataset, loaded once for all tests of a class; skips if it is not available."""
         if type(self) not in _LOADED:
             _LOADED[type(self)] = self._load()
         return _LOADED[type(self)]
@@ -55,7 +55,7 @@ class DatasetContract:
         """An encoder is matched with a dataset by the promise alone."""
         card = dataset.card()
         for modality in self.make().modalities:
-            assert card[_CARRIED[modality]], f"it promises {modality}, and no item has it"
+            assert card[_CARRIED[modality]], f"it declares {modality}, but no item has it"
 
     def test_ids_are_unique(self, dataset: Dataset) -> None:
         """A row of a feature matrix is found by its item's place, and a place by its id."""
@@ -70,7 +70,7 @@ class DatasetContract:
         assert len(interactions), "it has no interactions"
         for name, column in interactions.columns():
             assert column.shape == (len(interactions),), f"{name} is not as long as users"
-            assert np.isfinite(column.astype(float)).all(), f"{name} has a value that is no number"
+            assert np.isfinite(column.astype(float)).all(), f"{name} has a value that is not a number"
         for name, size in (("users", len(dataset.user_ids)), ("items", len(dataset.items))):
             column = getattr(interactions, name)
             assert column.dtype == np.int32, f"{name} is {column.dtype}, not int32"
@@ -86,7 +86,7 @@ class DatasetContract:
         """A threshold needs ratings, a temporal split needs times, a given split needs a label each."""
         assert dataset.strategy in STRATEGIES, f"its strategy is none of {', '.join(STRATEGIES)}"
         if dataset.relevance is not None:
-            assert dataset.interactions.ratings is not None, "its relevance is a threshold, and it has no ratings"
+            assert dataset.interactions.ratings is not None, "its relevance is a threshold, but it has no ratings"
         if dataset.given_split is not None:
             assert dataset.given_split.shape == (len(dataset.interactions),)
             assert set(np.unique(dataset.given_split)) <= {0, 1, 2}

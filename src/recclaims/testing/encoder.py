@@ -27,13 +27,13 @@ _HEAVY = ("torch", "transformers", "sentence_transformers", "torchvision", "recb
 
 
 class EncoderContract:
-    """Subclass it, and say with `make` how your encoder is made; every test then is yours.
+    """Subclass it and define `make`, which returns your encoder; you inherit every test.
 
-    Where `unavailable()` gives a reason, as absent weights, the tests are skipped with that reason.
+    If `unavailable()` gives a reason, such as missing weights, the tests are skipped for that reason.
 
     Attributes:
-        reads_catalogue: True where a row depends on the other items by design, as with columns that are counted
-            over the catalogue: rows of a part are then not compared.
+        reads_catalogue: True if a row depends on the other items by design, as with columns that are counted over the
+            catalogue; rows of a part are then not compared.
         tolerance: how far rows may differ between two runs, relative to the largest entry.
     """
 
@@ -42,15 +42,15 @@ class EncoderContract:
 
     def make(self) -> Encoder:
         """Return a new encoder; required."""
-        raise NotImplementedError(f"{type(self).__name__} must say with `make` how its encoder is made")
+        raise NotImplementedError(f"{type(self).__name__} must define `make`, which returns the encoder")
 
     def items(self, folder: Path) -> Sequence[Item]:
-        """Plain items to encode; override it where your encoder needs others, as recorded answers."""
+        """Plain items to encode; override it if your encoder needs others, such as recorded answers."""
         return plain_items(folder)
 
     @pytest.fixture
     def encoder(self) -> Encoder:
-        """A new encoder; skips where it cannot run here."""
+        """A new encoder; skips if it cannot run here."""
         encoder = self.make()
         reason = why_unavailable(encoder)
         if reason:
@@ -67,17 +67,17 @@ class EncoderContract:
         encoder = self.make()
         assert isinstance(encoder, Encoder), "it lacks name, modality, version or encode(items)"
         for attribute in ("name", "modality", "version"):
-            assert isinstance(getattr(encoder, attribute), str), f"its {attribute} is not a text"
+            assert isinstance(getattr(encoder, attribute), str), f"its {attribute} is not a string"
             assert getattr(encoder, attribute), f"its {attribute} is empty"
         assert encoder.modality in MODALITIES, f"its modality is none of {', '.join(MODALITIES)}"
         base = encoder.name.partition(":")[0]
-        assert not set(base) & set("/[]\n\t "), "its name would not do as a part of a case's name"
+        assert not set(base) & set("/[]\n\t "), "its name cannot be part of a case's name"
 
     def test_it_declares_what_can_be_meant(self) -> None:
         """Its `spec`, or attributes of the same names, and its methods; see recclaims.EncoderSpec."""
         encoder = self.make()
         known = {"visual", "textual", "attributes", "answers"}
-        assert requirements(encoder) <= known, f"it requires something else than {', '.join(sorted(known))}"
+        assert requirements(encoder) <= known, f"it requires something other than {', '.join(sorted(known))}"
         spec, methods = spec_of(encoder), methods_of(encoder)
         reason = why_unavailable(encoder)
         assert reason is None or (isinstance(reason, str) and reason), "unavailable() gives neither a reason nor None"
@@ -99,7 +99,7 @@ class EncoderContract:
         spec, features = spec_of(encoder), extract(encoder, catalogue)
         if spec.representation == "sets":
             assert set(np.unique(features.matrix)) <= {0, 1}, (
-                "it declares sets, and rows have other values than 0 and 1"
+                "it declares sets, but rows have values other than 0 and 1"
             )
         if spec.side_by_side:
             assert [block.encoder for block in features.blocks] == [part.name for part in spec.parts]

@@ -13,18 +13,18 @@ BLOCKS = (Block("a", "visual", 2), Block("b", "textual", 4))
 
 
 class NoiseControlContract:
-    """Subclass it, and say with `make` which control is yours; every test then is.
+    """Subclass it and define `make`, which returns your control; you inherit every test.
 
     Attributes:
-        trace: how much of the real features may be left, as the mean correlation of an item's own old and new row,
-            in standard errors; a control that breaks the link from items to features leaves none.
+        trace: how much of the real features may be left, as the mean correlation between an item's old and new row, in
+            standard errors; a control that breaks the link between items and features leaves none.
     """
 
     trace = 5.0
 
     def make(self) -> NoiseControl:
         """Return the control; required."""
-        raise NotImplementedError(f"{type(self).__name__} must say with `make` which control it is")
+        raise NotImplementedError(f"{type(self).__name__} must define `make`, which returns the control")
 
     @pytest.fixture
     def control(self) -> NoiseControl:

@@ -1,4 +1,4 @@
-"""What every recommender must pass, on data whose right answer is obvious by eye."""
+"""What every recommender must pass, on data whose right answer is obvious."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _SHARE, _CHANCE, _ROUNDING = 0.25, 0.01, 0.02
 
 
 class RecommenderContract:
-    """Subclass it, and set `recommender`; every test then is yours.
+    """Subclass it and set `recommender`; you inherit every test.
 
-    Forty users and thirty items: who is even likes what is even, who is odd what is odd, and features, where they
-    are read, say which is which. A recommender that learns anything finds the rest.
+    There are forty users and thirty items. Even users like even items, odd users odd ones, and the features say which
+    is which. A recommender that learns anything finds the rest.
 
     Attributes:
-        recommender: what is tested; required.
-        parameters: hyper-parameters that make it learn quickly on so little.
-        least_recall: recall@10 that it must reach; popularity and chance stay near one half.
+        recommender: the recommender to test; required.
+        parameters: hyper-parameters with which it learns quickly on so little data.
+        least_recall: the recall@10 it must reach; popularity and chance reach about one half.
     """
 
     recommender: Recommender
@@ -88,9 +88,8 @@ class RecommenderContract:
         for found in (differences, _gains(differences, np.argsort(order)) - _gains(differences, usual)):
             share, chance = _in_common(found)
             assert share <= _SHARE or chance > _CHANCE, (
-                f"the order of the catalogue decides how items are ranked: {100 * share:.0f} % of the difference "
-                f"between two orders is the same for {_LOTS} seeds; draw a lot between equal values, as from "
-                "config['seed']"
+                f"the order of the catalogue affects the ranking: {100 * share:.0f} % of the difference between two "
+                f"orders is the same for {_LOTS} seeds; break ties at random, from config['seed']"
             )
 
     def _ranks(self, kinds: int, order: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
@@ -185,11 +184,11 @@ def scores_of(
     """Train a recommender on a matrix and score every item for every user, to compare with its equations.
 
     Args:
-        recommender: which.
-        pairs: users x items, not 0 where a user had an item.
-        content: features by modality, float32 (n_items, d); empty: none, as in its feature-free twin.
-        parameters: hyper-parameters, over its own.
-        seed: of all that is drawn.
+        recommender: the recommender to train.
+        pairs: users x items, nonzero if the user had the item.
+        content: features by modality, float32 (n_items, d); empty: none, as for its feature-free twin.
+        parameters: hyper-parameters that override its own.
+        seed: the seed of all random numbers.
         held: users x items, not 0 where an item is to be found: what chooses the best epoch. One that trains in
             epochs needs it.
 

@@ -37,14 +37,14 @@ def _read(folder: Path) -> Imported:
         for number, line in enumerate(lines_of(folder / TEXTS), 1):
             item_id, between, text = line.partition(BETWEEN)
             if line and not (item_id and between):
-                raise DatasetError(f"{folder / TEXTS}:{number}: not an id, '{BETWEEN}' and a text")
+                raise DatasetError(f"{folder / TEXTS}:{number}: expected an id, '{BETWEEN}' and a text")
             if item_id in texts:
                 raise DatasetError(f"{folder / TEXTS}:{number}: duplicate item '{item_id}'")
             if line:
                 texts[item_id] = text
     ids = [line for line in lines_of(folder / COMMON_IDS) if line] if (folder / COMMON_IDS).is_file() else []
     if ids and names_column(ids[0]):
-        raise DatasetError(f"{folder / COMMON_IDS}: line 1 names a column ('{ids[0]}') not an item; remove it")
+        raise DatasetError(f"{folder / COMMON_IDS}: line 1 names a column ('{ids[0]}'), not an item; remove it")
     # Items that nobody rated are candidates like the others, where the list of items names them.
     interacted = table["item_id"].unique().to_list()
     check_described(interacted, ids, folder / COMMON_IDS)

@@ -56,16 +56,16 @@ def _read(folder: Path) -> Imported:
         table, where = read_bare(whole), str(whole)
     else:
         if whole.is_file():
-            raise DatasetError(f"{folder}: has both {WHOLE} and {parts['train'].name}; which of them is the data?")
+            raise DatasetError(f"{folder}: has both {WHOLE} and {parts['train'].name}; keep only one of them")
         tables = []
         for label, (name, path) in enumerate(parts.items()):
             if path is None:
                 raise DatasetError(
-                    f"{folder}: {PARTS[name][0]} is missing: what chooses must be apart from what scores"
+                    f"{folder}: {PARTS[name][0]} is missing; it chooses the epochs, which the test part must not"
                 )
             tables.append(read_bare(path).with_columns(pl.lit(label, dtype=pl.Int8).alias("split")))
         if len({tuple(table.columns) for table in tables}) > 1:
-            raise DatasetError(f"{folder}: {', '.join(p.name for p in parts.values() if p)} have unequal columns")
+            raise DatasetError(f"{folder}: {', '.join(p.name for p in parts.values() if p)} have different columns")
         table, where = pl.concat(tables), str(folder)
         check_parts(table, where)
     item_ids = in_order(table["item_id"].unique().to_list())

@@ -59,6 +59,6 @@ def check_bare(cells: pl.DataFrame, path: Path) -> None:
     numbers = others.rows()[0] if len(cells) > 1 else (False,) * len(ids)
     word = any(rest and re.fullmatch(r"[^\W\d][^\d]*", one) for one, rest in zip(first, numbers, strict=False))
     if names_columns(first) or word:
-        raise DatasetError(f"{path}: line 1 names columns ({', '.join(first)}), and this format has none; take it out")
+        raise DatasetError(f"{path}: line 1 is a header ({', '.join(first)}), but this format has none; remove it")
     if len(cells) >= _FEW and (cells[ids[0]] == pl.Series(map(str, range(len(cells))))).all():
         raise DatasetError(f"{path}: its first column numbers the rows (0, 1, 2, ...), not users; remove it")

@@ -56,7 +56,7 @@ def _parts(labels: pl.Series, path: Path) -> pl.Series:
     parts = labels.cast(pl.Float64, strict=False)
     wrong = (~parts.is_in([float(part) for part in range(len(NAMES))])).fill_null(value=True).arg_true()
     if len(wrong):
-        raise DatasetError(f"{path}: row {wrong[0] + 1}: {PART} is {labels[wrong[0]]!r}, none of 0, 1 and 2")
+        raise DatasetError(f"{path}: row {wrong[0] + 1}: {PART} is {labels[wrong[0]]!r}, not 0, 1 or 2")
     return parts.cast(pl.Int8).alias("split")
 
 
@@ -67,7 +67,9 @@ def _numbers(ids: pl.Series, path: Path) -> pl.Series:
     wrong = (numbers.is_null() | (numbers < 0)).fill_null(value=True).arg_true()
     if len(wrong):
         column = USER if ids.name == "user_id" else ITEM
-        raise DatasetError(f"{path}: row {wrong[0] + 1}: {column} is {ids[wrong[0]]!r}, not a number from 0")
+        raise DatasetError(
+            f"{path}: row {wrong[0] + 1}: {column} is {ids[wrong[0]]!r}, not a whole number of 0 or more"
+        )
     return numbers
 
 
@@ -79,9 +81,9 @@ def _mapping(path: Path) -> list[str]:
     ids: dict[int, str] = {}
     for row, pair in enumerate(pairs, 1):
         if len(pair) != 2 or not pair[0] or not pair[1].isdecimal():
-            raise DatasetError(f"{path}: row {row}: not an id, a tab and its number")
+            raise DatasetError(f"{path}: row {row}: expected an id, a tab and a number")
         if int(pair[1]) in ids:
-            raise DatasetError(f"{path}: row {row}: number {pair[1]} has an id already, '{ids[int(pair[1])]}'")
+            raise DatasetError(f"{path}: row {row}: number {pair[1]} already has the id '{ids[int(pair[1])]}'")
         ids[int(pair[1])] = pair[0]
     if sorted(ids) != list(range(len(ids))):
         missing = next(number for number in range(len(ids)) if number not in ids)

@@ -100,8 +100,8 @@ def check_described(item_ids: Collection[str], described: Collection[str], path:
     pairs = alike(set(item_ids) - set(described), set(described) - set(item_ids))
     if pairs:
         raise DatasetError(
-            f"{path}: {len(pairs):,} item ids differ from those of the interactions by their spelling alone: "
-            f"{shown_pairs(sorted(pairs))}; write each id the same in both"
+            f"{path}: {len(pairs):,} item ids differ from those of the interactions only in spelling: "
+            f"{shown_pairs(sorted(pairs))}; write each id the same way in both"
         )
 
 
@@ -116,4 +116,4 @@ def only(paths: Sequence[Path], folder: Path, what: str) -> Path:
     for path in paths:
         if path.stem == folder.resolve().name:
             return path
-    raise DatasetError(f"{folder}: has {', '.join(path.name for path in paths[:3])}; which of them is {what}?")
+    raise DatasetError(f"{folder}: has {', '.join(path.name for path in paths[:3])}; keep only one as {what}")

@@ -46,18 +46,18 @@ def _read(folder: Path) -> Imported:
         for name in NAMES:
             if name not in parts:
                 stem = Path(next(iter(parts.values())).stem).stem
-                raise DatasetError(f"{folder}: {stem}.{name}.inter is missing beside the other parts of the split")
+                raise DatasetError(f"{folder}: {stem}.{name}.inter is missing next to the other parts of the split")
         stems = {Path(path.stem).stem for path in paths}
         if len(stems) > 1 or len(paths) > len(NAMES):
             raise DatasetError(
-                f"{folder}: has {', '.join(path.name for path in paths[:4])}; which of them is the data?"
+                f"{folder}: has {', '.join(path.name for path in paths[:4])}; keep the files of only one dataset"
             )
         tables = [
             checked(_cells(parts[name]), parts[name]).with_columns(pl.lit(label, dtype=pl.Int8).alias("split"))
             for label, name in enumerate(NAMES)
         ]
         if len({tuple(table.columns) for table in tables}) > 1:
-            raise DatasetError(f"{folder}: the parts of the split have unequal columns")
+            raise DatasetError(f"{folder}: the parts of the split have different columns")
         table = pl.concat(tables)
         check_parts(table, str(folder))
         return Imported(_items(folder, stems.pop(), table), table, str(folder))

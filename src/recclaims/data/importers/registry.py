@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recclaims.data.assemble import assemble
-from recclaims.data.folder import MANIFEST, FolderDataset, find_features, read_manifest, with_category
+from recclaims.data.folder import ITEMS, MANIFEST, FolderDataset, find_features, read_manifest, with_category
 from recclaims.data.importers.cornac import CORNAC
 from recclaims.data.importers.elliot import ELLIOT
 from recclaims.data.importers.mmrec import MMREC
 from recclaims.data.importers.reader import Reader
 from recclaims.data.importers.recbole import RECBOLE
+from recclaims.data.interactions_file import find_table
 from recclaims.data.protocol import Protocol
 from recclaims.errors import DatasetError
 
@@ -34,11 +35,14 @@ def open_folder(path: Path, registry: Registry, protocol: Protocol, suffix: str 
         DatasetError: the folder has none of the formats, or two of them.
     """
     manifest = read_manifest(path) if (path / MANIFEST).is_file() else {}
-    own = (path / str(manifest.get("items", "items.jsonl"))).is_file() or "base" in manifest
+    own = (path / str(manifest.get("items", ITEMS))).is_file() or "base" in manifest
     reader = None if own else find_reader(path)
     if reader is not None:
         return ImportedDataset(path, reader, manifest, registry, protocol, suffix)
     if not own and not manifest and path.is_dir():
+        table = find_table(path, "interactions")
+        if table:
+            raise DatasetError(_without_items(path, table))
         formats = "; ".join(f"{reader.name} ({reader.needs})" for reader in READERS)
         features = find_features(path)
         has = f"; its features ({', '.join(list(features)[:3])}) need interactions beside them" if features else ""
@@ -46,12 +50,19 @@ def open_folder(path: Path, registry: Registry, protocol: Protocol, suffix: str 
     return FolderDataset(path, registry, protocol, suffix)
 
 
+def _without_items(folder: Path, table: Path) -> str:
+    example = '{"item_id": "cup", "title": "Blue cup"}'
+    other = next((path.name for path in sorted(folder.glob("items.*")) if path.is_file()), None)
+    instead = f"{other} is not read; " if other else ""
+    return f"{folder}: {instead}{table.name} needs {ITEMS} beside it, one JSON object a line, as in {example}"
+
+
 def find_reader(folder: Path) -> Reader | None:
     """The reader that recognises a folder; raises DatasetError where two do."""
     found = [reader for reader in READERS if reader.recognises(folder)]
     if len(found) > 1:
         names = " and ".join(reader.name for reader in found)
-        raise DatasetError(f"{folder}: has files of {names}; put each into a folder of its own")
+        raise DatasetError(f"{folder}: has files of {names}; put each format into its own folder")
     return found[0] if found else None
 
 
@@ -86,7 +97,7 @@ class ImportedDataset:
         name: str = manifest.get("name", path.resolve().name)
         if name in registry.datasets:
             raise DatasetError(
-                f"{path}: '{name}' is the name of a registered dataset; say another by the key 'name' of {MANIFEST}"
+                f"{path}: '{name}' is the name of a registered dataset; set another by the key 'name' in {MANIFEST}"
             )
         self.name = name + suffix
         given = Protocol(strategy=manifest.get("split"), relevance=manifest.get("relevance"))

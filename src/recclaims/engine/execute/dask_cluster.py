@@ -130,7 +130,9 @@ def _connected(executor: str) -> Iterator[Client]:
     if scheme == "tcp" and url.hostname and url.port:
         fault = stranger(url.hostname, url.port, SECONDS_TO_CONNECT)
         if fault:
-            raise RecclaimsError(f"what listens at {address} {fault}: name the address that `dask scheduler` says")
+            raise RecclaimsError(
+                f"the process listening at {address} {fault}: use the address that `dask scheduler` prints"
+            )
     try:
         with dask.config.set({"distributed.comm.timeouts.connect": SECONDS_TO_CONNECT}):
             client = Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
@@ -173,14 +175,14 @@ class Cluster:
                 raise WorkerRefusedError(f"worker {worker}: {inspection.trouble}")
             if inspection.threads != 1:
                 raise WorkerRefusedError(
-                    f"worker {worker} has {inspection.threads} threads, and a cell needs a process with one: start it "
+                    f"worker {worker} has {inspection.threads} threads, but a cell needs a process with one: start it "
                     f"with `dask worker {address} --nthreads 1 --nworkers {inspection.threads}`"
                 )
             if self._is_fit(inspection.gpus):
                 fit.append(inspection.hardware)
         if not fit:
             raise RecclaimsError(
-                f"--claims-device {self._common.settings.device}: no worker at {address} has a GPU to give; start some "
+                f"--claims-device {self._common.settings.device}: no worker at {address} offers a GPU; start some "
                 f'with `dask worker {address} --nthreads 1 --resources "{GPU}=1"`'
             )
         return fit
@@ -259,14 +261,14 @@ class Cluster:
             return answer
         if future.status != "error":
             raise RecclaimsError(
-                f"the Dask scheduler at {self._address} is lost; what was finished is in the store, "
-                "and the same command goes on from there"
+                f"the connection to the Dask scheduler at {self._address} is lost; finished results are in the store, "
+                "and the same command continues from there"
             )
         error = future.exception()
         if isinstance(error, KilledWorker):
             return Failure(
-                f"{error.allowed_failures + 1} workers died one after the other at it (out of memory?), the last at "
-                f"{error.last_worker.address}"
+                f"{error.allowed_failures + 1} workers died one after another while computing it (out of "
+                f"memory?), the last at {error.last_worker.address}"
             )
         if isinstance(error, RecclaimsError):
             raise error
@@ -304,14 +306,14 @@ def _trouble(common: Common) -> str | None:
         if here.get(name) != common.installation.get(name)
     ]
     if unequal:
-        return f"{'; '.join(unequal)}: install the same on both sides, and start the worker anew"
+        return f"{'; '.join(unequal)}: install the same on both sides, and restart the worker"
     try:
         seen = common.token.read_text(encoding="utf-8") == common.run
         common.token.with_name(uuid.uuid4().hex).touch()
     except OSError:
         seen = False
     if not seen:
-        return f"cannot read and write the store {common.store.root}: all machines need that folder at that path"
+        return f"cannot read and write the store {common.store.root}: all machines need that folder at the same path"
     return None
 
 

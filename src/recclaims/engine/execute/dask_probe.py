@@ -37,10 +37,10 @@ def stranger(host: str, port: int, seconds: float) -> str | None:
             (length,) = _LENGTH.unpack(_read(peer, _LENGTH.size, ends))
             said = _read(peer, length, ends) if length <= _MOST else b""
         except TimeoutError:
-            return f"says nothing in {seconds:g} seconds"
+            return f"sends nothing for {seconds:g} seconds"
         except (OSError, EOFError):
-            return "ends the connection before it says who it is"
-    return None if _SAID in said else "is none of Dask's"
+            return "closes the connection without identifying itself"
+    return None if _SAID in said else "does not belong to Dask"
 
 
 def _read(peer: socket.socket, size: int, ends: float) -> bytes:

@@ -84,7 +84,7 @@ class Pool:
             flying.clear()
             how = self._renew()
             if alone:
-                yield lost[0], Failure(f"the worker process died twice at it, {how}")
+                yield lost[0], Failure(f"the worker process died twice while computing it, {how}")
             else:
                 suspects.extend(lost)
 

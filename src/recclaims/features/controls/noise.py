@@ -25,11 +25,11 @@ class NoiseControl:
     """A named control that replaces features by noise of the same shape.
 
     Attributes:
-        name: what tables and case names call it.
-        version: part of every key; changes with the numbers.
-        draw: (matrix float32 (n, d), seed, what it needs by name) -> matrix of the same shape and type.
-        preserves: what of the real features is left.
-        keeps_sets: whether rows of 0 and 1 stay such rows.
+        name: its name in tables and case names.
+        version: part of every key; change it whenever the numbers change.
+        draw: (matrix float32 (n, d), seed, and what it needs) -> matrix of the same shape and type.
+        preserves: which properties of the real features it keeps, in a phrase.
+        keeps_sets: whether rows of 0 and 1 stay rows of 0 and 1.
         needs: "blocks" (of columns, by modality) or "categories" (of items).
     """
 
@@ -49,7 +49,7 @@ class NoiseControl:
             reads: what the recommender reads: "any" features, or "sets".
         """
         if reads == "sets" and not self.keeps_sets:
-            return f"control '{self.name}' does not leave rows of 0 and 1"
+            return f"control '{self.name}' does not keep rows of 0 and 1"
         if self.needs == "blocks" and len(set(modalities)) < 2:
             return f"control '{self.name}' needs features of at least two modalities side by side"
         if self.needs == "categories" and not has_categories:
@@ -78,7 +78,7 @@ class NoiseControl:
         drawn = np.asarray(self.draw(matrix, seed, *needed))
         if drawn.shape != matrix.shape or drawn.dtype != np.float32 or not np.isfinite(drawn).all():
             raise FeatureError(
-                f"control '{self.name}' drew {drawn.dtype} {drawn.shape}; it has to draw finite float32 {matrix.shape}"
+                f"control '{self.name}' drew {drawn.dtype} {drawn.shape}; it must draw finite float32 {matrix.shape}"
             )
         return drawn
 

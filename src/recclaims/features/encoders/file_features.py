@@ -93,7 +93,7 @@ class FileFeatures:
                 raise UnknownNameError.of("features", self._own, dataset.features, f"dataset '{dataset.name}'")
             found = dataset.features[self._own]
             if not isinstance(found, FeatureFile):
-                raise FeatureError(f"{self.name}: the vectors are in memory; recclaims.evaluate brings them to a file")
+                raise FeatureError(f"{self.name}: these vectors are in memory; pass the dataset to recclaims.evaluate")
             self._file = found
         file = self._found()
         try:
@@ -132,7 +132,7 @@ class FileFeatures:
             if len(vectors.matrix) != len(ids):
                 raise FeatureError(
                     f"{file.path}: has {len(vectors.matrix):,} rows for {len(ids):,} items ({shown(ids)}, ...); "
-                    f"say whose they are in {sidecar(file.path).name}, one id a line"
+                    f"list their ids in {sidecar(file.path).name}, one per line"
                 )
             self._rows = {one: row for row, one in enumerate(ids)}
             return
@@ -147,8 +147,8 @@ class FileFeatures:
         pairs = alike((one for one in ids if one not in self._rows), strange)
         if pairs:
             raise FeatureError(
-                f"{file.path}: {len(pairs):,} items have a vector but for the spelling of their id (the catalogue's "
-                f"and the file's): {shown_pairs(pairs)}; write the ids as the catalogue does"
+                f"{file.path}: {len(pairs):,} ids differ from the catalogue's only in spelling (catalogue and file): "
+                f"{shown_pairs(pairs)}; write the ids as in the catalogue"
             )
 
     def covers(self, item: Item) -> bool:

@@ -125,8 +125,8 @@ def class_of(source: Source, again: Source) -> type:
         file = getattr(module, "__file__", None)
         if file is not None and file not in covered:
             raise CellError(
-                f"{source.file.name} comes to import {module.__name__} without an import statement, so that no key "
-                f"would cover its code; write `import {module.__name__}`"
+                f"{source.file.name} imports {module.__name__} without an import statement, so its key would not "
+                f"cover that code; write `import {module.__name__}`"
             )
     return _CLASSES.setdefault(key, found)
 

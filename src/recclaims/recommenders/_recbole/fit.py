@@ -30,6 +30,7 @@ from recclaims.recommenders._recbole.bridge import (
     pad,
     quiet_recbole,
 )
+from recclaims.recommenders._recbole.own_models import batches_for, check_model, scores_all, scores_by_pairs
 from recclaims.recommenders._recbole.sampling import PairBatches, history, make_batches
 from recclaims.recommenders._recbole.trainer import CellTrainer
 from recclaims.recommenders.spec import TRAINING, Recommender
@@ -129,6 +130,7 @@ def prepare(
         importlib.import_module("torch._dynamo")
     settings = {**TRAINING, **recommender.parameters, **parameters}
     with _named(recommender), quiet_recbole():
+        check_model(model_class)
         started = time.perf_counter()
         config = make_config(model_class, settings, seed, device)
         matrices = tuple((modality, pad(matrix).to(device)) for modality, matrix in data.content.items())
@@ -139,10 +141,12 @@ def prepare(
         batches.take_at_least(settings["least_steps_per_epoch"])
         seen = ItemLists.of(data.users, data.items, data.n_users)
         if not recommender.training_free and not data.valid.lengths.any():
-            raise CellError("no user has a relevant item in the validation part: nothing can choose the epoch")
+            raise CellError("no user has a relevant item in the validation part, so the best epoch cannot be chosen")
         seconds = time.perf_counter() - started
         rest = replace(data, content={})
-        return Prepared(model, batches, config, settings, _scorer(model, device), rest, seen, seed, seconds)
+        return Prepared(
+            model, batches, config, settings, _scorer(model, data.n_items, device), rest, seen, seed, seconds
+        )
 
 
 @contextlib.contextmanager
@@ -183,7 +187,7 @@ def fit(
             derived = _digest(getattr(cell.model, "derived", None))
             return Fitted(cell.scorer, 0, 0, seconds, cell.validate(), derived)
         trainer = CellTrainer(cell.config, cell.model, cell.validate)
-        trainer.run(cell.batches)
+        trainer.run(batches_for(cell.model, cell.batches))
         seconds = cell.seconds + time.perf_counter() - started
         return Fitted(cell.scorer, trainer.epochs_run, trainer.best_epoch, seconds, float(trainer.best_valid_score))
 
@@ -199,7 +203,15 @@ def _digest(matrix: Any) -> str | None:
     return digest.hexdigest()
 
 
-def _scorer(model: Any, device: str) -> Scorer:
+def _scorer(model: Any, n_items: int, device: str) -> Scorer:
+    if not scores_all(model):
+        by_pairs = scores_by_pairs(model, n_items, device)
+
+        def score_pairs(users: NDArray[np.int64]) -> torch.Tensor:
+            with torch.no_grad():
+                return by_pairs(users + 1)[:, 1:]
+
+        return score_pairs
     # A model that does not say so may give away scores that it keeps.
     kept = not getattr(model, "fresh_scores", False)
 

@@ -76,7 +76,7 @@ class Step:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            logger.warning("a step is launched kernel by kernel, as it cannot be captured: %s", one_line(error))
+            logger.warning("steps are launched kernel by kernel because they cannot be captured: %s", one_line(error))
             torch.cuda.synchronize(stream.device)
             return
         finally:

@@ -95,7 +95,6 @@ class BatchedLATTICE(BatchedModel):
         super().__init__(models, device, dtype)
         self._graph = together([model.graph for model in models], dtype).to(device)
         self._frozen = {name: self.stacked([model.frozen[name] for model in models]) for name in self.first.frozen}
-        self._negative = torch.zeros(len(models), dtype=torch.bool, device=device)
         self.opens_epochs = bool(self.first.modalities)
         if self.opens_epochs:
             self._lay_out(models, device, dtype)
@@ -153,7 +152,6 @@ class BatchedLATTICE(BatchedModel):
         weights = torch.cat([part[1] * shares[:, n : n + 1] for n, part in enumerate(learned)], dim=1)
         degrees = torch.zeros(len(targets), self.n_items, dtype=weights.dtype, device=self.device)
         degrees = degrees.scatter_add(1, self._learned, weights)
-        self._negative |= (degrees.detach() < 0).any(dim=1)
         scale = torch.where(degrees > 0, degrees, 1.0).rsqrt() * (degrees > 0)
         weights = scale.gather(1, self._learned) * weights * scale.gather(1, targets)
         all_targets = [(targets + self._first_rows).reshape(-1)]
@@ -162,11 +160,6 @@ class BatchedLATTICE(BatchedModel):
             all_targets.append(of_kept)
             all_weights.append(self.first.kept * of_weights * shares[:, number].index_select(0, cells))
         return self._item_graphs.write(torch.cat(all_targets), torch.cat(all_weights))
-
-    def troubles(self) -> dict[int, str]:
-        """See BatchedModel."""
-        message = "an item's similarities to its neighbours sum to less than zero: no Laplacian"
-        return {place: message for place, bad in enumerate(self._negative.tolist()) if bad}
 
     def _embeddings(self, weights: torch.Tensor | None = None) -> torch.Tensor:
         own = self.parameters["item_embedding"]

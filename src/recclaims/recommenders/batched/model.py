@@ -53,10 +53,6 @@ class BatchedModel:
         """The loss of each cell in the first batch of an epoch, (cells,)."""
         return self.loss(batch)
 
-    def troubles(self) -> dict[int, str]:
-        """By cell, what has gone wrong since the model was made."""
-        return {}
-
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Users' and items' embeddings whose dot product is the score, (cells, n_users, s) and (cells, n_items, s)."""
         raise NotImplementedError

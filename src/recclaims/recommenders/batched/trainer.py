@@ -178,11 +178,7 @@ class Together:
 
     def _check_losses(self, alive: Sequence[_State], losses: Sequence[torch.Tensor], number: int) -> None:
         table = torch.stack(list(losses)).cpu()
-        troubles = self._model.troubles()
         for state in alive:
-            if state.place in troubles:
-                state.error, state.stopped = CellError(troubles[state.place]), True
-                continue
             bad = (~torch.isfinite(table[:, state.place])).nonzero()
             if len(bad):
                 which = int(bad[0])

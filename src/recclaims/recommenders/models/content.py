@@ -1,4 +1,4 @@
-"""What recommenders on content have in common: how they read features, and how they score."""
+"""What content recommenders have in common: how they read features, and how they score."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
     Attributes:
         modalities: names of the feature matrices, in order; empty in the feature-free twin, which is this
             same recommender with every content term left out.
-        derived: all that it reads of its features, where nothing is trained: what it makes of them when it is built.
-            Two arms that agree in it may score alike.
-        projection_dtype: what features are multiplied in, of PROJECTION_DTYPES by the hyper-parameter of this name.
+        derived: for a model that is not trained, everything it derives from its features when it is built. Two arms
+            with equal `derived` may have equal scores.
+        projection_dtype: the type in which features are multiplied, set by the hyper-parameter of this name.
 
     Raises:
-        ValueError: `projection_dtype` is none of PROJECTION_DTYPES.
+        ValueError: `projection_dtype` is not one of PROJECTION_DTYPES.
     """
 
     input_type = InputType.PAIRWISE
@@ -47,12 +47,12 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
             self.register_buffer(f"features_{modality}", matrix, persistent=False)
         name = config["projection_dtype"] or "float32"
         if name not in PROJECTION_DTYPES:
-            raise ValueError(f"projection_dtype '{name}' is none of {', '.join(PROJECTION_DTYPES)}")
+            raise ValueError(f"projection_dtype '{name}' is not one of {', '.join(PROJECTION_DTYPES)}")
         self.projection_dtype = PROJECTION_DTYPES[name]
         self._scored: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def features(self, modality: str) -> torch.Tensor:
-        """The feature matrix of one modality, float32 (n_items + 1, d), row 0 padding."""
+        """The feature matrix of one modality, float32 (n_items + 1, d); row 0 is padding."""
         matrix: torch.Tensor = getattr(self, f"features_{modality}")
         return matrix
 
@@ -63,7 +63,7 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
         return functional.linear(features.to(dtype), weight.to(dtype), rounded).float()
 
     def train(self, mode: bool = True) -> ContentRecommender:
-        """Switch mode; what was kept for scoring is out of date."""
+        """Switch mode, and drop what was kept for scoring."""
         super().train(mode)
         self._scored = None
         return self

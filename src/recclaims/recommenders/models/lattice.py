@@ -1,7 +1,7 @@
 """LATTICE (Zhang et al., ACM MM 2021) as MMRec and as Elliot's external models implement it.
 
     top(X)   = cosine similarities of the rows of X, the k largest of each row kept, itself included
-    Lap(A)   = D^-1/2 A D^-1/2, D the row sums
+    Lap(A)   = D^-1/2 A D^-1/2, D the row sums; 0 instead of a D^-1/2 where the sum is not above 0
     w        = softmax(theta), theta trained from 1/M each
     A_item   = (1 - lambda) * Lap(sum_m w_m top(F_m)) + lambda * sum_m w_m Lap(top(f_m)),    F_m = W_m f_m + b_m
     h        = A_item^n V                E = layers of [P; V] over the user-item graph, averaged
@@ -49,14 +49,12 @@ class Edges:
     weights: torch.Tensor
 
     def laplacian(self, n_items: int) -> Edges:
-        """D^-1/2 A D^-1/2 with D the row sums; a row that sums to zero stays zero.
+        """D^-1/2 A D^-1/2 with D the row sums; an item whose row sums to zero or less has no neighbours.
 
-        Raises:
-            ValueError: a row sums to a negative number, whose root MMRec takes for NaN.
+        MMRec does so at zero, where it sets an infinite D^-1/2 to 0. Below, where an item is more unlike its nearest
+        than it is like itself, its root is NaN, and with it every score.
         """
         degrees = self.weights.new_zeros(n_items).index_add(0, self.sources, self.weights)
-        if bool((degrees < 0).any()):
-            raise ValueError("an item's similarities to its neighbours sum to less than zero: no Laplacian")
         scale = torch.where(degrees > 0, degrees, 1.0).rsqrt() * (degrees > 0)
         return Edges(self.sources, self.targets, scale[self.sources] * self.weights * scale[self.targets])
 
@@ -137,7 +135,7 @@ class LATTICE(GraphRecommender):
 
     def _original(self, features: torch.Tensor) -> Edges:
         if not bool(features.any()):
-            raise ValueError("the features are all zero: no item is more like one than like another")
+            raise ValueError("the features are all zero: no item is more similar to one than to another")
         return self._top(features).laplacian(self.n_items)
 
     def item_edges(self) -> Edges:
