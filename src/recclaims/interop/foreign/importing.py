@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from recclaims.errors import CellError, ChangedError
+from recclaims.errors import CellError, NotAvailableError
 from recclaims.interop.foreign.source import OURS, Source, has_modules
 
 #: One at a time: what is swapped belongs to the whole process.
@@ -103,14 +103,14 @@ def class_of(source: Source, again: Source) -> type:
         again: the same, read just now.
 
     Raises:
-        ChangedError: its files are not what they were.
+        NotAvailableError: its files are not what they were.
         CellError: it imports what its key does not cover.
     """
     key = source.file, source.name, source.digest
     if key in _CLASSES:
         return _CLASSES[key]
     if again.digest != source.digest:
-        raise ChangedError(f"{source.file.name}, or what it imports, changed while this ran; run it again")
+        raise NotAvailableError(f"{source.file.name}, or a file it imports, changed during the run; run it again")
     clone = clone_of(source)
     kept = sys.dont_write_bytecode
     with clone.entered():

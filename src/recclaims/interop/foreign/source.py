@@ -169,7 +169,8 @@ def _class(tree: ast.Module, file: Path, name: str | None, methods: Sequence[str
     if not found:
         raise RecclaimsError(f"{where}: {file.name} has no class with {' and '.join(methods)}")
     raise RecclaimsError(
-        f"{where}: {file.name} has {len(found)} such classes, {', '.join(found)}; write {file.name}:{found[0]} for one"
+        f"{where}: {file.name} has {len(found)} such classes, {', '.join(found)}; "
+        f"name one, as in {file.name}:{found[0]}"
     )
 
 
