@@ -109,7 +109,7 @@ def test_a_plugin_may_offer_one(tmp_path):
 
 
 def test_one_of_the_name_of_another_is_refused(tmp_path, folder):
-    with pytest.raises(RecclaimsError, match="recommender 'vbpr': recclaims has one of that name; choose another"):
+    with pytest.raises(RecclaimsError, match="recommender 'vbpr': recclaims already has one of that name"):
         recclaims.evaluate(folder, recommenders=f"mmrec:{write_clone(tmp_path)}?name=vbpr")
 
 
