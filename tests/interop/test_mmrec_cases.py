@@ -9,6 +9,7 @@ import recclaims
 from recclaims._model.results import ResultsDocument
 from recclaims.errors import RecclaimsError
 from recclaims.interop.foreign.recommender import own_objects
+from recclaims.offers import factory_of
 from recclaims.own_objects import with_own
 from recclaims.plugin_manager import registry
 from recclaims.reporting.reproduce import command
@@ -58,7 +59,7 @@ def test_what_is_wrong_with_one_costs_its_own_cases(tmp_path, folder):
     assert reason.startswith("bad: ValueError: broken (linear.py:")
     verdict, reason = found["both-attributes-permuted-toy"]
     assert verdict == "not_run"
-    assert reason.startswith("both: it needs image and text features")
+    assert reason.startswith("both: it needs both image and text features")
 
 
 def test_the_store_knows_it_wherever_it_lies_and_by_whichever_words(tmp_path, folder):
@@ -102,8 +103,13 @@ def test_it_travels_to_other_processes(tmp_path):
     assert there.origin["recommenders", "mmrec-linear"] == "mmrec class"
 
 
+def test_a_plugin_may_offer_one(tmp_path):
+    opened = recclaims.open_recommender(f"mmrec:{write_clone(tmp_path)}")
+    assert factory_of("recommenders", opened) is opened
+
+
 def test_one_of_the_name_of_another_is_refused(tmp_path, folder):
-    with pytest.raises(RecclaimsError, match="recommender 'vbpr': recclaims has one of that name; choose another"):
+    with pytest.raises(RecclaimsError, match="recommender 'vbpr': recclaims already has one of that name"):
         recclaims.evaluate(folder, recommenders=f"mmrec:{write_clone(tmp_path)}?name=vbpr")
 
 

@@ -62,7 +62,7 @@ def test_a_file_alone_is_its_own_repository(tmp_path):
 def test_of_two_classes_one_has_to_be_named(tmp_path):
     again = CONTENT.replace("class Linear", "class Another")
     model = write_clone(tmp_path, CONTENT + again, name="both")
-    says = "both.py has 2 such classes, Linear, Another; write both.py:Linear for one"
+    says = "both.py has 2 such classes, Linear, Another; name one, as in both.py:Linear"
     assert refused(f"mmrec:{model}").endswith(says)
     assert open_recommender(f"mmrec:{model}:Another").name == "mmrec-another"
     # A helper is no such class, and a base is there to be extended.
@@ -91,16 +91,16 @@ def test_what_cannot_be_opened_says_so_in_one_line(tmp_path, reference, says):
 
 def test_no_python_and_no_yaml_are_one_line(tmp_path):
     model = write_clone(tmp_path, "def broken(:\n", name="broken")
-    assert "broken.py, line 1 is no Python" in refused(f"mmrec:{model}")
+    assert "broken.py, line 1 is not valid Python" in refused(f"mmrec:{model}")
     model = write_clone(tmp_path / "b", yaml="a: [1,")
     assert "linear.yaml cannot be read: line 1: " in refused(f"mmrec:{model}")
     model = write_clone(tmp_path / "c", yaml="- a list")
-    assert "linear.yaml is no table; write lines as `n_layers: 2`" in refused(f"mmrec:{model}")
+    assert "linear.yaml is not a table of settings; write lines such as `n_layers: 2`" in refused(f"mmrec:{model}")
 
 
 def test_two_of_one_name_are_refused(tmp_path):
     model = write_clone(tmp_path)
-    with pytest.raises(RecclaimsError, match="is called mmrec-linear, too; add \\?name=ANOTHER to one of them"):
+    with pytest.raises(RecclaimsError, match="has the name mmrec-linear too; add \\?name=ANOTHER to one of them"):
         opened([f"mmrec:{model}", f"mmrec:{model}?share=0.5"])
     names = [one.name for one in opened([f"mmrec:{model}", f"mmrec:{model}?share=0.5&name=half"])]
     assert names == ["mmrec-linear", "half"]
@@ -136,7 +136,7 @@ def test_hyper_parameters_come_from_the_clone_its_class_a_file_and_the_reference
 
 def test_batches_of_another_kind_are_refused(tmp_path):
     model = write_clone(tmp_path, yaml="use_full_sampling: True\n")
-    assert "its batches (use_full_sampling) are not those of pairs" in refused(f"mmrec:{model}")
+    assert "its use_full_sampling is not supported; batches here are pairs" in refused(f"mmrec:{model}")
 
 
 def test_a_class_without_features_reads_no_content(tmp_path):

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from recclaims.errors import CellError, ChangedError
+from recclaims.errors import CellError, NotAvailableError
 from recclaims.interop.foreign.source import OURS, Source, has_modules
 
 #: One at a time: what is swapped belongs to the whole process.
@@ -103,14 +103,14 @@ def class_of(source: Source, again: Source) -> type:
         again: the same, read just now.
 
     Raises:
-        ChangedError: its files are not what they were.
+        NotAvailableError: its files are not what they were.
         CellError: it imports what its key does not cover.
     """
     key = source.file, source.name, source.digest
     if key in _CLASSES:
         return _CLASSES[key]
     if again.digest != source.digest:
-        raise ChangedError(f"{source.file.name}, or what it imports, changed while this ran; run it again")
+        raise NotAvailableError(f"{source.file.name}, or a file it imports, changed during the run; run it again")
     clone = clone_of(source)
     kept = sys.dont_write_bytecode
     with clone.entered():
@@ -125,8 +125,8 @@ def class_of(source: Source, again: Source) -> type:
         file = getattr(module, "__file__", None)
         if file is not None and file not in covered:
             raise CellError(
-                f"{source.file.name} comes to import {module.__name__} without an import statement, so that no key "
-                f"would cover its code; write `import {module.__name__}`"
+                f"{source.file.name} imports {module.__name__} without an import statement, so its key would not "
+                f"cover that code; write `import {module.__name__}`"
             )
     return _CLASSES.setdefault(key, found)
 

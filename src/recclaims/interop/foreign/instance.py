@@ -180,7 +180,7 @@ def _left_alone(source: Source) -> Iterator[None]:
         if path.name != "__pycache__":
             raise CellError(
                 f"{source.file.name} wrote {path.name} beside its source, where other cells would read it; delete it, "
-                "and let the class write into config['data_path'] + config['dataset']"
+                "and write to config['data_path'] + config['dataset'] in the class"
             )
 
 
@@ -218,8 +218,8 @@ def _explained(source: Source, config: ConfigOfClass, device: torch.device) -> I
             raise
         if device.type == "cpu" and any(word in str(error) for word in ("CUDA", "NVIDIA", "cuda")):
             raise NotAvailableError(
-                f"{source.file.name}{_line(source, error)} asks for a GPU by itself; write config['device'] there, "
-                "which is where the cell is trained"
+                f"{source.file.name}{_line(source, error)} asks for a GPU, and cells are trained on the CPU; "
+                "use config['device'] in the class"
             ) from error
         # What was not there reads as None, as with MMRec: some classes never use it.
         absent = sorted(config.absent) if "None" in str(error) else []

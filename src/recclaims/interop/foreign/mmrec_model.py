@@ -95,7 +95,7 @@ class MMRecModel(GeneralRecommender):  # type: ignore[misc]
         one, two = made_up(self.wanted.n_items), made_up(self.wanted.n_items, 1)
         if key not in _ASKED and differs(self.wanted, one, two, self.negatives):
             switch = ", ".join(f"{key}={value}" for key, value in self.recommender.switch.items())
-            raise CellError(f"with {switch} it still reads its features: that is no feature-free twin")
+            raise CellError(f"with {switch} it still reads features, so it is not a feature-free twin")
         _ASKED.add(key)
         return {name: np.ones_like(matrix) for name, matrix in one.items()}
 
@@ -106,10 +106,10 @@ class MMRecModel(GeneralRecommender):  # type: ignore[misc]
             self._ask(features)
         except (ClassFailedError, NeverReadError) as error:
             if len(features) == 1 and self._reads_both():
-                has, lacks = ("image", "text") if IMAGE in features else ("text", "image")
+                has = "images" if IMAGE in features else "texts"
                 raise NotAvailableError(
-                    f"it needs image and text features, and these are of {has}s alone: give it {lacks}s, too, as "
-                    "--claims-encoder late_fusion:VISUAL+TEXTUAL does"
+                    f"it needs both image and text features and got only {has}; use --claims-encoder "
+                    "late_fusion:VISUAL+TEXTUAL"
                 ) from error
             raise
         return made
@@ -124,8 +124,8 @@ class MMRecModel(GeneralRecommender):  # type: ignore[misc]
             return
         if differs(self.wanted, features, others(features), self.negatives) is False:
             raise NeverReadError(
-                f"{self.wanted.source.name} never reads its features: with others, loss and scores of its first steps "
-                "are equal to the last bit"
+                f"{self.wanted.source.name} never reads its features: other features give exactly the same loss "
+                "and scores"
             )
         _ASKED.add(key)
 

@@ -129,7 +129,7 @@ def opened(references: Sequence[str | MMRecRecommender]) -> list[MMRecRecommende
         said = reference if isinstance(reference, str) else one.model_path
         other, same = found.setdefault(one.name, (said, one))
         if one != same:
-            raise RecclaimsError(f"{said}: {other} is called {one.name}, too; add ?name=ANOTHER to one of them")
+            raise RecclaimsError(f"{said}: {other} has the name {one.name} too; add ?name=ANOTHER to one of them")
     return [one for _, one in found.values()]
 
 

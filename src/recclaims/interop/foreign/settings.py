@@ -89,7 +89,7 @@ def declared(source: Source, file: Path | None, given: Mapping[str, str], where:
     parameters = {"embedding_size": 64, **{key: value for table in tables for key, value in table.items()}}
     for kind in ("use_full_sampling", "use_neighborhood_loss"):
         if parameters.get(kind):
-            raise RecclaimsError(f"{where}: its batches ({kind}) are not those of pairs, which alone are drawn here")
+            raise RecclaimsError(f"{where}: its {kind} is not supported; batches here are pairs of a user and an item")
     of_class = {key: value for key, value in tables[1].items() if key in SCHEDULE and key not in grids}
     fixed = {"embedding_size": parameters["embedding_size"], **of_class, **tables[2], **tables[3]}
     return Declared(parameters, fixed)
@@ -127,7 +127,7 @@ def _table(file: Path, where: str, needed: bool = False) -> dict[str, Any]:
             why = f"line {error.problem_mark.line + 1}: {error.problem}"
         raise RecclaimsError(f"{where}: {file} cannot be read: {why}") from None
     if not isinstance(found, dict):
-        raise RecclaimsError(f"{where}: {file} is no table; write lines as `n_layers: 2`")
+        raise RecclaimsError(f"{where}: {file} is not a table of settings; write lines such as `n_layers: 2`")
     return {str(key): _number(value) for key, value in found.items()}
 
 

@@ -51,7 +51,7 @@ class Source:
             where: what a person wrote, for messages.
 
         Raises:
-            RecclaimsError: there is no such file, or it is no Python, or has no such class or several.
+            RecclaimsError: the file is missing or not valid Python, or has no such class, or several.
         """
         file = file.absolute()
         tree = _parsed(file, where)
@@ -85,7 +85,7 @@ def _parsed(file: Path, where: str) -> ast.Module:
         raise RecclaimsError(f"{where}: {file} cannot be read: {error.strerror}") from None
     except (SyntaxError, ValueError) as error:
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        raise RecclaimsError(f"{where}: {file.name}{line} is no Python: {error.args[0]}") from None
+        raise RecclaimsError(f"{where}: {file.name}{line} is not valid Python: {error.args[0]}") from None
 
 
 def _root(file: Path, tree: ast.Module) -> Path:
@@ -169,7 +169,8 @@ def _class(tree: ast.Module, file: Path, name: str | None, methods: Sequence[str
     if not found:
         raise RecclaimsError(f"{where}: {file.name} has no class with {' and '.join(methods)}")
     raise RecclaimsError(
-        f"{where}: {file.name} has {len(found)} such classes, {', '.join(found)}; write {file.name}:{found[0]} for one"
+        f"{where}: {file.name} has {len(found)} such classes, {', '.join(found)}; "
+        f"name one, as in {file.name}:{found[0]}"
     )
 
 
