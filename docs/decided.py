@@ -16,10 +16,14 @@ import sys
 import numpy as np
 import scipy.stats
 
+from recclaims._model.verdict import Verdict
 from recclaims.calibration.holm import holm
 from recclaims.judging.assignment import scales
+from recclaims.judging.components import VarianceComponents
 from recclaims.judging.error import ErrorDistribution
-from recclaims.judging.levels import nominal_levels
+from recclaims.judging.estimate import Estimate
+from recclaims.judging.verdict import judge, levels_of
+from recclaims.planning.builtin import NOISE
 
 #: recommender, features: effect and spread of a replicate over permuted features, and over the twin; in per cent.
 SEEN = [
@@ -30,7 +34,11 @@ SEEN = [
 ]  # fmt: skip
 LOOKS, BEFORE = (4, 6), 5
 SHARE = 0.1
-MARGIN = np.log1p(0.02)
+#: Gain and loss together, of each of the two comparisons of a question.
+CLAIM = NOISE  # and CONTENT, which has the same direction, margin and level
+MARGIN = np.log1p(CLAIM.margin)
+SIGNS = {Verdict.SUPPORTED: 1, Verdict.CONTRADICTED: -1, Verdict.NO_DIFFERENCE: 0}
+NO_USERS = VarianceComponents(0.0, 0.0, 0.0)
 #: What judging by smooth recall instead of recall@20 leaves of the variance (measured: trainings for equal power x .5).
 SMOOTH = 0.5
 
@@ -45,20 +53,19 @@ def replicates(random, effect, spread, noise, count=LOOKS[-1]):
     return values
 
 
-def now(values, noise, level):
+def now(values, noise, claim):
     """Verdict (+1 gain, -1 loss, 0 none, None undecided) and the replicates that it took."""
-    sides, equal = nominal_levels(LOOKS, level), nominal_levels(LOOKS, 0.05, 1)
-    for look, side, one in zip(LOOKS, sides, equal, strict=True):
+    for look, levels in zip(LOOKS, levels_of(claim, LOOKS), strict=True):
         y = values[:look]
         if noise:
             found, weights = scales(y, [n // 2 for n in range(look)], luck=True)
         else:
             found, weights = np.array([y.var(ddof=1) / look]), np.ones(1)
         error = ErrorDistribution(tuple(found), tuple(weights), look - 1)
-        if error.tail(abs(y.mean())) < side:
-            return int(np.sign(y.mean())), look
-        if error.tail(MARGIN - abs(y.mean())) / 2 < one and abs(y.mean()) < MARGIN:
-            return 0, look
+        # Users are left out, so that nothing is known of the arms but their ratio.
+        verdict = judge(Estimate(1.0, 1.0, y.mean(), error, 0, look, NO_USERS), claim, levels).verdict
+        if verdict is not Verdict.INCONCLUSIVE:
+            return SIGNS[verdict], look
     return None, LOOKS[-1]
 
 
@@ -95,7 +102,7 @@ def study(random, factor, variance):
         took = []
         for values, truth, is_noise in ((noise, effect, True), (twin, of_twin, False)):
             centre = np.log1p(factor * truth / 100)
-            verdict, look = now(centre + (values - centre) * np.sqrt(variance), is_noise, 0.025)
+            verdict, look = now(centre + (values - centre) * np.sqrt(variance), is_noise, CLAIM)
             decided[0] += verdict is not None
             wrong[0] += is_wrong(verdict, factor * truth / 100)
             took.append(look)

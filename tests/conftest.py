@@ -1,6 +1,7 @@
 """Tests may run side by side (-n 2); the sessions that they start must not take themselves for a part of that."""
 
 import os
+import re
 
 import pytest
 
@@ -18,18 +19,28 @@ def pytest_configure(config):
         del os.environ[name]
 
 
-def pytest_ignore_collect(collection_path):
-    """Leave out modules that cannot be imported without torch, where it is not installed."""
-    if not light() or not collection_path.is_relative_to(TESTS):
+def pytest_ignore_collect(collection_path, config):
+    """Do not import modules of which `-m "not X and not Y"` selects nothing, nor such as lack torch."""
+    if not collection_path.is_relative_to(TESTS):
         return None
+    asked = config.option.markexpr
+    unwanted = set(re.findall(r"not (\w+)", asked)) if re.fullmatch(r"not \w+( and not \w+)*", asked) else set()
+    if light():
+        unwanted |= {"torch", "recbole"}
     found = of_folder(collection_path) if collection_path.is_dir() else kinds(collection_path)
-    return True if {"torch", "recbole"} & found else None
+    return True if unwanted & found else None
 
 
 def pytest_itemcollected(item):
     """Mark a test with what it needs."""
     for name in kinds(item.path, getattr(item, "originalname", item.name)):
         item.add_marker(name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest, so that of processes side by side none has a long one left at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -30,7 +30,7 @@ SLOW = 10.0
 def one(reader, number, seed, place):
     """Give a reader its input of this number: "result", "refused", or what went wrong."""
     random = Random(f"{reader.__name__} {seed} {number}")  # noqa: S311 - inputs, not secrets
-    started = time.monotonic()
+    started = time.process_time()
     try:
         with warnings.catch_warnings():
             # As a user runs it: Python's own filters, of which a library's warning is no fault.
@@ -47,7 +47,7 @@ def one(reader, number, seed, place):
     except BaseException as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
-    taken = time.monotonic() - started
+    taken = time.process_time() - started
     return found if taken < SLOW else f"took {taken:.0f} s"
 
 

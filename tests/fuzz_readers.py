@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save as safetensors
 
+from recclaims._model.cell import Cell
 from recclaims._pytest.options import add_options, settings_of
 from recclaims._pytest.plugin import SESSION, ClaimsSession, planner_of
 from recclaims.artefact import artefact_json
@@ -23,7 +24,6 @@ from recclaims.data.interactions_file import read_table
 from recclaims.data.items_file import peek, peek_answers, read_items
 from recclaims.data.reference import open_source
 from recclaims.data.splits import Split, check_relevant, make_split
-from recclaims.engine.cell import Cell
 from recclaims.engine.held_out import HeldOut
 from recclaims.engine.settings import Mask
 from recclaims.engine.stored_cell import read_cell

@@ -25,16 +25,18 @@ MARKERS = {
 HEAVY = {library for library, marker in MARKERS.items() if marker in ("torch", "recbole")} | {"optuna"}
 #: What comes to need a library in a function of this library and says so in words of its own.
 LATE = {
+    "calibration/test_calibration.py": "recbole",  # its bank is trained
     "data/test_folder.py::test_content_over_a_base": "recbole",  # ML-100K is a part of it
     "data/test_folder.py::test_strangers_to_the_base_are_shown": "recbole",
     "data/test_movielens.py": "recbole",
     "test_fuzz.py": "torch",
 }
-#: Folders and modules of which each takes about half a minute or more, on a quiet machine.
+#: Folders and modules that take half a minute or more, and those whose tests take seconds each.
 MINUTES = (
     "benchmarks", "calibration", "cluster", "faults", "recommenders/test_fit.py", "testing", "engine/test_local.py",
-    "engine/test_together.py", "planning/test_every_claim_runs.py", "test_docs.py", "test_evaluate.py",
-    "test_pytest_face.py", "test_third_party.py",
+    "engine/test_processes.py", "engine/test_together.py", "judging/test_assignment.py",
+    "planning/test_every_claim_runs.py", "test_docs.py",
+    "test_evaluate.py", "test_pytest_face.py", "test_third_party.py",
 )  # fmt: skip
 
 
@@ -45,14 +47,19 @@ def light() -> bool:
 
 def kinds(path: Path, test: str = "") -> set[str]:
     """The markers of a test, or of all tests in a module of these tests."""
+    late = LATE.get(f"{path.relative_to(TESTS).as_posix()}::{test}")
+    return {*_of_module(path), *filter(None, [late])}
+
+
+@functools.cache
+def _of_module(path: Path) -> frozenset[str]:
     here = path.relative_to(TESTS)
-    late = (LATE.get(name) for name in (here.as_posix(), f"{here.as_posix()}::{test}"))
-    found = {*_needs(path), *filter(None, late)}
+    found = {*_needs(path), *filter(None, [LATE.get(here.as_posix())])}
     for folder in here.parents:
         found |= of_folder(TESTS / folder)
     if any(here.is_relative_to(slow) for slow in MINUTES):
         found.add("minutes")
-    return found
+    return frozenset(found)
 
 
 def of_folder(folder: Path) -> frozenset[str]:
@@ -66,19 +73,24 @@ def _needs(path: Path) -> frozenset[str]:
     """Markers of what is imported by a file and by all that it leads to."""
     found, seen, waiting = set(), {path}, [path]
     while waiting:
-        one = waiting.pop()
-        for name in _imported(one):
-            if marker := MARKERS.get(name.split(".")[0]):
-                # Only a test starts a process when it imports what can: this library does in some of its functions.
-                if marker != "processes" or one.is_relative_to(TESTS):
-                    found.add(marker)
-            elif (led_to := _file(name)) and led_to not in seen:
-                seen.add(led_to)
-                waiting.append(led_to)
+        markers, files = _of_file(waiting.pop())
+        found |= markers
+        waiting += files - seen
+        seen |= files
     return frozenset(found)
 
 
 @functools.cache
+def _of_file(path: Path) -> tuple[frozenset[str], frozenset[Path]]:
+    """Markers of what a file imports itself, and the files of these tests and of this library that it imports."""
+    names = _imported(path)
+    markers = {marker for name in names if (marker := MARKERS.get(name.split(".")[0]))}
+    if not path.is_relative_to(TESTS):
+        # Only a test starts a process when it imports what can: this library does in some of its functions.
+        markers.discard("processes")
+    return frozenset(markers), frozenset(filter(None, map(_file, names)))
+
+
 def _imported(path: Path) -> tuple[str, ...]:
     """Names of modules, absolute: of a test's file all, of this library's what stands at the top."""
     tree = ast.parse(path.read_bytes())
@@ -107,6 +119,7 @@ def _at_the_top(tree: ast.AST) -> Iterator[ast.AST]:
         yield from _at_the_top(node)
 
 
+@functools.cache
 def _file(name: str) -> Path | None:
     """The file of a module of these tests or of this library."""
     root = {"tests": TESTS.parent, "recclaims": SOURCE}.get(name.split(".", maxsplit=1)[0])

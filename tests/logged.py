@@ -5,6 +5,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from .patience import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 MODULE = '''
 import os, time
@@ -22,7 +24,7 @@ def log(*what):
 def wait_for_others():
     """Go on once so many processes have begun as the test asks for: how fast one starts must not decide who works."""
     asked = Path(os.environ["LOGGED_FILE"] + ".together")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + float(os.environ["LOGGED_PATIENCE"])
     while asked.exists() and len(pids()) < int(asked.read_text()) and time.monotonic() < deadline:
         time.sleep(0.01)
 
@@ -146,4 +148,5 @@ def install(place, **settings):
     path = [str(place), str(ROOT), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     given = {f"LOGGED_{key.upper()}": str(value) for key, value in settings.items()}
     log = Log(place / "log")
+    given["LOGGED_PATIENCE"] = str(PATIENCE)
     return {"PYTHONPATH": os.pathsep.join(path), "LOGGED_FILE": str(log.path), **given}, log

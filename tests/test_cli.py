@@ -192,7 +192,7 @@ PATHS = {
     "keywords": ["--domain=~/a"],
     "report": ["~/a", "--output=~/a"],
     "compare": [],
-    "calibrate": ["--store=~/a"],
+    "calibrate": ["--data=~/a", "--store=~/a"],
     "export": ["--format=mmrec", "--to=~/a", "--store=~/a"],
     "doctor": ["--store=~/a"],
 }

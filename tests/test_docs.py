@@ -6,19 +6,19 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from recclaims import EncoderSpec, cli
+from recclaims import EncoderSpec, NotAvailableError, PrepareRequest, cli
+from recclaims.data.preparation import Preparable
 from recclaims.data.reference import open_source
 from recclaims.features.spec import EncoderMethods
 from recclaims.plugin_manager import registry
 
+from . import warm
 from .test_pytest_face import Session
 from .toy import COLOURS, write_toy
 
@@ -32,6 +32,8 @@ PAGES = [
     *sorted(DOCS.glob("*.md")),
     *sorted((ROOT / "plugins").glob("**/*.md")),
 ]
+#: Before what takes as many processes as there are cores: one is enough to see that it runs.
+ONE_CORE = "import os\n\nos.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
 OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 
 
@@ -44,20 +46,7 @@ def test_the_contract_of_the_documentation_passes(tmp_path):
     (tmp_path / "word_list.py").write_text(declaring)
     (tmp_path / "words.txt").write_text("cup\nRed\n")
     (tmp_path / "test_word_list.py").write_text(WORD_LIST)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--rootdir",
-        str(tmp_path),
-        str(tmp_path),
-    ]
-    done = subprocess.run(command, cwd=tmp_path, env=_absolute(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert re.search(r"^14 passed", done.stdout, re.MULTILINE)
+    assert re.match(r"14 passed", _contract(tmp_path, _absolute(), tmp_path))
 
 
 #: What the page says of the encoder that declares.
@@ -105,12 +94,9 @@ def test_the_notebook_s_lines_judge_arrays(tmp_path):
     rows = [json.loads(line) for line in (toy / "items.jsonl").read_text().splitlines()]
     (tmp_path / "items.csv").write_text("item_id,title\n" + "".join(f"{r['item_id']},{r['title']}\n" for r in rows))
     np.save(tmp_path / "clip.npy", np.eye(len(COLOURS), dtype=np.float32)[np.arange(len(rows)) % len(COLOURS)])
-    (tmp_path / "judge.py").write_text(code)
-    done = subprocess.run(
-        [sys.executable, "judge.py"], cwd=tmp_path, env=_absolute(), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "content-knn-features:clip-permuted-my-shop" in done.stdout.splitlines()[-1]
+    (tmp_path / "judge.py").write_text(ONE_CORE + code)
+    said = _run(tmp_path, _absolute(), "judge")
+    assert "content-knn-features:clip-permuted-my-shop" in said.splitlines()[-1]
     assert (tmp_path / "report" / "results.html").exists()
 
 
@@ -143,11 +129,7 @@ def subcommands():
 @pytest.fixture(scope="module")
 def pytest_options():
     """Every option that pytest knows with recclaims installed, as its help names them."""
-    help_text = subprocess.run(
-        [sys.executable, "-m", "pytest", "--help", "-p", "no:cacheprovider"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    return set(OPTION.findall(help_text))
+    return set(OPTION.findall(_run(ROOT, None, "pytest", "--help", "-p", "no:cacheprovider")))
 
 
 SHOWN = [
@@ -227,19 +209,17 @@ def _python(page):
     return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
 
 
-def _run(place, environment, *arguments):
-    """Run Python in a folder; its output, where it succeeds."""
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=place, env=environment, capture_output=True, text=True, check=False
-    )
+def _run(place, environment, module, *arguments):
+    """Run `python -m module` in a folder; its output, where it succeeds."""
+    done = warm.run(module, *arguments, cwd=place, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def _contract(place, environment, module):
     """What pytest says of a module of tests, on one line."""
-    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(place), module]
-    return _run(place, environment, *arguments).strip().splitlines()[-1]
+    arguments = ["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--rootdir", place, module]
+    return _run(place, environment, "pytest", *arguments).strip().splitlines()[-1]
 
 
 def _installed(page, module, site, block=0):
@@ -265,12 +245,7 @@ def test_the_control_of_the_documentation_joins_and_passes(tmp_path):
     assert verdicts["shuffled"] in {"supported", "inconclusive", "no_difference", "contradicted"}
     _, contract = re.findall(r"```python\n(.*?)```", (DOCS / "write-a-control.md").read_text(), re.DOTALL)
     (tmp_path / "test_shuffled.py").write_text(contract)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
-    done = subprocess.run(
-        [*command, "test_shuffled.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
-    assert re.search(r"^6 passed, 1 skipped", done.stdout, re.MULTILINE)
+    assert re.match(r"6 passed, 1 skipped", _contract(tmp_path, environment, "test_shuffled.py"))
 
 
 def test_the_encoder_of_the_documentation_joins(tmp_path):
@@ -295,10 +270,10 @@ def test_the_claim_of_the_documentation_is_judged_by_pytest_and_in_a_program(tmp
     assert case["verdict"] == "supported"
     _, program = _python("write-a-claim.md")
     write_toy(tmp_path / "path" / "to" / "folder")
-    (tmp_path / "judge.py").write_text(program)
+    (tmp_path / "judge.py").write_text(ONE_CORE + program)
     # No entry point: the module is all that the program needs.
     (tmp_path / "popularity_claim.py").write_text((tmp_path / "site" / "popularity_claim.py").read_text())
-    said = _run(tmp_path, _absolute(), "judge.py")
+    said = _run(tmp_path, _absolute(), "judge")
     assert said.splitlines()[-1] == str({case["case"]: case["verdict"]})
 
 
@@ -326,12 +301,29 @@ results = recclaims.evaluate({str(data)!r}, claims=claim, profile="smoke", worke
 print(*[(one.control, str(one.verdict)) for one in results.verdicts])
 """
     (tmp_path / "judge.py").write_text(program)
-    said = _run(tmp_path, environment, "judge.py").splitlines()[-1]
+    said = _run(tmp_path, environment, "judge").splitlines()[-1]
     assert said in {str(("enmf", verdict)) for verdict in JUDGED}
 
 
+def test_the_dataset_of_the_documentation_is_prepared_from_raw_files(tmp_path, monkeypatch):
+    names = {}
+    exec(_python("write-a-dataset.md")[-1], names)  # noqa: S102 - our own documentation
+    monkeypatch.setenv("RECCLAIMS_DATA_DIR", str(tmp_path / "data"))
+    source = names["Letters"]()
+    with pytest.raises(NotAvailableError, match="recclaims prepare letters"):
+        source.load()
+    (tmp_path / "words.txt").write_text("data date")
+    request = PrepareRequest(tmp_path, tmp_path / "data")
+    assert isinstance(source, Preparable)
+    assert source.prepare(request).rows == (("words read", 2), ("letters kept", 4))
+    assert source.prepare(request).already
+    dataset = source.load()
+    assert [item.attributes["vowel"] for item in dataset.items] == [("yes",), ("no",), ("yes",), ("no",)]
+    assert len(dataset.interactions) == 3 + 4
+
+
 def test_the_datasets_of_the_documentation_are_judged(tmp_path):
-    folder, program, source, contract = (
+    folder, program, source, contract, _ = (
         re.findall(r"```(?:json|csv)\n(.*?)```", (DOCS / "write-a-dataset.md").read_text(), re.DOTALL),
         *_python("write-a-dataset.md"),
     )
@@ -343,7 +335,7 @@ def test_the_datasets_of_the_documentation_are_judged(tmp_path):
     assert [item.attributes["material"] for item in shop.items] == [("stoneware",), ("tin",)]
     assert len(shop.interactions) == 3
     (tmp_path / "shelf.py").write_text(program)
-    assert "content-knn-attributes-permuted-shelf" in _run(tmp_path, _absolute(), "shelf.py")
+    assert "content-knn-attributes-permuted-shelf" in _run(tmp_path, _absolute(), "shelf")
     environment = _installed("write-a-dataset.md", "library_dataset", tmp_path / "site", block=1)
     assert (tmp_path / "site" / "library_dataset.py").read_text() == source
     (tmp_path / "test_library.py").write_text(contract)

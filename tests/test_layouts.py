@@ -2,12 +2,11 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from . import warm
 from .toy import write_toy
 
 ROOT = Path(__file__).parents[1]
@@ -77,13 +76,13 @@ def run(request, tmp_path_factory):
     write_toy(place / "data")
     arguments, path = request.param(place)
 
-    def run(*more, python=()):
-        command = [sys.executable, *python, "-m", "pytest", *arguments, "-p", "no:cacheprovider", *more]
+    def run(*more):
+        command = [*arguments, "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *more]
         for option, value in (("data", "data"), ("store", "store"), ("report", "report")):
             command += [f"--claims-{option}", str(place / value)]
         command += ["--claims-profile", "smoke", "--claims-workers", "0", "-k", "content-knn-attributes-permuted-toy"]
-        environment = {**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{owner}", "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(command, cwd=owner, env=environment, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{owner}"}
+        done = warm.run("pytest", *command, cwd=owner, env=environment)
         return done.returncode, done.stdout + done.stderr
 
     return run

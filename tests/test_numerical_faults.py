@@ -12,11 +12,11 @@ import polars as pl
 import pytest
 import torch
 
+from recclaims._model.cell import Cell
 from recclaims.data.catalogue import Item
 from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.splits import make_split
 from recclaims.engine import run_cells as runner
-from recclaims.engine.cell import Cell
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings

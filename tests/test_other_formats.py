@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recclaims.engine.cell import Cell
+from recclaims._model.cell import Cell
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings

@@ -84,10 +84,21 @@ UNDECLARED = {
         "recclaims.Recommender('mine', '1', 'a:B', parameters=None)",
         "recommender 'mine' cannot be used, its parameters is None; write recclaims.Recommender(",
     ),
+    "unknown word": (
+        "recommenders",
+        "recclaims.Recommender('mine', '1', 'a:B', reads='set')",
+        "recommender 'mine': unknown value of reads 'set'; did you mean 'sets'? known: any, sets",
+    ),
     "one text": (
         "claims",
         "recclaims.Claim('mine', 1, 'So.', 'me', controls=('permuted'))",
-        "claim 'mine' cannot be used, its controls is 'permuted'; write recclaims.Claim(",
+        "claim 'mine': controls is 'permuted', not a list; write [\"permuted\"]",
+    ),
+    "no claim": ("claims", "type('Mine', (), {'name': 'mine'})()", "claim 'mine' cannot be used, <"),
+    "a need": (
+        "controls",
+        "recclaims.NoiseControl('mine', '1', print, 'nothing', needs='block')",
+        "control 'mine': unknown value of needs 'block'; did you mean 'blocks'?",
     ),
     "underscore": (
         "claims",

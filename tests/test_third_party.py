@@ -1,12 +1,12 @@
 """A plugin of twenty lines in another folder, found through its entry point alone."""
 
 import os
-import subprocess
-import sys
+import re
 from pathlib import Path
 
 import pytest
 
+from . import warm
 from .test_pytest_face import Session
 
 TEMPLATE = """
@@ -63,25 +63,40 @@ def test_it_gets_verdicts(run, workers):
 FAULTS = {
     "nan": (
         "x = np.ones((len(items), 2), np.float32); x[3, 1] = np.nan; return x",
-        "encoder 'initial'.*NaN.*i3.*column 1",
+        "encoder 'nan'.*NaN.*i3.*column 1",
     ),
-    "rows": ("return np.ones((3, 2), np.float32)", r"encoder 'initial' returned 3 rows for 48 items"),
-    "shape": ("return np.ones(len(items), np.float32)", "encoder 'initial' returned"),
-    "list": ("return [[1.0]] * len(items)", "encoder 'initial' returned"),
-    "raises": ("raise ZeroDivisionError('oops')", "encoder 'initial'.*ZeroDivisionError.*oops"),
+    "rows": ("return np.ones((3, 2), np.float32)", r"encoder 'rows' returned 3 rows for 48 items"),
+    "shape": ("return np.ones(len(items), np.float32)", "encoder 'shape' returned"),
+    "list": ("return [[1.0]] * len(items)", "encoder 'list' returned"),
+    "raises": ("raise ZeroDivisionError('oops')", "encoder 'raises'.*ZeroDivisionError.*oops"),
     "constant": ("return np.ones((len(items), 2), np.float32)", "share one row|identical"),
 }
 
 
-@pytest.mark.parametrize(("body", "message"), FAULTS.values(), ids=FAULTS)
-def test_a_fault_of_the_plugin_is_its_cases_alone(run, body, message):
-    import re
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    """What a session says and finds with an encoder of each fault."""
+    place = tmp_path_factory.mktemp("faulty")
+    site, info = place / "site", place / "site" / "faulty-1.0.dist-info"
+    info.mkdir(parents=True)
+    for name, (body, _) in FAULTS.items():
+        module = TEMPLATE.format(body=body).replace('"initial"', f'"{name}"')
+        (site / f"encoder_{name}.py").write_text(module)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[recclaims]\n" + "".join(f"{n} = encoder_{n}\n" for n in FAULTS))
+    session = Session(place)
+    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+    select = f"content-knn and ({' or '.join(FAULTS)} or attributes)"
+    output = session("-m", "noise", "-k", select, code=1, env={**os.environ, "PYTHONPATH": path})
+    return output, session.results["claims"]
 
-    output, session = run(body, "-k", "content-knn", code=1)
-    verdicts = {(case["treatment"], case["verdict"]) for case in session.results["claims"]}
-    assert ("initial", "inadmissible") in verdicts
-    assert ("attributes", "supported") in verdicts
-    (reason,) = {case["reason"] for case in session.results["claims"] if case["treatment"] == "initial"}
+
+@pytest.mark.parametrize(("name", "message"), [(name, message) for name, (_, message) in FAULTS.items()], ids=FAULTS)
+def test_a_fault_of_the_plugin_is_its_cases_alone(faulty, name, message):
+    output, cases = faulty
+    assert {case["verdict"] for case in cases if case["treatment"] == name} == {"inadmissible"}
+    assert {case["verdict"] for case in cases if case["treatment"] == "attributes"} == {"supported"}
+    (reason,) = {case["reason"] for case in cases if case["treatment"] == name}
     assert re.search(message, reason), reason
     assert "\n" not in reason
     assert "Traceback" not in output
@@ -245,6 +260,7 @@ def many(tmp_path_factory):
     info.mkdir()
     (site / "many_offers.py").write_text(MANY)
     (site / "exiting_model.py").write_text(MODEL)
+    (site / "program_recclaims.py").write_text("from recclaims.cli import main\n\nraise SystemExit(main())\n")
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: many\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[recclaims]\nmany = many_offers\n")
     path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
@@ -291,9 +307,7 @@ def test_whatever_is_wrong_with_a_plugin_costs_its_own_cases(many, tmp_path):
 )
 def test_commands_survive_a_plugin_and_name_it(many, tmp_path, arguments, code, lines):
     store = ["--store", str(tmp_path)] if arguments[0] == "encode" else []
-    program = "from recclaims.cli import main; raise SystemExit(main())"
-    command = [sys.executable, "-c", program, *arguments, *store]
-    done = subprocess.run(command, env=many, capture_output=True, text=True, check=False)
+    done = warm.run("program_recclaims", *arguments, *store, env=many)
     output = done.stdout + done.stderr
     assert done.returncode == code, output
     assert all(line in output for line in lines), output

@@ -11,22 +11,29 @@ import atexit
 import contextlib
 import functools
 import gc
+import hashlib
 import importlib
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+import traceback
 import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-#: What sessions import late; nothing that pytest rewrites or that starts a thread.
+#: What sessions import late; nothing that pytest rewrites, or whose threads would be missed (polars starts those that
+#: compute when it is first used).
 LIBRARIES = (
-    "matplotlib.pyplot", "optuna", "pandas", "PIL.Image", "pydantic", "pytest", "recbole.config",
-    "recbole.trainer.trainer", "rich.console", "scipy.stats", "similaripy", "sklearn.linear_model", "torch",
-    "torch._dynamo", "torchvision.transforms",
+    "filelock", "httpx2", "jinja2", "matplotlib.backends.backend_svg", "matplotlib.pyplot", "optuna", "pandas",
+    "PIL.Image", "polars", "pyarrow.parquet", "pydantic.main", "pytest", "recbole.config", "recbole.data.dataset",
+    "recbole.data.dataloader", "recbole.model.general_recommender", "recbole.trainer.trainer", "rich.console",
+    "scipy.stats", "similaripy", "sklearn.linear_model", "tabulate", "torch", "torch._dynamo", "torchvision.transforms",
 )  # fmt: skip
 
 
@@ -36,12 +43,14 @@ class Starter:
     def __init__(self):
         command = [sys.executable, "-m", "tests.warm"]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._one_at_a_time = threading.Lock()
 
-    def run(self, asked):
-        """Have one fork run to its end; its exit status, negative for a signal."""
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+    def ask(self, what, given):
+        """`start` a program, which gives its process; `look` whether one has ended: its exit status, or None."""
+        with self._one_at_a_time:
+            self._process.stdin.write(json.dumps([what, given]) + "\n")
+            self._process.stdin.flush()
+            return json.loads(self._process.stdout.readline())
 
     def end(self):
         """Close its input, which ends it."""
@@ -57,20 +66,73 @@ def _starter():
     return starter
 
 
-def run(module, *arguments, cwd=ROOT, env=None):
-    """Run `python -m module arguments` to its end, as subprocess.run does with its output captured as text."""
-    with tempfile.TemporaryDirectory() as place:
-        streams = [Path(place) / name for name in ("stdout", "stderr")]
+class Program:
+    """`python -m module arguments`, begun in a fork; with the methods of subprocess.Popen."""
+
+    def __init__(self, module, *arguments, cwd=ROOT, env=None, stderr=None):
+        self._place = tempfile.TemporaryDirectory()
+        out = Path(self._place.name) / "stdout"
+        self._streams = [out] if stderr == subprocess.STDOUT else [out, out.with_name("stderr")]
+        self.args = [module, *map(str, arguments)]
         asked = {
             "module": module,
-            "arguments": [str(argument) for argument in arguments],
+            "arguments": self.args[1:],
             "cwd": str(cwd),
             "env": dict(os.environ if env is None else env),
-            "streams": [str(path) for path in streams],
+            "streams": [str(self._streams[0]), str(self._streams[-1])],
         }
-        code = _starter().run(asked)
-        said = [path.read_text(errors="replace") for path in streams]
-    return subprocess.CompletedProcess([module, *asked["arguments"]], code, *said)
+        self.pid, self.returncode = _starter().ask("start", asked), None
+
+    def poll(self):
+        """Its exit status, negative for a signal; None while it runs."""
+        if self.returncode is None:
+            self.returncode = _starter().ask("look", self.pid)
+            if self.returncode is not None:
+                self._said = [path.read_text(errors="replace") if path.exists() else "" for path in self._streams]
+                self._place.cleanup()
+        return self.returncode
+
+    def wait(self, timeout=None):
+        """Its exit status once it has ended; raises subprocess.TimeoutExpired."""
+        deadline = time.monotonic() + (timeout or 1e9)
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            time.sleep(0.01)
+        return self.returncode
+
+    def communicate(self, timeout=None):
+        """Wait for its end; what it said to stdout, and to stderr where that is apart."""
+        self.wait(timeout)
+        return (*self._said, None)[:2]
+
+    def send_signal(self, number):
+        """As `kill NUMBER`."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self):
+        """SIGTERM."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        """SIGKILL."""
+        self.send_signal(signal.SIGKILL)
+
+
+def begin(code, place, *arguments, **environment):
+    """Begin a program of this code, which is written to a folder; these tests are on its path."""
+    name = f"program_{hashlib.sha256(code.encode()).hexdigest()[:8]}"
+    (Path(place) / f"{name}.py").write_text(code)
+    path = os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return Program(name, *arguments, env={**os.environ, **environment, "PYTHONPATH": path})
+
+
+def run(module, *arguments, cwd=ROOT, env=None):
+    """Run `python -m module arguments` to its end, as subprocess.run does with its output captured as text."""
+    program = Program(module, *arguments, cwd=cwd, env=env)
+    said = program.communicate()
+    return subprocess.CompletedProcess(program.args, program.returncode, *said)
 
 
 def _become(asked):
@@ -90,11 +152,31 @@ def _become(asked):
     # These are imported anew, as nobody should think that `tests` is on every user's path.
     for name in [name for name in sys.modules if name.split(".")[0] == "tests"]:
         del sys.modules[name]
-    runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
+    status = 0
+    try:
+        runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
+    except SystemExit as exit_:
+        status = exit_.code
+        if not isinstance(status, int | None):
+            print(status, file=sys.stderr)
+            status = 1
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    _end(status or 0)
+
+
+def _end(status):
+    """End as an interpreter does, but without taking so many modules to pieces, which takes a second."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def main():
-    """Import, then fork once for each line of the input; answer with a line each."""
+    """Import, then answer each line of the input with a line; in a fork, return what it is to become."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of other libraries' files, as they are imported
         for name in LIBRARIES:
@@ -102,12 +184,16 @@ def main():
     gc.freeze()
     answers = os.dup(1)
     for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            os.close(answers)
-            return json.loads(line)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        os.write(answers, f"{status}\n".encode())
+        what, given = json.loads(line)
+        if what == "look":
+            ended, status = os.waitpid(given, os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if ended else None
+        else:
+            answer = os.fork()
+            if answer == 0:
+                os.close(answers)
+                return given
+        os.write(answers, f"{json.dumps(answer)}\n".encode())
     return None
 
 

@@ -6,6 +6,8 @@ This module is the whole public surface; importing it loads neither torch nor Re
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from recclaims._model.case import Case
+from recclaims._model.claim import Claim
 from recclaims.data.catalogue import Item
 from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.parameters import Parameter
@@ -25,11 +27,11 @@ from recclaims.features.encoded import Encoded, Features
 from recclaims.features.protocol import Encoder
 from recclaims.features.spec import EncoderSpec
 from recclaims.hookspecs import hookimpl
-from recclaims.planning.case import Case
-from recclaims.planning.claim import Claim
 from recclaims.recommenders.spec import Recommender
 
 if TYPE_CHECKING:
+    from recclaims.data.folder import FolderDataset
+    from recclaims.data.preparation import Prepared, PrepareRequest, data_directory
     from recclaims.evaluating import evaluate
     from recclaims.interop.foreign.recommender import open_recommender
     from recclaims.lvlm.generation import AnswerSettings, Question, Reply, ask
@@ -51,11 +53,14 @@ __all__ = [
     "FeatureError",
     "FeatureFile",
     "Features",
+    "FolderDataset",
     "Interactions",
     "Item",
     "NoiseControl",
     "NotAvailableError",
     "Parameter",
+    "PrepareRequest",
+    "Prepared",
     "Question",
     "RecclaimsError",
     "Recommender",
@@ -65,6 +70,7 @@ __all__ = [
     "StoreError",
     "UnknownNameError",
     "ask",
+    "data_directory",
     "evaluate",
     "hookimpl",
     "open_recommender",
@@ -76,6 +82,8 @@ _WHEN_ASKED = {
     "evaluate": "recclaims.evaluating",
     "open_recommender": "recclaims.interop.foreign.recommender",
     "Results": "recclaims.results",
+    "FolderDataset": "recclaims.data.folder",
+    **dict.fromkeys(("PrepareRequest", "Prepared", "data_directory"), "recclaims.data.preparation"),
     "ContentRecommender": "recclaims.recommenders.models.content",
     **dict.fromkeys(("AnswerSettings", "Question", "Reply", "ask"), "recclaims.lvlm.generation"),
 }

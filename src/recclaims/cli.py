@@ -149,24 +149,32 @@ def _parser() -> argparse.ArgumentParser:
     pooled.add_argument("results", nargs="+", type=expanded, metavar="FILE", help="results.json files")
     pooled.add_argument("--format", default="text", metavar="NAME", help="text, markdown or html (default: text)")
     pooled.add_argument("--output", type=expanded, metavar="FILE", help="file to write (default: print)")
-    add("schema", _schema, "print the JSON Schema of results.json")
+    schema = add("schema", _schema, "print the JSON Schema of results.json, or of a claim")
+    schema.add_argument("what", nargs="?", choices=("results", "claim"), default="results", help="default: results")
     calibrate = add(
         "calibrate",
         _calibrate,
-        "simulate studies with a known answer and count how often each judging rule is wrong",
+        "measure how often verdicts are wrong where the answer is known, and how often they find what is there: one "
+        "recommender is trained with many assignments of features to items, none of them the real one",
     )
-    for what, count, text in (
-        ("studies", 400, "studies with nothing to find"),
-        ("powered", 100, "studies per dose, with something to find"),
-        ("users", 943, "users per study"),
-        ("seeds", 5, "replicates per study"),
-        ("workers", os.cpu_count() or 1, "parallel processes"),
+    calibrate.add_argument("--data", default="ml-100k", type=expanded, metavar="NAME|PATH", help="default: ml-100k")
+    for what, name, text in (
+        ("recommender", "freedom", "recommender whose verdicts to check"),
+        ("features", "attributes", "encoder that it reads"),
+        ("profile", "quick", "hyper-parameters: smoke, quick or paper"),
     ):
-        calibrate.add_argument(f"--{what}", type=int, default=count, metavar="N", help=f"{text} (default: %(default)s)")
-    for what, name in (("recommender", "content-knn"), ("features", "attributes"), ("control", "permuted")):
-        calibrate.add_argument(
-            f"--{what}", default=name, metavar="NAME", help=f"{what} of every study (default: {name})"
-        )
+        calibrate.add_argument(f"--{what}", default=name, metavar="NAME", help=f"{text} (default: {name})")
+    for what, count, text in (
+        ("assignments", 12, "assignments of features to items, each trained on every split"),
+        ("seeds", 10, "splits"),
+        ("starts", 3, "starts of the twin on every split; 1 leaves it out"),
+        ("studies", 1000, "studies of each kind to draw and judge"),
+    ):
+        calibrate.add_argument(f"--{what}", type=_count, default=count, metavar="N", help=f"{text} (default: {count})")
+    calibrate.add_argument("--workers", type=_count, metavar="N", help="training processes (default: one per core)")
+    calibrate.add_argument(
+        "--device", default="cpu", metavar="cpu|cuda[:N]", help="where cells are trained (default: cpu)"
+    )
     calibrate.add_argument(
         "--store",
         default=".recclaims",
@@ -213,10 +221,10 @@ def _count(text: str) -> int:
 def _prepare(options: argparse.Namespace) -> int:
     from tabulate import tabulate
 
-    from recclaims.data.preparation import Request, data_directory, prepare
+    from recclaims.data.preparation import PrepareRequest, data_directory, prepare
 
     given = {key: getattr(options, key) for key in ("core", "lacking") if getattr(options, key) is not None}
-    request = Request(
+    request = PrepareRequest(
         raw=Path(options.raw) if options.raw else None,
         data=Path(options.to) if options.to else data_directory(),
         images=options.images,
@@ -373,37 +381,42 @@ def _compare(options: argparse.Namespace) -> int:
     return 1 if any(change.worse for change in changes) else 0
 
 
-def _schema(_: argparse.Namespace) -> int:
+def _schema(options: argparse.Namespace) -> int:
     import json
 
+    from recclaims._model.claim import claim_schema
     from recclaims._model.results import json_schema
 
-    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    made = claim_schema if options.what == "claim" else json_schema
+    print(json.dumps(made(), indent=2, ensure_ascii=False))
     return 0
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from recclaims.calibration.calibrate import Plan, conduct_all, null_rows, power_rows
-    from recclaims.calibration.simulation import Study
+    from recclaims.calibration.bank import Asked
+    from recclaims.calibration.calibrate import calibrate
+    from recclaims.engine.device import device_of
+    from recclaims.engine.pipeline import Pipeline
+    from recclaims.engine.profile import Profile, profile_names
+    from recclaims.engine.settings import Settings, default_workers
+    from recclaims.progress import bars
     from recclaims.reporting.calibration import render
     from recclaims.store import Store
 
-    study = Study(
-        users=options.users,
-        replicates=options.seeds,
-        recommender=options.recommender,
-        features=options.features,
-        control=options.control,
+    if options.profile not in profile_names():
+        raise UnknownNameError.of("profile", options.profile, profile_names(), "--profile")
+    asked = Asked(
+        options.data, options.recommender, options.features, options.assignments, options.seeds, options.starts
     )
-    plan = Plan.of(study, options.studies, options.powered)
-    with Progress(console=Console(stderr=True)) as bars:
-        bar = bars.add_task("studies", total=len(plan.everything()))
-        store = Store(Path(options.store).absolute())
-        reads = conduct_all(plan, store, options.workers, lambda: bars.advance(bar))
-    print(render(plan, null_rows(plan, reads), list(power_rows(plan, reads))))
+    settings = Settings(
+        Profile.named(options.profile),
+        device=device_of(options.device, option="--device"),
+        workers=default_workers() if options.workers is None else options.workers,
+    )
+    pipeline = Pipeline(settings, registry(), Store(Path(options.store).absolute()), _tell_encoding)
+    with bars() as tell:
+        tables = calibrate(asked, options.studies, pipeline, tell)
+    print(render(asked, options.profile, options.studies, tables))
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from recclaims import trust
+from recclaims._model.claim import Claim
 from recclaims.data.dataset import Dataset
 from recclaims.data.vectors import FeatureArray, FeatureFile
 from recclaims.declared import said
@@ -27,7 +28,6 @@ from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.interop.foreign.recommender import MMRecRecommender, is_reference, own_objects
 from recclaims.judging.run_cases import run
 from recclaims.own_objects import OwnObjects
-from recclaims.planning.claim import Claim
 from recclaims.planning.controls import noises_of
 from recclaims.planning.planner import Planner
 from recclaims.plugin_manager import Registry, registry
@@ -38,7 +38,7 @@ from recclaims.results import Results
 from recclaims.store import Store
 
 if TYPE_CHECKING:
-    from recclaims.planning.case import Case
+    from recclaims._model.case import Case
 
 #: A name or an object, or several of them.
 Given = Any
@@ -70,8 +70,8 @@ def evaluate(
 
     Args:
         data: a reference as for --claims-data (`"ml-100k"`, the path of a folder), a Dataset, or several of them.
-        recommenders: names, Recommender objects, MMRec classes (`"mmrec:PATH/TO/model.py"`), or several of these; None:
-            all installed ones, in the profile's flavours.
+        recommenders: names, Recommender objects, classes written for MMRec (`"mmrec:PATH/TO/model.py"`), or several of
+            these; None: all installed ones, in the profile's flavours.
         encoders: names, with arguments (`"sbert:all-mpnet-base-v2"`), objects with `name`, `modality`, `version`
             and `encode(items)`, or both; None: all installed ones, and the vectors that come with the data.
         claims: ids, Claim objects, or both; None: all but `controls`, which tests the suite itself.

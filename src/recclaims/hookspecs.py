@@ -45,7 +45,9 @@ def recclaims_datasets() -> Sequence[Any]:  # type: ignore[empty-body]
     """Dataset sources: a `name`, its `modalities` (known without loading), and `load() -> recclaims.Dataset`.
 
     Optional: `spec = recclaims.SourceSpec(argument="CATEGORY", parameters={"users": recclaims.Parameter(943, "how
-    many")})`, which allows `NAME:CATEGORY` and `NAME?users=5000`; and a method `prepare`, if raw files come first.
+    many")})`, which allows `NAME:CATEGORY` and `NAME?users=5000`; and, if raw files come first, a method
+    `prepare(request: recclaims.PrepareRequest) -> recclaims.Prepared`. The folder it writes opens as
+    `recclaims.FolderDataset(path).load()`.
     """
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
+from recclaims._model.claim import Claim
+from recclaims._model.control import NEEDS
+from recclaims.checked import claim_of
 from recclaims.declared import said
-from recclaims.errors import RecclaimsError, foreign
+from recclaims.errors import RecclaimsError, UnknownNameError, foreign
 
 #: What is made of an offer, and the method by which a ready object is known from a factory.
 MADE = {"encoders": "encode", "datasets": "load", "reporters": "render"}
-_TEXTS = "a tuple of strings"
-#: What is used as it is, how it is written, and what it must have: a type, or _TEXTS.
+#: What is used as it is, how it is written, and what it must have: a type, or one of some words.
 DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
     "recommenders": (
         'recclaims.Recommender("mine", version="1", model="my_package.model:Mine")',
@@ -20,32 +23,31 @@ DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
             "version": str,
             "model": str | type,
             "content": bool,
-            "reads": str,
+            "reads": ("any", "sets"),
             "training_free": bool,
             "parameters": Mapping,
+            "sampler": ("catalogue", "train", "users", "distinct-users"),
             "separates": bool,
+            "feature_free": bool,
             "flavour": str | None,
             "twins": Mapping,
         },
     ),
     "controls": (
         'recclaims.NoiseControl("mine", "1", draw, preserves="nothing")',
-        {"version": str, "draw": Callable, "preserves": str, "keeps_sets": bool, "unfit": Callable, "apply": Callable},
+        {
+            "version": str,
+            "draw": Callable,
+            "preserves": str,
+            "keeps_sets": bool,
+            "needs": (None, *NEEDS),
+            "unfit": Callable,
+            "apply": Callable,
+        },
     ),
     "claims": (
         'recclaims.Claim(id="mine", version=1, statement="...", source="...", controls=("permuted",))',
-        {
-            "version": int,
-            "statement": str,
-            "source": str,
-            "controls": _TEXTS,
-            "treatments": _TEXTS,
-            "modalities": _TEXTS,
-            "encoders": _TEXTS,
-            "recommenders": _TEXTS,
-            "margin": int | float,
-            "metric": str,
-        },
+        {},  # a Claim, which says itself what it can be
     ),
 }
 #: Signs that mean something in a reference, so that a name with one could never be asked for.
@@ -120,16 +122,21 @@ def factory_of(kind: str, offer: Any) -> Any:
 
 
 def _declared(kind: str, offer: Any) -> Any:
-    _, needed = DECLARED[kind]
-    for attribute, wanted in needed.items():
+    who = f"{kind.removesuffix('s')} '{offer.name}'"
+    if isinstance(offer, type):
+        raise RecclaimsError(f"{who} cannot be used, a class; {_written(kind)}")
+    if kind == "claims":
+        if not isinstance(offer, Claim):
+            raise RecclaimsError(f"{who} cannot be used, {offer!r}; {_written(kind)}")
+        return claim_of({one.name: getattr(offer, one.name) for one in fields(Claim)}, who)
+    for attribute, wanted in DECLARED[kind][1].items():
         value = said(offer, attribute)
-        if wanted is _TEXTS:
-            good = isinstance(value, tuple | list) and all(isinstance(text, str) for text in value)
-        else:
-            good = isinstance(value, wanted)
-        if isinstance(offer, type) or not good:
-            shown = "a class" if isinstance(offer, type) else f"its {attribute} is {value!r}"
-            raise RecclaimsError(f"{kind.removesuffix('s')} '{offer.name}' cannot be used, {shown}; {_written(kind)}")
+        words = wanted if isinstance(wanted, tuple) else ()
+        if not (value in words if None in words and value is None else isinstance(value, str if words else wanted)):
+            raise RecclaimsError(f"{who} cannot be used, its {attribute} is {value!r}; {_written(kind)}")
+        if words and value not in words:
+            known = [word for word in words if word]
+            raise UnknownNameError.of(f"value of {attribute}", str(value), known, who)
     return offer
 
 

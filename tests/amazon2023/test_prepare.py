@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recclaims import cli
 from recclaims.amazon2023.prepare import LACKING, Preparation
 from recclaims.amazon2023.source import POLICIES, AmazonReviews2023
-from recclaims.data.preparation import Request
+from recclaims.data.preparation import PrepareRequest
 from recclaims.data.reference import open_source
 from recclaims.errors import DatasetError, NotAvailableError
 from recclaims.plugin_manager import registry
@@ -111,10 +111,8 @@ def test_without_preparation_it_says_the_command(data):
     assert source.modalities == {"visual", "textual", "attributes"}
     with pytest.raises(NotAvailableError) as caught:
         source.load()
-    expected = (
-        f"{data}/amazon2023/Toys-core10-drop is not there: recclaims prepare amazon2023:Toys --core 10 --lacking drop"
-    )
-    assert str(caught.value) == expected
+    assert f"{data}/amazon2023/Toys-core10-drop" in str(caught.value)
+    assert str(caught.value).endswith("recclaims prepare amazon2023:Toys --core 10 --lacking drop")
 
 
 @pytest.mark.parametrize("changes", [{}, {"core": "10"}, {"lacking": "drop"}])
@@ -181,7 +179,7 @@ def test_every_line_is_kept_or_accounted_for(tmp_path_factory, reviews, products
     }  # fmt: skip
     pairs = {(one["user_id"], one["parent_asin"]) for one in sound}
     expected = fixpoint({pair for pair in pairs if pair[1] in admitted}, core)
-    request = Request(place / "raw", place / "data", max_bad=len(reviews), tell=lambda _: None)
+    request = PrepareRequest(place / "raw", place / "data", max_bad=len(reviews), tell=lambda _: None)
     if not expected:
         with pytest.raises(DatasetError, match="nothing is left of"):
             source.prepare(request)
@@ -287,7 +285,7 @@ def test_a_folder_of_an_earlier_version_is_made_anew(raw, command, data):
     command()
     path = data / "amazon2023" / "Toys-core5-keep" / "prepare.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 1}))
-    with pytest.raises(NotAvailableError, match=r"was prepared by another version of recclaims: recclaims prepare ama"):
+    with pytest.raises(NotAvailableError, match=r"was prepared by another version of recclaims.*recclaims prepare ama"):
         open_source(REFERENCE, registry()).load()
     assert command().endswith("is ready.\n")
     assert open_source(REFERENCE, registry()).load().items
@@ -361,7 +359,7 @@ def shop(server, tmp_path):
 
     def run(core=5, lacking="keep", **changes):
         source = AmazonReviews2023("Software", core, lacking)
-        request = Request(None, tmp_path / "data", images=True, tell=lambda _: None)
+        request = PrepareRequest(None, tmp_path / "data", images=True, tell=lambda _: None)
         folder = source.folder(request.data)
         prepared = Preparation("Software", source.name, core, lacking, folder, request, server.web(**changes)).run()
         return prepared, source.load()
@@ -410,7 +408,7 @@ def test_items_whose_image_cannot_be_had_are_dropped_where_the_policy_says_so(sh
 
 def test_a_folder_with_images_serves_where_none_were_asked_for(shop, tmp_path):
     shop.run()
-    request = Request(tmp_path / "data" / "amazon2023" / "raw", tmp_path / "data", tell=lambda _: None)
+    request = PrepareRequest(tmp_path / "data" / "amazon2023" / "raw", tmp_path / "data", tell=lambda _: None)
     assert AmazonReviews2023("Software").prepare(request).already
 
 
@@ -424,7 +422,7 @@ class TestContract(DatasetContract):
         place = tmp_path_factory.getbasetemp() / "contract"
         if not place.exists():
             write_category(place / "raw", block_of(12, 12), [product(f"B{i}") for i in range(12)])
-            AmazonReviews2023("Toys").prepare(Request(place / "raw", place / "data", tell=lambda _: None))
+            AmazonReviews2023("Toys").prepare(PrepareRequest(place / "raw", place / "data", tell=lambda _: None))
         monkeypatch.setenv("RECCLAIMS_DATA_DIR", str(place / "data"))
 
     def make(self):

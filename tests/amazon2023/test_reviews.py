@@ -58,7 +58,7 @@ PLAIN = st.builds(
 )  # fmt: skip
 
 
-@examples(300)
+@examples(80)
 @given(st.lists(PLAIN | SOUND | STRANGE, max_size=8), st.integers(1, 2000))
 def test_a_block_that_is_read_fast_says_what_its_lines_say(tmp_path_factory, texts, block):
     path = tmp_path_factory.mktemp("reviews") / "x.jsonl"

@@ -9,7 +9,9 @@ import numpy as np
 from recclaims.evaluation.ranking import ItemLists
 from recclaims.recommenders._kernels.allocator import keep_freed_memory
 
-N_USERS, N_ITEMS, N_PAIRS = 19_445, 7_050, 160_792
+from .size import share
+
+N_USERS, N_ITEMS, N_PAIRS = (int(share(0.04) * n) for n in (19_445, 7_050, 160_792))
 BATCH = 2048
 
 
@@ -100,22 +102,24 @@ def evaluation(n_users=N_USERS, n_items=N_ITEMS, n_pairs=N_PAIRS):
     from recclaims.evaluation.ranking import evaluate
     from recclaims.recommenders._recbole.fit import _scorer
     from recclaims.recommenders.builtin import BPR
+    from recclaims.recommenders.model_spec import model_spec
 
     model, _, _ = build(BPR, sizes=(n_users, n_items, n_pairs))
     model.eval()
     users, items, held = interactions(n_users, n_items, n_pairs)
     seen = ItemLists.of(users, items, n_users)
-    return lambda: evaluate(_scorer(model, "cpu"), held, seen)
+    return lambda: evaluate(_scorer(model, model_spec(model, False), "cpu"), held, seen)
 
 
 def scores_of(recommender, content=(), n_users=N_USERS, **changes):
     """A function that builds a recommender without training and gives the first users' scores of all items."""
     from recclaims.recommenders._recbole.fit import _scorer
+    from recclaims.recommenders.model_spec import model_spec
 
     def score():
         model, _, _ = build(recommender, content, **changes)
         model.eval()
-        scorer = _scorer(model, "cpu")
+        scorer = _scorer(model, model_spec(model, False), "cpu")
         for start in range(0, n_users, 128):
             scorer(np.arange(start, min(start + 128, n_users)))
         return model

@@ -1,20 +1,16 @@
 """Preparing Amazon Reviews 2023: seconds and peak memory, in a process of its own.
 
-In CI a hundredth of it; the whole, 5,000,000 reviews and 200,000 products, by
-`RECCLAIMS_SCALE=1 pytest tests/benchmarks/test_amazon_scale.py`: less than three minutes and 4 GB on two cores.
+The whole, 5,000,000 reviews and 200,000 products, by `RECCLAIMS_SCALE=1 pytest tests/benchmarks/test_amazon_scale.py`:
+less than three minutes and 4 GB on two cores.
 """
-
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from .amazon_files import CATEGORY, write_raw
+from .apart import run_apart
+from .size import share
 
-SHARE = float(os.environ.get("RECCLAIMS_SCALE", "0.01"))
+SHARE = share(0.004)
 N_REVIEWS, N_PRODUCTS = int(SHARE * 5_000_000), int(SHARE * 200_000)
 SCRIPT = """
 import json, sys, time
@@ -37,16 +33,9 @@ def test_prepare(benchmark, tmp_path, corrupt):
     raw, data = tmp_path / "raw", tmp_path / "data"
     write_raw(raw, N_REVIEWS, N_PRODUCTS, corrupt_every=3_000 if corrupt else 0)
     script = SCRIPT.replace("sys.argv[3]]", 'sys.argv[3], "--max-bad", "1000000"]')
-    command = [sys.executable, "-c", script, f"amazon2023:{CATEGORY}", str(raw), str(data)]
-    root = Path(__file__).parents[2]
-    env = {**os.environ, "RECCLAIMS_DATA_DIR": str(data)}
-
-    def run():
-        done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=True)
-        return json.loads(done.stdout.splitlines()[-1])
-
+    asked = (script, f"amazon2023:{CATEGORY}", str(raw), str(data))
     benchmark.group = f"{N_REVIEWS:,} reviews, {N_PRODUCTS:,} products"
-    facts = benchmark.pedantic(run, rounds=1)
+    facts = benchmark.pedantic(run_apart, asked, {"RECCLAIMS_DATA_DIR": str(data)}, rounds=1)
     benchmark.extra_info.update(facts)
     print(facts)
     assert facts["code"] == 0

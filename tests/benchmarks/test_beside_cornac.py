@@ -7,7 +7,6 @@ be timed alone, so both train from arrays to weights: the same epochs, batches, 
 import contextlib
 import functools
 import io
-import os
 
 import numpy as np
 import pytest
@@ -27,13 +26,14 @@ from .shape import (
     interactions,
     scores_of,
 )
+from .size import WHOLE
 
 cornac = pytest.importorskip("cornac", reason="cornac is not installed")
 
 EPOCHS = 2
 #: Cornac scores users one by one, and takes 50 ms for each with neighbours.
 SCORED = 200
-DIMENSION = 4096 if os.environ.get("RECCLAIMS_SCALE") else 512
+DIMENSION = 4096 if WHOLE else 512
 
 
 def cornac_data(**modalities):

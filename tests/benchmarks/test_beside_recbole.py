@@ -80,6 +80,12 @@ def test_full_ranking(benchmark, who):
     assert len(metrics) == 6
 
 
+def test_both_rank_alike():
+    """What is timed above is the same work: the same weights, and so the same metrics."""
+    ours, theirs = evaluation()(), stock_evaluation(512)()
+    assert {name: np.nanmean(values) for name, values in ours.items()} == pytest.approx(dict(theirs), abs=1e-6)
+
+
 def test_attribute_item_knn(benchmark):
     """255 attributes of which an item has about nine; Elliot, which is on no index, is measured by hand."""
     benchmark.group = "Attribute Item-kNN: item neighbours, and every user's scores"

@@ -21,8 +21,12 @@ import torch
 from recclaims.recommenders import builtin
 
 from .shape import epoch_of, features
+from .size import share
 
-N_USERS, N_ITEMS, N_PAIRS, BATCH, WIDTH = 943, 1_682, 80_000, 4_096, 384
+SHARE = share(0.25)
+N_USERS, N_ITEMS, WIDTH = int(SHARE * 943), int(SHARE * 1_682), 384
+# As dense whatever the share.
+N_PAIRS, BATCH = int(SHARE**2 * 80_000), int(SHARE * 4_096)
 RECOMMENDERS = {
     "bpr": builtin.BPR,
     "lightgcn": builtin.LIGHTGCN,

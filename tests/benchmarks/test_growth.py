@@ -1,23 +1,19 @@
 """How time and memory grow with a dataset of 1, 4 and 16 times as many items, users and interactions.
 
-In CI a sixteenth of it; the whole, where 4x is the shape of Amazon Baby and 16x is 77,780 users and 28,200 items, by
-`RECCLAIMS_SCALE=1 pytest tests/benchmarks/test_growth.py`. Memory is a step's own: what its peak adds to the process.
+The whole, where 4x is the shape of Amazon Baby and 16x is 77,780 users and 28,200 items, by `RECCLAIMS_SCALE=1 pytest
+tests/benchmarks/test_growth.py`. Memory is a step's own: what its peak adds to the process.
 Each size has a process of its own, and every step of it a measurement of its own.
 """
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from . import summary
+from .apart import run_apart
 from .shape import N_ITEMS, N_PAIRS, N_USERS
 
-SHARE = float(os.environ.get("RECCLAIMS_SCALE", "0.0625"))
 TIMES = (1, 4, 16)
 SCRIPT = """
 import contextlib, gc, json, sys, time, warnings
@@ -88,14 +84,10 @@ def write_folder(folder, users, items, n_items):
 def measure(folder, times):
     from .shape import interactions
 
-    sizes = [int(SHARE * times * n / 4) for n in (N_USERS, N_ITEMS, N_PAIRS)]
+    sizes = [times * n // 4 for n in (N_USERS, N_ITEMS, N_PAIRS)]
     users, items, _ = interactions(*sizes)
     write_folder(folder, users, items, sizes[1])
-    root = Path(__file__).parents[2]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-c", SCRIPT, json.dumps([str(folder), *sizes])]
-    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return run_apart(SCRIPT, json.dumps([str(folder), *sizes]))
 
 
 def exponent(values):
@@ -106,7 +98,7 @@ def exponent(values):
 
 
 def test_growth(benchmark, tmp_path):
-    benchmark.group = f"1x, 4x, 16x of {int(SHARE * N_USERS / 4):,} users and {int(SHARE * N_ITEMS / 4):,} items"
+    benchmark.group = f"1x, 4x, 16x of {N_USERS // 4:,} users and {N_ITEMS // 4:,} items"
     found = benchmark.pedantic(lambda: [measure(tmp_path / str(times), times) for times in TIMES], rounds=1)
     rows = []
     for step in found[0]:

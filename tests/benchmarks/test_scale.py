@@ -1,19 +1,17 @@
 """FREEDOM and LATTICE at the size of Amazon Clothing: item graphs and one epoch, with the memory they took.
 
-In CI a sixteenth of it; the whole, 75,627 items with two modalities of 1,024 dimensions, by
-`RECCLAIMS_SCALE=1 pytest tests/benchmarks/test_scale.py`. A process of its own for each, for its peak memory.
+The whole, 75,627 items with two modalities of 1,024 dimensions, by `RECCLAIMS_SCALE=1 pytest
+tests/benchmarks/test_scale.py`. A process of its own for each, for its peak memory.
 """
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-SHARE = float(os.environ.get("RECCLAIMS_SCALE", "0.0625"))
-N_ITEMS, N_USERS, N_PAIRS = (int(SHARE * n) for n in (75_627, 150_000, 1_000_000))
+from .apart import run_apart
+from .size import share
+
+N_ITEMS, N_USERS, N_PAIRS = (int(share(0.01) * n) for n in (75_627, 150_000, 1_000_000))
 SCRIPT = """
 import json, sys, time, warnings
 warnings.simplefilter("ignore")
@@ -37,15 +35,8 @@ print(json.dumps({"graph": built - started, "epoch": done - built, "peak_mb": pe
 
 @pytest.mark.parametrize("name", ["FREEDOM", "LATTICE"])
 def test_item_graph_and_one_epoch(benchmark, name):
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-c", SCRIPT, json.dumps([name, N_USERS, N_ITEMS, N_PAIRS])]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
-
-    def run():
-        return json.loads(subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=True).stdout)
-
     benchmark.group = f"{N_ITEMS:,} items, 2 x 1,024 dimensions, {N_PAIRS:,} pairs"
-    facts = benchmark.pedantic(run, rounds=1)
+    facts = benchmark.pedantic(run_apart, (SCRIPT, json.dumps([name, N_USERS, N_ITEMS, N_PAIRS])), rounds=1)
     benchmark.extra_info.update(facts)
     print(f"{name}: {facts}")
     assert facts["loss"] > 0

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -13,7 +11,9 @@ from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings
 from recclaims.store import Store
 
+from .. import warm
 from ..logged import install
+from ..patience import PATIENCE
 from ..toy import write_toy
 
 
@@ -44,9 +44,7 @@ class Place:
         self.executor = self.address.replace("tcp://", "dask://")
 
     def start(self, what, *arguments):
-        command = [sys.executable, "-W", "ignore", "-m", "distributed.cli.dask_" + what, *map(str, arguments)]
-        with (self.root / "processes.log").open("a") as log:
-            process = subprocess.Popen(command, cwd=self.elsewhere, env=self.environment, stdout=log, stderr=log)
+        process = warm.Program(f"distributed.cli.dask_{what}", *arguments, cwd=self.elsewhere, env=self.environment)
         self.processes.append(process)
         return process
 
@@ -73,7 +71,7 @@ class Place:
             process.wait()
 
 
-def wait_for(condition, seconds=120):
+def wait_for(condition, seconds=PATIENCE):
     """Wait until a condition holds; what it gave then."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

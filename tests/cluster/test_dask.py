@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +16,8 @@ import pytest
 pytest.importorskip("distributed")
 
 from recclaims import plugin_manager
+from recclaims._model.cell import Cell
 from recclaims.engine import run_cells as runner
-from recclaims.engine.cell import Cell
 from recclaims.engine.execute import dask_cluster
 from recclaims.engine.execute.dask_cluster import Common
 from recclaims.engine.machine import installation
@@ -28,7 +27,8 @@ from recclaims.engine.settings import Settings, checked_executor
 from recclaims.errors import RecclaimsError
 from recclaims.store import Store
 
-from ..logged import ROOT
+from .. import warm
+from ..patience import PATIENCE
 from .place import Place, wait_for
 
 SELECTION = "logged-attributes-permuted or vbpr-attributes-twin-toy"
@@ -112,7 +112,7 @@ def test_what_is_no_scheduler_is_one_line_in_time(tmp_path, peer, monkeypatch, n
     assert fault in said
     assert "`dask scheduler`" in said
     assert "\n" not in said
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("text", ["dask", "dask://", "dask://host", "dask://host:x", "tcp://host:1", "dask://h:1/x"])
@@ -212,7 +212,7 @@ def test_a_scheduler_that_dies_in_the_middle_is_one_line(tmp_path, plugin):
             wait_for(place.log.at_work)
             place.processes[0].kill()
             with pytest.raises(RecclaimsError, match=r"the Dask scheduler at .* is lost"):
-                run.result(timeout=60)
+                run.result(timeout=PATIENCE)
     finally:
         place.end()
 
@@ -252,12 +252,11 @@ def test_a_run_outlives_a_worker_and_comes_to_what_it_comes_to_here(place, worke
     before = len(place.log.entries)
 
     def pytest_suite(store, *arguments):
-        command = [sys.executable, "-m", "pytest", "suite", "-q", "-p", "no:cacheprovider", "-k", SELECTION]
+        command = ["suite", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-k", SELECTION]
         command += ["-m", "not controls"]
         command += ["--claims-data", place.data, "--claims-profile", "smoke", "--claims-store", place.root / store]
         command += ["--claims-report", place.root / f"report-{store}", *arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return subprocess.Popen(list(map(str, command)), cwd=ROOT, env=place.environment, **pipes)
+        return warm.Program("pytest", *command, env=place.environment, stderr=subprocess.STDOUT)
 
     run = pytest_suite("over-dask", "--claims-executor", place.executor)
     victim = workers[1].pid
@@ -269,7 +268,7 @@ def test_a_run_outlives_a_worker_and_comes_to_what_it_comes_to_here(place, worke
     wait_for(victim_is_at_it)
     os.kill(victim, signal.SIGKILL)
     lost = place.log.in_flight()[victim]
-    output = run.communicate(timeout=240)[0]
+    output = run.communicate(timeout=PATIENCE)[0]
     assert run.returncode == 0, output
     assert "25 cells: 25 trained, 0 from the store" in output
     entries = [entry for entry in place.log.entries[before:] if not entry[1].startswith("chunk")]
@@ -280,7 +279,7 @@ def test_a_run_outlives_a_worker_and_comes_to_what_it_comes_to_here(place, worke
     assert not place.log.twice_at_once(dead=[victim])
 
     here = pytest_suite("here", "--claims-workers", "0")
-    output = here.communicate(timeout=240)[0]
+    output = here.communicate(timeout=PATIENCE)[0]
     assert here.returncode == 0, output
     over_dask, local = (
         json.loads((place.root / f"report-{store}" / "results.json").read_text()) for store in ("over-dask", "here")

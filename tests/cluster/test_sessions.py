@@ -4,11 +4,12 @@ import json
 import os
 import re
 import subprocess
-import sys
 
 import pytest
 
-from ..logged import ROOT, install
+from .. import warm
+from ..logged import install
+from ..patience import PATIENCE
 from ..toy import write_toy
 from .place import wait_for
 
@@ -22,16 +23,15 @@ class Sessions:
         self.environment = {**os.environ, **environment}
 
     def start(self, *arguments, store="store", report="report", workers="0"):
-        command = [sys.executable, "-m", "pytest", "suite", "-p", "no:cacheprovider", "-k", "logged-attributes"]
+        command = ["suite", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-k", "logged-attributes"]
         command += ["-m", "not controls", "--claims-data", self.data, "--claims-profile", "smoke"]
         command += ["--claims-workers", workers]
         command += ["--claims-store", self.place / store, "--claims-report", self.place / report, *arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return subprocess.Popen(list(map(str, command)), cwd=ROOT, env=self.environment, **pipes)
+        return warm.Program("pytest", *command, env=self.environment, stderr=subprocess.STDOUT)
 
     def run(self, *arguments, code, **places):
         process = self.start(*arguments, **places)
-        output = process.communicate(timeout=300)[0]
+        output = process.communicate(timeout=PATIENCE)[0]
         assert process.returncode == code, output
         return output
 
@@ -49,7 +49,7 @@ def together(sessions):
     """The output of a first run over two processes of xdist."""
     pytest.importorskip("xdist")
     baseline = sessions.place / "baseline.json"
-    return sessions.run("-n", "2", "--claims-baseline", baseline, "--claims-update-baseline", "-v", code=0, workers="2")
+    return sessions.run("-n", "2", "--claims-baseline", baseline, "--claims-update-baseline", "-v", code=0, workers="1")
 
 
 def test_under_xdist_each_cell_is_computed_once_and_the_summary_is_printed_once(sessions, together):
@@ -132,7 +132,7 @@ def test_sessions_on_one_store_share_the_cells_and_outlive_one_another(tmp_path)
     victim.kill()
     victim.communicate()
     lost = sessions.log.in_flight()[pid]
-    outputs = [process.communicate(timeout=300)[0] for process in started.values()]
+    outputs = [process.communicate(timeout=PATIENCE)[0] for process in started.values()]
     assert [process.returncode for process in started.values()] == [0, 0], outputs
     ended, begun = sessions.log.count("end"), sessions.log.count("begin")
     assert len(ended) == 15

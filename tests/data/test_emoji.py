@@ -110,6 +110,7 @@ def test_the_visual_channel_is_in_the_image_alone(registry, default):
     assert [item.backdrop.stem for item in planted.items] == [BACKDROPS[g] for g in Emoji(channel="visual").groups()]
     for before, after in zip(default.items, planted.items, strict=True):
         assert dataclasses.replace(after, backdrop=None) == before
+    for before, after in zip(default.items[::8], planted.items[::8], strict=True):
         own, shown = (np.asarray(item.image(), dtype=float) for item in (before, after))
         assert (np.abs(own - shown).max(axis=2) > 10).mean() > 0.05
     assert planted.catalogue_fingerprint != default.catalogue_fingerprint

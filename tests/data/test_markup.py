@@ -49,9 +49,9 @@ def test_whatever_stands_there_is_read_and_never_grows(text):
 
 @pytest.mark.parametrize("piece", ["<", "<b ", '<b "', "<!--", "<script>", "&#", "&a", "<b a='", "</script "])
 def test_a_long_line_of_anything_is_read_in_one_pass(piece):
-    started = time.monotonic()
+    started = time.process_time()
     plain_text(piece * (1_000_000 // len(piece)))
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_a_card_counts_the_texts_that_still_have_markup(tmp_path):

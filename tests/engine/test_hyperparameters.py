@@ -57,7 +57,7 @@ def test_results_hold_what_was_said_and_nothing_else(read):
         ("epochs = ", "mine.toml: not TOML"),
         ("[trainig]\n", "unknown table 'trainig'; did you mean 'training'"),
         ("training = 3", "'training' is not a table"),
-        ("[search]\n", "'search' is no list of tables"),
+        ("[search]\n", "'search' is not a list of tables"),
         ("[training]\nepoch = 3", "training: unknown hyper-parameter 'epoch'; did you mean 'epochs'"),
         ("[training]\nepochs = '3'", "training: epochs is '3', which is not a whole number"),
         ("[training]\nepochs = 0", "training: epochs is 0, which is not 1 or more"),
@@ -141,7 +141,7 @@ def test_the_example_of_the_documentation_is_read(read):
 
 def test_whatever_the_file_holds_it_is_read_or_refused(read):
     chance, outcomes = random.Random(0), Counter()  # noqa: S311 - no secret
-    for _ in range(2000):
+    for _ in range(500):
         text = damaged_text(chance, EXAMPLE)
         try:
             own = read(text)
@@ -151,7 +151,7 @@ def test_whatever_the_file_holds_it_is_read_or_refused(read):
             for recommender in RECOMMENDERS.values():
                 assert own.of(recommender, "ml-100k") is not None
             outcomes["read"] += 1
-    assert min(outcomes["read"], outcomes["refused"]) > 100
+    assert min(outcomes["read"], outcomes["refused"]) > 25
 
 
 def test_what_is_no_file_is_refused(tmp_path):

@@ -2,10 +2,10 @@
 
 import pytest
 
+from recclaims._model.cell import Cell
 from recclaims.engine import run_cells as runner
-from recclaims.engine.cell import Cell
 from recclaims.engine.execute.executor import patiently
-from recclaims.engine.execute.pool import how_died
+from recclaims.engine.execute.processes import how_died
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings

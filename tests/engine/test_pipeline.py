@@ -1,18 +1,14 @@
 import dataclasses
 import errno
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from recclaims._model.cell import Cell
 from recclaims.engine import run_cells as runner
-from recclaims.engine.cell import Cell
 from recclaims.engine.execute.executor import Failure
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
@@ -25,6 +21,8 @@ from recclaims.features.resolve import make_encoder
 from recclaims.recommenders.spec import Recommender
 from recclaims.store import Store, key_of
 
+from .. import warm
+from ..patience import PATIENCE
 from ..toy import N_USERS
 from .conftest import SETTINGS, TINY
 
@@ -252,7 +250,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from recclaims.engine import run_cells as runner
-from recclaims.engine.cell import Cell
+from recclaims._model.cell import Cell
 from tests.engine.conftest import SETTINGS, Pipeline, Store, load
 pipeline = Pipeline(SETTINGS, load(), Store(Path(sys.argv[1])))
 cells = [Cell(sys.argv[2], "vbpr", "attributes", seed=seed) for seed in range(40)]
@@ -262,17 +260,13 @@ runner.run(pipeline, cells)
 
 
 def test_a_killed_run_goes_on_where_it_stopped(pipeline, data, tmp_path):
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(pipeline.store.root), data]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "ready\n"
+    process = warm.begin(SCRIPT, tmp_path, pipeline.store.root, data)
     cells = pipeline.store.root / "cells"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while len(list(cells.glob("*/*/manifest.json"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
-    process.stdout.close()
     wanted = [Cell(data, "vbpr", "attributes", seed=seed) for seed in range(6)]
     finished = sum(pipeline.find(cell) is not None for cell in wanted)
     assert finished >= 3

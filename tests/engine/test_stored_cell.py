@@ -2,17 +2,23 @@
 
 import contextlib
 import copy
+import gc
 import json
+import pickle
 import tracemalloc
+import weakref
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
+from recclaims._model.arm import Arm
+from recclaims._model.case import Case
+from recclaims._model.cell import Cell
 from recclaims.engine import run_cells as runner
-from recclaims.engine.cell import Cell, CellResult
-from recclaims.engine.execute.executor import InProcess
+from recclaims.engine.cell import CellResult
+from recclaims.engine.execute.executor import InProcess, without_values
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.settings import Mask
 from recclaims.engine.stored_cell import StoredRankings, StoredValues
@@ -21,10 +27,10 @@ from recclaims.evaluation.metrics import METRICS
 from recclaims.evaluation.ranking import evaluate
 from recclaims.judging.run_cases import Run
 from recclaims.packed import Packed
-from recclaims.planning.arm import Arm
 from recclaims.planning.builtin import NOISE
-from recclaims.planning.case import Case
+from recclaims.plugin_manager import registry
 from recclaims.reporting import results
+from recclaims.store import Store
 
 from .conftest import SETTINGS
 
@@ -125,6 +131,24 @@ def test_what_a_worker_says_beside_the_store_is_not_judged(pipeline, data, monke
         assert outcome.computed == 1
     else:
         assert outcome.failures[cell].reason.endswith("not in the store")
+
+
+def test_nothing_that_was_read_outlives_its_pipeline(data, tmp_path):
+    pipeline = Pipeline(SETTINGS, registry(), Store(tmp_path / "store"))
+    result = pipeline.train(Cell(data, "mostpop"))
+    assert result.per_user["recall@20"] is result.per_user["recall@20"]
+    assert result.metrics["recall@20"] > 0
+    held = weakref.ref(pipeline.held_out(data, 0))
+    del pipeline, result
+    gc.collect()
+    assert held() is None
+
+
+def test_what_a_worker_answers_is_small(pipeline, data):
+    result = pipeline.train(Cell(data, "mostpop"))
+    answer = pickle.dumps(without_values(result))
+    assert len(answer) < 2000 < len(pickle.dumps(result))
+    assert without_values(None) is None
 
 
 def test_values_of_all_users_are_not_kept(pipeline, data, tmp_path, monkeypatch):

@@ -5,15 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from recclaims.engine.cell import Cell
+from recclaims._model.arm import Arm
+from recclaims._model.case import Case
+from recclaims._model.cell import Cell
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
 from recclaims.engine.run_cells import run
 from recclaims.engine.settings import Settings
 from recclaims.judging.run_cases import run as judge
-from recclaims.planning.arm import Arm
 from recclaims.planning.builtin import NOISE
-from recclaims.planning.case import Case
 from recclaims.plugin_manager import load
 from recclaims.recommenders.batched import trainer
 from recclaims.reporting import results

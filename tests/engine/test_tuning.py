@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from recclaims.engine.cell import Cell
+from recclaims._model.cell import Cell
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile, profile_names
 from recclaims.engine.settings import Reuse, Settings

@@ -95,9 +95,9 @@ def test_a_file_too_large_for_an_image_is_not_read_for_its_hash(tmp_path):
     item = Item("i", image_path=path, backdrop=path, domain=str(tmp_path / "sparse.toml"))
     (tmp_path / "sparse.toml").symlink_to(path)
     dataset = Dataset("d", [item], ["u"], Interactions(np.zeros(1, np.int32), np.zeros(1, np.int32)))
-    started = time.monotonic()
+    started = time.process_time()
     assert dataset.catalogue_fingerprint
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     with pytest.raises(DatasetError, match=f"at most {MAX_IMAGE_BYTES:,} are read"):
         dataset.seen_items[0].image()
 

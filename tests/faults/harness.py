@@ -25,6 +25,8 @@ import sklearn.linear_model  # noqa: F401
 import torch
 import torch._dynamo
 
+from recclaims._model.arm import Arm
+from recclaims._model.case import Case
 from recclaims.artefact import check_artefact
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
@@ -32,9 +34,7 @@ from recclaims.engine.settings import Settings
 from recclaims.errors import RecclaimsError, one_line
 from recclaims.features.encoded import Encoded
 from recclaims.judging.run_cases import run
-from recclaims.planning.arm import Arm
 from recclaims.planning.builtin import NOISE
-from recclaims.planning.case import Case
 from recclaims.plugin_manager import registry
 from recclaims.recommenders._recbole import bridge as recbole_bridge  # noqa: F401
 from recclaims.recommenders.models import bm3, content_knn, vbpr  # noqa: F401

@@ -1,7 +1,5 @@
 """Long encodings: kept in chunks, shared by processes, gone on with after a kill."""
 
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +16,9 @@ from recclaims.features.chunks import Chunks
 from recclaims.features.encoded import Encoded
 from recclaims.features.extraction import extract
 from recclaims.store import Store
+
+from .. import warm
+from ..patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 ITEMS = [Item(str(i), "text") for i in range(10)]
@@ -201,7 +202,7 @@ print([number for given in encoder.given for number in given])
 def test_two_processes_share_the_work(tmp_path):
     command = [sys.executable, "-c", SHARED, str(tmp_path)]
     both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    shares = [eval(process.communicate(timeout=120)[0]) for process in both]  # noqa: S307 - a list of numbers
+    shares = [eval(process.communicate(timeout=PATIENCE)[0]) for process in both]  # noqa: S307 - a list of numbers
     assert sorted(shares[0] + shares[1]) == list(range(40))
     assert all(shares)
 
@@ -252,19 +253,19 @@ def test_a_killed_encoding_goes_on_where_it_stopped(tmp_path):
     (data / "5.png").write_bytes(b"broken")
     encoder = f"lvlm:{qwen2_vl(tmp_path / 'model')}?max_new_tokens=40&chunk=3&batch=3"
     store, log = tmp_path / "store", tmp_path / "log"
-    command = [sys.executable, "-W", "ignore", "-c", KILLED, str(store), str(data), encoder, str(log)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = warm.begin(KILLED, tmp_path, store, data, encoder, log)
     kept = store / "chunks"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while len(list(kept.glob("*/*/manifest.json"))) < 4 and time.monotonic() < deadline:
         time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.kill()
+    process.wait()
     before = log.read_text().splitlines()
     finished = len(list(kept.glob("*/*/manifest.json")))
     assert 4 <= finished < N_ITEMS / 3, "it was killed on its way"
     assert len(before) - finished in (0, 1), "at most one chunk was in flight"
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    again = warm.begin(KILLED, tmp_path, store, data, encoder, log)
+    assert again.wait(PATIENCE) == 0, again.communicate()
     encoded = Counter(log.read_text().split())
     twice = {item for item, times in encoded.items() if times > 1}
     assert set(encoded) == {f"i{i}" for i in range(N_ITEMS)}

@@ -100,7 +100,7 @@ def test_nothing_is_written_over(tmp_path, export, capsys):
     ("arguments", "message"),
     [
         (["mmrek"], "--format: unknown format 'mmrek'; did you mean 'mmrec'?"),
-        (["mmrec", "--encoder", "attributes", "sbert"], "--encoder sbert: attributes is textual as well"),
+        (["mmrec", "--encoder", "attributes", "sbert"], "--encoder sbert: attributes is also textual"),
         (["mmrec", "--encoder", "sbrt"], "--encoder: unknown encoder 'sbrt'; did you mean 'sbert'?"),
         (["mmrec", "--seed", "-1"], "--seed -1: replicates are counted from 0"),
         (["mmrec", "--encoder", "efficientnet-lite0"], "none of 48 items has visual content"),

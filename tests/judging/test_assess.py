@@ -5,14 +5,15 @@ import zlib
 import numpy as np
 import pytest
 
+from recclaims._model.arm import Arm
+from recclaims._model.case import Case, Expectation
+from recclaims._model.claim import Claim
 from recclaims._model.verdict import Verdict
 from recclaims.engine.cell import CellResult
 from recclaims.engine.execute.executor import Failure
 from recclaims.evaluation.metrics import METRICS, PRIMARY
 from recclaims.judging.assess import Evidence, assess
 from recclaims.judging.comparison import compare
-from recclaims.planning.case import Arm, Case, Expectation
-from recclaims.planning.claim import Claim
 
 CLAIM = Claim("noise", 1, "Real beats noise.", "nobody", controls=("permuted",))
 LOOKS, USERS = (4, 6, 10), 2_000

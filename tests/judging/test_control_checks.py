@@ -1,10 +1,11 @@
 import pytest
 
+from recclaims._model.arm import Arm
+from recclaims._model.case import Case, Expectation
 from recclaims._model.verdict import Verdict
 from recclaims.judging.case_result import CaseResult
 from recclaims.judging.control_checks import checked, controls_of
 from recclaims.planning.builtin import CAPACITY, CONTROLS, NOISE, STABILITY
-from recclaims.planning.case import Arm, Case, Expectation
 
 
 def result(verdict, claim=NOISE, recommender="freedom", features="sbert", expects=None, tests="", over=True):

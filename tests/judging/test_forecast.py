@@ -3,11 +3,11 @@ import math
 
 import pytest
 
+from recclaims._model.claim import Claim
 from recclaims.judging.components import VarianceComponents
 from recclaims.judging.error import ErrorDistribution
 from recclaims.judging.estimate import Estimate
 from recclaims.judging.forecast import ENOUGH, chance
-from recclaims.planning.claim import Claim
 
 CLAIM = Claim("noise", 1, "Real beats noise.", "nobody", controls=("permuted",))
 

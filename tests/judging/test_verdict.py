@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recclaims._model.claim import Claim
 from recclaims._model.verdict import Verdict
 from recclaims.judging.components import VarianceComponents
 from recclaims.judging.error import ErrorDistribution
 from recclaims.judging.estimate import Estimate
 from recclaims.judging.verdict import Levels, judge
-from recclaims.planning.claim import Claim
 
 CLAIM = Claim("noise", 1, "Real beats noise.", "nobody", controls=("permuted",), margin=0.02)
 LEVELS = Levels(0.05, 0.05)

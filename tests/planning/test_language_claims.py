@@ -8,9 +8,9 @@ import re
 
 import pytest
 
+from recclaims._model.cell import Cell
 from recclaims._model.verdict import Verdict
 from recclaims.data.reference import open_source
-from recclaims.engine.cell import Cell
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings
@@ -133,7 +133,7 @@ def judged(shop, checkpoint, registry, tmp_path_factory):
 
 def test_the_fusion_claim_comes_to_verdicts(judged):
     done, _ = judged
-    fusion = [result for case, result in done.judged.items() if case.claim is FUSION]
+    fusion = [result for case, result in done.judged.items() if case.claim == FUSION]
     assert {(r.case.recommender, r.case.control.partition(":")[0]) for r in fusion} == {
         *(("freedom", name) for name in FUSIONS),
         *(("content-knn", name) for name in FUSIONS[:-1]),
@@ -149,7 +149,7 @@ def test_the_fusion_claim_comes_to_verdicts(judged):
 
 def test_the_stability_claim_says_how_alike_the_embeddings_are(judged):
     done, _ = judged
-    stability = {(c.recommender, c.control): result for c, result in done.judged.items() if c.claim is STABILITY}
+    stability = {(c.recommender, c.control): result for c, result in done.judged.items() if c.claim == STABILITY}
     assert set(stability) == {(r, control) for r in RECOMMENDERS for control in ("greedy", "long")}
     for (_, control), result in stability.items():
         assert result.verdict is not Verdict.INADMISSIBLE, result.reason

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from recclaims._model.case import Expectation
 from recclaims.data.reference import open_source
 from recclaims.planning.builtin import CONTROLS
-from recclaims.planning.case import Expectation
 from recclaims.planning.planted import CHANNELS, NOTHING, REFERENCES, SOME, STRONG, Opened, planted_cases
 from recclaims.plugin_manager import load
 

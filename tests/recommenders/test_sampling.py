@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from recclaims.errors import UnknownNameError
+from recclaims.offers import DECLARED
 from recclaims.recommenders._recbole.sampling import SAMPLERS, PairBatches, make_batches
 
 USERS = np.array([1, 1, 2, 2, 2, 3], dtype=np.int64)
@@ -108,3 +109,7 @@ def test_an_epoch_has_the_steps_that_it_must(sampler, steps):
     a_pass = len(batches)
     batches.take_at_least(steps)
     assert len(batches) == len(list(batches)) == -(-steps // a_pass) * a_pass >= steps
+
+
+def test_a_recommender_can_declare_every_sampler():
+    assert set(DECLARED["recommenders"][1]["sampler"]) == set(SAMPLERS)

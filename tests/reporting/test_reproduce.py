@@ -1,15 +1,13 @@
 """The command beside a case runs that case and no other."""
 
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from recclaims.reporting.reproduce import command, selection
 
+from .. import warm
 from ..toy import write_toy
 from .documents import case, document, judged
 
@@ -19,8 +17,7 @@ ROOT = Path(__file__).parents[2]
 def collected(line):
     words = shlex.split(line)
     assert words[0] == "pytest"
-    arguments = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *words[1:]]
-    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, env=dict(os.environ), check=False)
+    done = warm.run("pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *words[1:])
     assert done.returncode == 0, done.stdout + done.stderr
     return [line for line in done.stdout.splitlines() if "::" in line]
 

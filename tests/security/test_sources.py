@@ -21,7 +21,6 @@ BARRED = {
 EXCEPTIONS = {
     "recommenders/_recbole/bridge.py": ["imports yaml"],
     "amazon2023/web.py": ["imports urllib.request"],
-    "calibration/calibrate.py": ["imports joblib"],
     "packed.py": ["imports zipfile"],  # arrays of a cell, without pickles
     "own_objects.py": ["imports cloudpickle", "imports pickle"],
 }

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from recbole.model.abstract_recommender import GeneralRecommender
 from recbole.utils import InputType
 
+import recclaims
 from recclaims.data.reference import open_source
 from recclaims.errors import RecclaimsError
 from recclaims.features.spec import EncoderSpec
@@ -240,6 +242,64 @@ def test_a_recommender_that_reads_nothing_fails():
     contract = type("Contract", (RecommenderContract,), {"recommender": deaf, "parameters": {}})()
     with pytest.raises(AssertionError):
         contract.test_it_reads_its_features()
+
+
+class Keeps(Blind):
+    """Gives away the scores that it keeps, and says that they are fresh."""
+
+    fresh_scores = True
+
+    def full_sort_predict(self, batch):
+        if not hasattr(self, "kept"):
+            self.kept = torch.rand(self.n_users, self.n_items)
+        return self.kept[: len(batch)]
+
+
+class Says(recclaims.ContentRecommender):
+    """Scores items by the sum of their features, and says that it derives what it does not read."""
+
+    def __init__(self, config, dataset):
+        super().__init__(config, dataset)
+        self.derived = sp.csr_matrix(np.eye(2, dtype=np.float32))
+        if config["derived"]:
+            self.derived = config["derived"]
+        if config["fresh"]:
+            self.fresh_scores = config["fresh"]
+
+    def calculate_loss(self, batch):
+        return torch.zeros(())
+
+    def item_scores(self, users):
+        return self.features("textual").sum(dim=1).expand(len(users), -1).clone()
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "test", "message"),
+    [
+        ("Keeps", {}, "test_its_scores_are_the_callers", "leave fresh_scores out"),
+        ("Says", {}, "test_what_it_derives_is_all_that_it_reads", "set derived to all that it reads"),
+        (
+            "Says",
+            {"parameters": {"derived": [1]}},
+            "test_it_declares_what_can_be_meant",
+            r"says: model Says has derived \[1\]; write, as in derived = scipy.sparse.csr_matrix\(graph\)",
+        ),
+        (
+            "Says",
+            {"parameters": {"fresh": "yes"}},
+            "test_it_declares_what_can_be_meant",
+            "says: model Says has fresh_scores 'yes'; write, as in fresh_scores = True",
+        ),
+        ("Says", {"reads": "set"}, "test_it_declares_what_can_be_meant", "did you mean 'sets'"),
+        ("Says", {"sampler": "user"}, "test_it_declares_what_can_be_meant", "did you mean 'users'"),
+        ("Says", {"parameters": {1: 2}}, "test_it_declares_what_can_be_meant", "1 for a name"),
+    ],
+)
+def test_a_recommender_that_declares_what_cannot_be_meant_fails(model, changes, test, message):
+    says = Recommender(model.lower(), "1", f"{__name__}:{model}", training_free=True, **changes)
+    contract = type("Contract", (RecommenderContract,), {"recommender": says, "parameters": {}})()
+    with pytest.raises(FAILS, match=message):
+        getattr(contract, test)()
 
 
 def first_of_equals(values, k, lot, first):

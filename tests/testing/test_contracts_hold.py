@@ -69,7 +69,11 @@ class TestItemKNN(RecommenderContract):
     parameters = MappingProxyType({})
 
 
-@pytest.mark.parametrize("name", [one.name for one in builtin.recclaims_recommenders()])
+#: Whose class above has this test.
+ABOVE = {one.recommender.name for one in (TestVBPR, TestContentKNN, TestItemKNN)}
+
+
+@pytest.mark.parametrize("name", [r.name for r in builtin.recclaims_recommenders() if r.name not in ABOVE])
 def test_the_order_of_the_catalogue_decides_nothing(name):
     recommender = registry().recommenders[name]
     parameters = {} if recommender.training_free else FAST

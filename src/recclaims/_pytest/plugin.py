@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from recclaims import trust
+from recclaims._model.case import Case
+from recclaims._model.claim import Claim
 from recclaims._pytest.options import (
     add_options,
     admits,
@@ -21,8 +23,7 @@ from recclaims._pytest.options import (
 )
 from recclaims._pytest.xdist_run import Controller, note_claims, note_refusal
 from recclaims.errors import RecclaimsError, printable
-from recclaims.planning.case import Case, check
-from recclaims.planning.claim import Claim
+from recclaims.planning.case import check
 from recclaims.planning.planner import Planner
 from recclaims.plugin_manager import BUILTIN, Plugin, registry
 from recclaims.resources import import_shipped
@@ -64,17 +65,17 @@ class ClaimsSession:
     judged: int = 0
     nothing_judged: bool = False
 
-    def told(self) -> dict[str, Any]:
-        """What the summary is made of, for another process of xdist."""
+    def to_payload(self) -> dict[str, Any]:
+        """What the summary needs, for another process of xdist."""
         document = self.document and self.document.as_json()
         return {"document": document, "trained": self.trained, "notes": self.notes, "unwritten": self.unwritten}
 
-    def hear(self, told: Mapping[str, Any]) -> None:
-        """Take over what another process has told."""
+    def take_payload(self, payload: Mapping[str, Any]) -> None:
+        """Take over the payload of another process."""
         from recclaims._model.results import ResultsDocument
 
-        self.document = ResultsDocument.of(told["document"]) if told["document"] else None
-        self.trained, self.notes, self.unwritten = (told[name] for name in ("trained", "notes", "unwritten"))
+        self.document = ResultsDocument.of(payload["document"]) if payload["document"] else None
+        self.trained, self.notes, self.unwritten = (payload[name] for name in ("trained", "notes", "unwritten"))
 
 
 SESSION = pytest.StashKey[ClaimsSession]()
@@ -300,7 +301,7 @@ def notes(config: pytest.Config) -> list[str]:
     ):
         if chosen and config.getoption(f"claims_{option}") is None:
             lines.append(
-                f"recclaims: profile {profile.name} runs only {what} {', '.join(chosen)}; for more: --claims-{option} all"
+                f"recclaims: profile {profile.name} runs only {what} {', '.join(chosen)}; more: --claims-{option} all"
             )
     return lines
 
@@ -329,8 +330,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatu
     """Show the tables, and say in words what the exit code means."""
     session = config.stash[SESSION]
     controller = config.pluginmanager.get_plugin(Controller.__name__)
-    if controller is not None and (left := controller.left()):
-        session.hear(left)
+    if controller is not None and (payload := controller.published()):
+        session.take_payload(payload)
         session.baseline = baseline_of(config)
     if session.document is None and not session.nothing_judged:
         return

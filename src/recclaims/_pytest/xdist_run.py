@@ -1,9 +1,9 @@
-"""Under pytest-xdist: one worker runs all cases and writes the reports, the others read what came out.
+"""Under pytest-xdist: one worker runs all cases and writes the reports; the others read the results.
 
-Cases share cells, which two workers would train at the same time. The first to need a verdict takes a lock and runs
-all of them; recclaims' own processes use the cores meanwhile. When it dies, the next
-takes the lock and goes on with what lies in the store. What came out is left in a folder of the store, from which
-the other workers take their verdicts and the controller the summary.
+Cases share cells, which two workers would train at the same time. The first worker to need a verdict takes a lock and
+runs all cases, while recclaims' own processes use the cores. If it dies, the next one takes the lock and continues from
+the store. The leader publishes the results in a folder of the store, where the other workers find their verdicts and
+the controller the summary.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ def store_of(config: pytest.Config) -> Store:
     return Store(Path(config.getoption("claims_store")).absolute())
 
 
-class Turn:
-    """One process's turn to run all cases, or to read what another's came to."""
+class RunLeader:
+    """The process that runs all cases, or one that reads what another has published."""
 
     def __init__(self, folder: Path | None) -> None:
         self._path = folder / "run.json" if folder else None
 
-    def left(self) -> dict[str, Any] | None:
-        """What the process that ran the cases has left; None where this one is to run them.
+    def published(self) -> dict[str, Any] | None:
+        """What the process that ran the cases has published; None if this one must run them.
 
         Raises:
-            RecclaimsError: that one was refused.
+            RecclaimsError: that process was refused.
         """
         if self._path is None or not self._path.exists():
             return None
@@ -48,8 +48,8 @@ class Turn:
             raise RecclaimsError(found[_REFUSAL])
         return found
 
-    def leave(self, content: Mapping[str, Any]) -> None:
-        """Leave it to the others, if there are any."""
+    def publish(self, content: Mapping[str, Any]) -> None:
+        """Publish it for the other processes, if there are any."""
         if self._path:
             draft = self._path.with_suffix(".draft")
             try:
@@ -60,24 +60,24 @@ class Turn:
 
 
 @contextlib.contextmanager
-def turn(config: pytest.Config) -> Iterator[Turn]:
-    """Wait for this process's turn; outside xdist it is at once. A refusal is the others', too."""
+def run_leader(config: pytest.Config) -> Iterator[RunLeader]:
+    """Wait until no other process runs the cases; a refusal is published too. Outside xdist there is no wait."""
     folder = getattr(config, "workerinput", {}).get(_FOLDER)
     if folder is None:
-        yield Turn(None)
+        yield RunLeader(None)
         return
     Path(folder).mkdir(parents=True, exist_ok=True)
     with FileLock(Path(folder) / "run.lock"):
-        mine = Turn(Path(folder))
+        leader = RunLeader(Path(folder))
         try:
-            yield mine
+            yield leader
         except RecclaimsError as error:
-            mine.leave({_REFUSAL: str(error)})
+            leader.publish({_REFUSAL: str(error)})
             raise
 
 
 def note_refusal(config: pytest.Config, message: str) -> None:
-    """Let the controller end the session with this line: the word of an xdist worker alone is not heard."""
+    """Let the controller end the session with this line; xdist does not show a worker's own."""
     if hasattr(config, "workeroutput"):
         config.workeroutput[_REFUSAL] = message
 
@@ -101,21 +101,21 @@ class Controller:
         self._folder = store.root / "drafts" / f"{store.draft_prefix()}xdist"
 
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell a worker where to meet the others."""
+        """Tell a worker which folder the workers share."""
         node.workerinput[_FOLDER] = str(self._folder)
 
     def pytest_testnodedown(self, node: Any) -> None:
-        """End the session where a worker was refused."""
+        """End the session if a worker was refused."""
         output = getattr(node, "workeroutput", {})
         self.claims |= bool(output.get(_CLAIMS))
         refusal = output.get(_REFUSAL)
         if refusal:
             pytest.exit(refusal, returncode=pytest.ExitCode.USAGE_ERROR)
 
-    def left(self) -> dict[str, Any] | None:
-        """What the worker that ran the cases has left for the summary."""
+    def published(self) -> dict[str, Any] | None:
+        """What the worker that ran the cases has published for the summary."""
         with contextlib.suppress(RecclaimsError):
-            return Turn(self._folder).left()
+            return RunLeader(self._folder).published()
         return None
 
     def pytest_unconfigure(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from recclaims import hookimpl
 from recclaims.amazon2023.source import AmazonReviews2023
-from recclaims.hookspecs import hookimpl
 
 
 @hookimpl

@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, MaxRetryError
 
+from recclaims import NotAvailableError, StoreError, UnknownNameError
 from recclaims.amazon2023.web import PASSING, LaterError, Web
-from recclaims.errors import NotAvailableError, StoreError, UnknownNameError
 
 #: The 33 categories, and what has none. Others may be prepared from a folder of one's own.
 # fmt: off

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recclaims.errors import DatasetError
+from recclaims import DatasetError
 
 CORRUPT = "corrupt line"
 NUL = "line with NUL bytes"

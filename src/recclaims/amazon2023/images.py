@@ -16,9 +16,9 @@ from pathlib import Path
 import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError
 
+from recclaims import NotAvailableError, StoreError
 from recclaims.amazon2023.web import PASSING, LaterError, NotAllowedError, Web
 from recclaims.data.catalogue import MAX_PIXELS
-from recclaims.errors import NotAvailableError, StoreError
 
 MANIFEST = "manifest.jsonl"
 #: The largest file that is taken.

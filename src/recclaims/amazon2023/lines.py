@@ -10,8 +10,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recclaims import DatasetError
 from recclaims.amazon2023.faults import BROKEN_GZIP, TOO_LONG, TRUNCATED, Faults
-from recclaims.errors import DatasetError
 from recclaims.regular_file import open_content
 
 if TYPE_CHECKING:

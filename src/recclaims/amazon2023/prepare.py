@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recclaims import DatasetError, Prepared, PrepareRequest, StoreError
 from recclaims.amazon2023.download import download_raw
 from recclaims.amazon2023.faults import UNKNOWN, Faults
 from recclaims.amazon2023.images import Fetched, fetch_images, link_images
@@ -22,8 +23,6 @@ from recclaims.amazon2023.metadata import Metadata, Product, read_metadata
 from recclaims.amazon2023.record import RECORD, VERSION, read_record
 from recclaims.amazon2023.reviews import Reviews, read_reviews
 from recclaims.amazon2023.web import Web
-from recclaims.data.preparation import Prepared, Request
-from recclaims.errors import DatasetError, StoreError
 from recclaims.polars_writes import as_os_error
 from recclaims.store import make_draft
 
@@ -53,7 +52,7 @@ class Preparation:
         core: the least number of interactions of a user and of an item.
         lacking: the policy, see LACKING.
         folder: where the prepared dataset goes.
-        request: see Request.
+        request: see PrepareRequest.
         web: what may be fetched.
         rows: what was read, left out and kept, as it becomes known.
         notes: sentences on the rest.
@@ -64,7 +63,7 @@ class Preparation:
     core: int
     lacking: str
     folder: Path
-    request: Request
+    request: PrepareRequest
     web: Web = field(default_factory=Web)
     rows: list[tuple[str, int]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

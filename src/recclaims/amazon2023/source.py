@@ -8,18 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recclaims import FolderDataset, NotAvailableError, Parameter, SourceSpec, data_directory
 from recclaims.amazon2023.record import RECORD, read_record
-from recclaims.data.folder import FolderDataset
-from recclaims.data.parameters import Parameter
-from recclaims.data.preparation import data_directory
-from recclaims.data.protocol import Protocol
-from recclaims.data.source_spec import SourceSpec
-from recclaims.errors import NotAvailableError
-from recclaims.plugin_manager import Registry
 
 if TYPE_CHECKING:
-    from recclaims.data.dataset import Dataset
-    from recclaims.data.preparation import Prepared, Request
+    from recclaims import Dataset, Prepared, PrepareRequest
 
 POLICIES = ("keep", "drop", "drop-imageless", "drop-textless")
 DEFAULT_CORE = 5
@@ -72,7 +65,7 @@ class AmazonReviews2023:
             raise NotAvailableError(f"{self.folder()} {lacks}; run: {self.command()}")
         return replace(self._open().load(), name=self.name)
 
-    def prepare(self, request: Request) -> Prepared:
+    def prepare(self, request: PrepareRequest) -> Prepared:
         """See Preparable."""
         from recclaims.amazon2023.prepare import Preparation
 
@@ -93,4 +86,4 @@ class AmazonReviews2023:
         return read_record(self.folder()) is not None
 
     def _open(self) -> FolderDataset:
-        return FolderDataset(self.folder(), Registry(), Protocol())
+        return FolderDataset(self.folder())

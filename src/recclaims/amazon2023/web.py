@@ -15,7 +15,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
-from recclaims.errors import NotAvailableError
+from recclaims import NotAvailableError
 
 #: Where the lab that made the dataset keeps its raw files, in the order in which they are tried.
 BASES = (

@@ -1,261 +1,295 @@
-"""How often the suite is wrong where the answer is known: false positives, coverage, power.
+"""How often the suite is wrong where the answer is known, and how often it finds what is there: tables.
 
-Two kinds of simulated studies. In *many worlds* each has its own planted dataset of dose 0: whatever it calls an
-effect is a false positive. In *one world* each has its own users, splits and noise, but the items are the same: the
-mean over all of them is the effect in that world, which 95 % of their intervals should cover.
+Every figure comes from studies that are judged by the code that judges a case. They are drawn from a bank of trained
+cells, or simulated with the bank's variances: a bank is real and finite, a simulation as large as one likes and
+normal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
-import scipy.stats
 
-from recclaims.calibration.rules import RULES, Floats, Reading, Rule
-from recclaims.calibration.simulation import FIXED, Study, Tables, conduct
-from recclaims.engine.cell import REPLICATES_PER_ASSIGNMENT
+from recclaims._model.arm import Arm
+from recclaims._model.case import CONFIRMATORY_NOISE, CONFIRMATORY_TWIN, Case
+from recclaims._model.claim import JUDGED, Claim
+from recclaims._model.verdict import Verdict
+from recclaims.calibration import spread
+from recclaims.calibration.advice import Settled, advised
+from recclaims.calibration.bank import KEPT, Asked, Bank, fill
+from recclaims.calibration.pools import Key, Pool, pool
+from recclaims.calibration.rates import Rate
+from recclaims.calibration.rules import RULES
+from recclaims.calibration.spread import Spread
+from recclaims.calibration.studies import Study, drawn_against_noise, drawn_against_twins, simulated
+from recclaims.engine.pipeline import Pipeline
+from recclaims.engine.run_cells import Progress
 from recclaims.errors import RecclaimsError
-from recclaims.features.resolve import facts_of
 from recclaims.judging.assignment import PROBE, TRAINED
-from recclaims.planning.arm import can_read
-from recclaims.plugin_manager import registry
+from recclaims.planning.builtin import CONTENT, NOISE
 
-if TYPE_CHECKING:
-    from recclaims.store import Store
+#: After how many replicates a case is looked at: in profile quick, in paper, with a budget; of a probe in either.
+LOOKS = ((4, 6), (4, 6, 10), (4, 6, 10, 16))
+PROBE_LOOKS = ((10, 20, 50),)
+#: Looked at once, as by --claims-seeds.
+ONCE = (1, 2, 3, 4, 5, 6, 8, 10)
+#: Relative effects that are to be found; the first is the margin, at which nothing may be called no difference.
+EFFECTS = (0.02, 0.03, 0.05)
+#: One study in so many is read in the ways that take longer.
+SELDOM = 4
+#: A replicate in ten collapses to half.
+_COLLAPSING, _LEFT = 0.1, 0.5
+
+Entry = str | Rate
+#: Bank, random, count and replicates -> studies.
+Draw = Callable[[Bank, np.random.Generator, int, int], Iterator[Study]]
+
+
+BANK, SIMULATED = "bank", "simulation"
+Pools = Mapping[tuple[str, str], Pool]
+#: By what is done to the arms, the studies and how they were read.
+Uneven = Mapping[str, tuple[Pool, Key]]
+#: Replicates -> by what the values of each are multiplied.
+Factors = Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is simulated.
+class Table:
+    """A table for people: of every row the labels, then figures."""
+
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[Entry]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One of the comparisons that decide a question.
 
     Attributes:
-        study: what all studies have in common.
-        studies: how many of dose 0, of either kind.
-        powered: how many of each other dose.
-        doses: the others.
-        fewer: smaller numbers of replicates and of users at which the same studies are read as well.
+        name: its control.
+        case: as the suite would judge it.
+        draw: studies of a bank: count and replicates -> studies.
+        most: how many replicates the bank has.
+        spreads: by metric, to simulate with.
+        luck: whether luck in the assignment counts.
+        prior: see judging.assignment.
+        looks: see LOOKS.
     """
 
-    study: Study
-    studies: int = 400
-    powered: int = 100
-    doses: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2)
-    fewer: tuple[tuple[int, ...], tuple[int, ...]] = ((3,), (200,))
+    name: str
+    case: Case
+    draw: Callable[[int, int], Iterator[Study]]
+    most: int
+    spreads: Mapping[str, Spread]
+    luck: bool
+    prior: float
+    looks: tuple[tuple[int, ...], ...]
 
-    @classmethod
-    def of(cls, study: Study, studies: int, powered: int) -> Plan:
-        """A plan that reads its studies at fewer replicates and users where they have more.
+    def simulate(self, random: np.random.Generator, count: int, replicates: int) -> Iterator[Study]:
+        """Studies of the metric by which cases are judged, with the bank's variances."""
+        return simulated({JUDGED: self.spreads[JUDGED]}, random, count, replicates, self.luck)
 
-        Raises:
-            RecclaimsError: a name is not installed, the recommender reads no such features, or a number is too small.
-        """
-        for what, count, least in (
-            ("studies", studies, 2),
-            ("powered", powered, 2),
-            ("seeds", study.replicates, 2),
-            ("users", study.users, 20),
-        ):
-            if count < least:
-                raise RecclaimsError(f"--{what} {count}: at least {least} are needed")
-        recommender = registry().find("recommenders", study.recommender, "--recommender")
-        facts = facts_of(study.features, registry(), "--features")
-        if not (recommender.content and can_read(recommender, facts)):
-            raise RecclaimsError(f"--recommender {study.recommender} does not read {study.features}")
-        control = registry().find("controls", study.control, "--control")
-        reason = control.unfit(facts.blocks, has_categories=True, reads=recommender.reads)
-        if reason:
-            raise RecclaimsError(f"--control {study.control}: {reason}")
-        fewer = tuple(
-            tuple(count for count in counts if count < most)
-            for counts, most in (((3,), study.replicates), ((200,), study.users))
+    def keys(self, most: int) -> list[Key]:
+        """With what studies of that many replicates are read: the looks that they have enough of, every effect."""
+        plans = [looks for looks in self.looks if looks[-1] <= most] or [(most,)]
+        return [(looks, effect) for looks in plans for effect in (0.0, *EFFECTS, -EFFECTS[0])]
+
+
+def comparisons(bank: Bank, training_free: bool, random: np.random.Generator) -> list[Comparison]:
+    """What a bank can be drawn for: against noise, and against the twin where it has any."""
+    asked = bank.asked
+    real = Arm(asked.recommender, asked.features)
+    prior, looks = (PROBE, PROBE_LOOKS) if training_free else (TRAINED, LOOKS)
+
+    def of(claim: Claim, name: str, arm: Arm, draw: Draw, spreads: Mapping[str, Spread], luck: bool) -> Comparison:
+        case = Case(claim, asked.data, asked.data, asked.recommender, asked.features, name, (real, arm))
+        return Comparison(
+            name, case, partial(draw, bank, random), asked.seeds, spreads, luck=luck, prior=prior, looks=looks
         )
-        return cls(study, studies, powered, fewer=(fewer[0], fewer[1]))
 
-    def many_worlds(self) -> list[Study]:
-        """Studies of dose 0, each of a dataset of its own."""
-        tuned = "k" in registry().find("recommenders", self.study.recommender).parameters
-        return [replace(self.study, world=n, first=self._first(n), tuned=tuned) for n in range(1, self.studies + 1)]
-
-    def one_world(self, dose: float = 0.0) -> list[Study]:
-        """Studies of one dataset, each with users of its own."""
-        count = self.powered if dose else self.studies
-        return [replace(self.study, dose=dose, crowd=n, first=self._first(n), tuned=False) for n in range(1, count + 1)]
-
-    @property
-    def replicate_counts(self) -> list[int]:
-        """Numbers of replicates at which studies are read, rising."""
-        return [*self.fewer[0], self.study.replicates]
-
-    @property
-    def user_counts(self) -> list[int]:
-        """Numbers of users at which studies are read, rising."""
-        return [*self.fewer[1], self.study.users]
-
-    def everything(self) -> list[Study]:
-        """All studies."""
-        return [*self.many_worlds(), *(study for dose in (0.0, *self.doses) for study in self.one_world(dose))]
-
-    def _first(self, number: int) -> int:
-        # No seed, and no assignment of noise, which two in a row share, is drawn twice.
-        return number * (self.study.replicates + self.study.replicates % REPLICATES_PER_ASSIGNMENT)
-
-
-@dataclass(frozen=True)
-class Rate:
-    """How many of how many."""
-
-    count: int
-    total: int
-
-    @property
-    def share(self) -> float:
-        """0 to 1; NaN of nothing."""
-        return self.count / self.total if self.total else float("nan")
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Its 95 % interval after Clopper and Pearson (1934)."""
-        if not self.total:
-            return float("nan"), float("nan")
-        found = scipy.stats.binomtest(self.count, self.total).proportion_ci()
-        return float(found.low), float(found.high)
-
-    @classmethod
-    def of(cls, answers: Iterable[bool]) -> Rate:
-        """Count the true ones."""
-        counted = list(answers)
-        return cls(sum(counted), len(counted))
-
-
-@dataclass(frozen=True)
-class NullRow:
-    """A rule where there is nothing to find.
-
-    Attributes:
-        rule, replicates: which rule on how many replicates.
-        gain, loss: how often an effect was called significant, by side, over many worlds.
-        coverage: how often the interval held the effect of the one world; of nothing where the rule has no interval,
-            or needs hyper-parameters tuned.
-        width: median half-width of the interval in the one world, relative to the mean of the control; NaN likewise.
-    """
-
-    rule: str
-    replicates: int
-    gain: Rate
-    loss: Rate
-    coverage: Rate
-    width: float
-
-
-@dataclass(frozen=True)
-class PowerRow:
-    """How often an effect that is there was called significant.
-
-    Attributes:
-        dose: share of taste that content carries.
-        effect: relative to the mean of the control, over all studies.
-        found: by users and replicates, how often it was found.
-    """
-
-    dose: float
-    effect: float
-    found: dict[tuple[int, int], Rate]
-
-
-@dataclass(frozen=True)
-class Read:
-    """A study, read by every rule.
-
-    Attributes:
-        readings: by rule, users and replicates.
-        effect: mean over replicates of the mean over users of the difference; `control` is that of the control.
-    """
-
-    readings: dict[tuple[str, int, int], Reading]
-    effect: float
-    control: float
-
-
-def conduct_all(plan: Plan, store: Store, workers: int, tell: Callable[[], None]) -> dict[Study, Read]:
-    """Conduct every study, or find it in the store, and read it; over processes of one thread each.
-
-    Raises:
-        RecclaimsError: a study failed; those that are done are kept.
-    """
-    from joblib import Parallel, delayed, parallel_config
-
-    found = {}
-    with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
-        tasks = (delayed(_conduct)(study, plan, store) for study in plan.everything())
-        for study, read in Parallel(return_as="generator_unordered")(tasks):
-            found[study] = read
-            tell()
+    noise = replace(real, noise=CONFIRMATORY_NOISE)
+    spreads = {metric: spread.against_noise(bank, metric) for metric in KEPT}
+    found = [of(NOISE, CONFIRMATORY_NOISE, noise, drawn_against_noise, spreads, luck=True)]
+    if bank.twins:
+        twin = Arm(asked.recommender, twin=CONFIRMATORY_TWIN)
+        spreads = {metric: spread.against_twin(bank, metric) for metric in KEPT}
+        found.append(of(CONTENT, CONFIRMATORY_TWIN, twin, drawn_against_twins, spreads, luck=False))
     return found
 
 
-def _conduct(study: Study, plan: Plan, store: Store) -> tuple[Study, Read]:
-    return study, read_study(conduct(study, store, registry()), plan)
+def calibrate(
+    asked: Asked, studies: int, pipeline: Pipeline, tell: Callable[[Progress], None] = lambda _: None
+) -> list[Table]:
+    """Fill a bank, draw and simulate studies, judge them, and count.
 
+    Args:
+        asked: see there.
+        studies: of each kind and comparison.
+        pipeline: what finds and trains cells.
+        tell: told how far it is.
 
-def read_study(tables: Tables, plan: Plan) -> Read:
-    """Read one study by every rule at every number of replicates, and by the first rule with fewer users as well."""
-    means = np.nanmean(tables[FIXED], axis=1).mean(axis=1)
-    training_free = registry().recommenders[plan.study.recommender].training_free
-    prior = PROBE if training_free else TRAINED
-    readings = {
-        (rule.name, users, count): rule.read(*_arms(tables[rule.tuned], users, count), prior)
-        for rule in RULES
-        if rule.tuned in tables
-        for users in (plan.user_counts if rule is RULES[0] else plan.user_counts[-1:])
-        for count in plan.replicate_counts
-    }
-    return Read(readings, float(means[0] - means[1]), float(means[1]))
+    Raises:
+        RecclaimsError: see bank.fill; or too few studies.
+    """
+    if studies < 20:
+        raise RecclaimsError(f"--studies {studies}: at least 20 are needed")
+    bank = fill(asked, pipeline, tell)
+    recommender = pipeline.registry.find("recommenders", asked.recommender)
+    random = np.random.default_rng(1)
+    found = comparisons(bank, recommender.training_free, random)
+    kinds = 4  # of studies, by comparison
+    tell(Progress("studies", kinds * len(found), advance=0))
 
+    def pooled(one: Comparison, simulating: bool) -> Pool:
+        most = max(looks[-1] for looks in one.looks) if simulating else one.most
+        drawn = one.simulate(random, studies, most) if simulating else one.draw(studies, most)
+        keys = one.keys(most)
+        once: list[Key] = [((count,), 0.0) for count in ONCE if count <= most and ((count,), 0.0) not in keys]
+        others = () if simulating else (0.0, *EFFECTS)
+        result = pool(drawn, one.case, one.prior, keys, studies // SELDOM, once, others)
+        tell(Progress("studies", kinds * len(found), f"{one.name}, {'simulated' if simulating else 'of the bank'}"))
+        return result
 
-def _arms(arms: Floats, users: int, replicates: int) -> tuple[Floats, Floats]:
-    # In double precision: a sum of a thousand thirds is not a matter of single precision.
-    treatment, control = arms[:, :users, :replicates].astype(np.float64)
-    return treatment, control
-
-
-def null_rows(plan: Plan, reads: Mapping[Study, Read]) -> list[NullRow]:
-    """How each rule read the studies of dose 0."""
-    worlds = [reads[study] for study in plan.many_worlds()]
-    crowds = [reads[study] for study in plan.one_world()]
+    pools = {(one.name, source): pooled(one, source == SIMULATED) for one in found for source in (BANK, SIMULATED)}
+    uneven, settled = {}, {}
+    for one in found:
+        uneven[one.name] = _uneven(one, random, studies // SELDOM)
+        tell(Progress("studies", kinds * len(found), f"{one.name}, uneven arms"))
+        settled[one.name] = advised(one.simulate, one.case, one.prior, one.looks[0], random, studies // SELDOM)
+        tell(Progress("studies", kinds * len(found), f"{one.name}, advice"))
     return [
-        _null_row(rule, (rule.name, plan.study.users, count), worlds, crowds)
-        for rule in RULES
-        for count in plan.replicate_counts
-        if (rule.name, plan.study.users, count) in worlds[0].readings
+        _spreads(found),
+        _nothing(pools),
+        _something(pools),
+        _beside(found, pools),
+        _arms(uneven),
+        _advice(settled),
     ]
 
 
-def _null_row(rule: Rule, key: tuple[str, int, int], worlds: Sequence[Read], crowds: Sequence[Read]) -> NullRow:
-    read = [one.readings[key] for one in worlds]
-    truth, control = (float(np.mean([getattr(one, name) for one in crowds])) for name in ("effect", "control"))
-    intervals = [one.readings[key] for one in crowds if key in one.readings and not np.isnan(one.readings[key].low)]
-    width = float(np.median([one.high - one.low for one in intervals])) / 2 / control if intervals else float("nan")
-    return NullRow(
-        rule.name,
-        key[2],
-        Rate.of(one.gain for one in read),
-        Rate.of(one.loss for one in read),
-        Rate.of(one.low <= truth <= one.high for one in intervals),
-        width,
-    )
+def _uneven(one: Comparison, random: np.random.Generator, studies: int) -> Uneven:
+    """Studies of the bank whose arms are made unlike."""
+    looks = next((looks for looks in reversed(one.looks[:2]) if looks[-1] <= one.most), (one.most,))
+    own = np.sqrt(one.spreads[JUDGED].replicates / 2)
+    key: Key = (looks, 0.0)
+
+    def louder(shape: int) -> np.ndarray:
+        # Of four times the variance: what it has, and three times as much beside it.
+        return np.exp(random.normal(0, np.sqrt(3) * own, shape))
+
+    def collapsing(shape: int) -> np.ndarray:
+        return np.where(random.random(shape) < _COLLAPSING, _LEFT, 1.0)
+
+    def none(_: int) -> np.ndarray:
+        return np.ones(1)
+
+    def unlike(first: Factors, second: Factors, truth: float) -> Pool:
+        drawn = one.draw(studies, looks[-1])
+        made = (study.scaled((first(looks[-1]), second(looks[-1]))) for study in drawn)
+        return pool(made, one.case, one.prior, [key], truth=truth)
+
+    kinds: dict[str, tuple[Factors, Factors, float]] = {
+        "the treatment's replicates differ twice as much": (louder, none, 0.0),
+        "the control's replicates differ twice as much": (none, louder, 0.0),
+        "one replicate in ten collapses to half, in either arm": (collapsing, collapsing, 0.0),
+        "the same, in the treatment alone": (collapsing, none, _LEFT**_COLLAPSING - 1),
+    }
+    return {name: (unlike(*how), key) for name, how in kinds.items()}
 
 
-def power_rows(plan: Plan, reads: Mapping[Study, Read]) -> Iterator[PowerRow]:
-    """How often the first rule found each dose, at every size."""
-    for dose in (0.0, *plan.doses):
-        found = [reads[study] for study in plan.one_world(dose)]
-        effect, control = (float(np.mean([getattr(one, name) for one in found])) for name in ("effect", "control"))
-        rates = {
-            (users, count): Rate.of(one.readings[RULES[0].name, users, count].gain for one in found)
-            for users in plan.user_counts
-            for count in plan.replicate_counts
-        }
-        yield PowerRow(dose, effect / control, rates)
+def _spreads(found: Sequence[Comparison]) -> Table:
+    rows: list[list[Entry]] = []
+    for one in found:
+        for metric, values in one.spreads.items():
+            low, high = values.share_interval
+            rows.append(
+                [
+                    one.name,
+                    metric,
+                    f"{values.mean:.3f}",
+                    f"{100 * np.sqrt(values.replicates):.2f}",
+                    f"{values.share:.2f} [{low:.2f}, {high:.2f}]" if one.luck else "",
+                    f"{100 * np.sqrt(values.users / values.n_users):.2f}",
+                    f"{values.n_users:,}",
+                ]
+            )
+    headers = ["against", "metric", "mean", "replicate, %", "share of the assignment", "users, %", "users"]
+    return Table("How far luck alone reaches", headers, rows)
+
+
+def _written(looks: Sequence[int]) -> str:
+    return ", ".join(map(str, looks))
+
+
+def _nothing(pools: Pools) -> Table:
+    rows: list[list[Entry]] = []
+    for (name, source), one in pools.items():
+        keys = [key for key in one.seen if key[1] == 0]
+        rows += [[name, source, _written(key[0]), *_verdicts(one, key)] for key in keys]
+    headers = ["against", "studies of the", "replicates", "gain, %", "loss, %", "no difference, %", "coverage, %"]
+    return Table("Nothing to find", headers, rows)
+
+
+def _verdicts(one: Pool, key: Key) -> list[Entry]:
+    said = [one.said(key, word) for word in (Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.NO_DIFFERENCE)]
+    return [*said, one.rate(key, lambda seen: seen.covered)]
+
+
+def _something(pools: Pools) -> Table:
+    rows: list[list[Entry]] = []
+    for (name, source), one in pools.items():
+        for key in one.seen:
+            if key[1] != 0:
+                took = f"{one.replicates(key):.1f}"
+                rows.append([name, source, _written(key[0]), f"{100 * key[1]:+g}", *_verdicts(one, key), took])
+    headers = ["against", "studies of the", "replicates", "effect, %", "gain, %", "loss, %", "no difference, %"]
+    return Table("Something to find", [*headers, "coverage, %", "replicates taken"], rows)
+
+
+def _beside(found: Sequence[Comparison], pools: Pools) -> Table:
+    rows: list[list[Entry]] = []
+    for one in found:
+        results = pools[one.name, BANK]
+        for looks in dict.fromkeys(looks for looks, effect in results.seen if effect):
+            took = f"{np.mean([results.replicates((looks, effect)) for effect in (0.0, *EFFECTS)]):.1f}"
+            gains = [results.said((looks, effect), Verdict.SUPPORTED) for effect in (0.0, *EFFECTS)]
+            loss = results.said((looks, 0.0), Verdict.CONTRADICTED)
+            rows.append([one.name, f"the suite, {_written(looks)}", took, gains[0], loss, *gains[1:]])
+        for rule in RULES:
+            gains = [results.sided(rule.name, effect, 1) for effect in (0.0, *EFFECTS)]
+            loss = results.sided(rule.name, 0.0, -1)
+            rows.append([one.name, rule.name, f"{rule.replicates}.0", gains[0], loss, *gains[1:]])
+    powers = [f"gain at {100 * effect:+g} %, %" for effect in EFFECTS]
+    headers = ["against", "rule", "replicates", "gain at 0, %", "loss at 0, %", *powers]
+    return Table("Other rules, on the same studies of the bank", headers, rows)
+
+
+def _arms(uneven: Mapping[str, Uneven]) -> Table:
+    rows: list[list[Entry]] = [
+        [name, what, _written(key[0]), *_verdicts(results, key)]
+        for name, kinds in uneven.items()
+        for what, (results, key) in kinds.items()
+    ]
+    headers = ["against", "arms", "replicates", "gain, %", "loss, %", "no difference, %", "coverage, %"]
+    return Table("Unlike arms, nothing to find", headers, rows)
+
+
+def _advice(settled: Mapping[str, Sequence[Settled]]) -> Table:
+    rows: list[list[Entry]] = [
+        [
+            name,
+            f"{100 * one.effect:+g}",
+            one.promise,
+            f"{one.settled.total:,}",
+            f"{100 * one.promised:.0f}",
+            one.settled,
+        ]
+        for name, rest in settled.items()
+        for one in rest
+    ]
+    headers = ["against", "effect, %", "chances in 10", "undecided studies", "promised, %", "settled, %"]
+    return Table("Advice to undecided cases", headers, rows)

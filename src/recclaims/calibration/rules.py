@@ -1,139 +1,178 @@
-"""Rules by which studies are read: the intervals of this library beside the habits of the field, for calibration."""
+"""Rules by which a study is judged: the suite's own, the one that it had before, and habits of the field."""
 
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.stats
-from numpy.typing import NDArray
 
+from recclaims._model.case import Case
+from recclaims._model.claim import JUDGED
+from recclaims._model.verdict import Verdict
+from recclaims.calibration.bank import Floats
 from recclaims.calibration.earlier import judged_by
-from recclaims.calibration.intervals import DEFAULT_INTERVAL, INTERVALS
-from recclaims.calibration.simulation import EACH, FIXED, ONCE, TREATMENT
-from recclaims.engine.cell import REPLICATES_PER_ASSIGNMENT
-from recclaims.judging.assignment import PROBE
-from recclaims.judging.estimate import estimate
+from recclaims.calibration.holm import holm
+from recclaims.calibration.studies import Study
+from recclaims.evaluation.metrics import PRIMARY
+from recclaims.judging.error import ErrorDistribution
+from recclaims.judging.estimate import Estimate, estimate
+from recclaims.judging.verdict import judge, levels_of
 
-Floats = NDArray[np.floating[Any]]
 ALPHA = 0.05
+#: Replicates of the rule before, and of a t-test over replicates.
+FIVE = 5
+#: How many comparisons a paper adjusts for where it adjusts for all; a study of the suite has as many.
+FAMILY = 16
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a rule makes of a study.
+class _Remembering(ErrorDistribution):
+    """The same distribution; an effect that is added changes no half-width, which is found once a level."""
+
+    @cached_property
+    def _found(self) -> dict[float, float]:
+        return {}
+
+    def half_width(self, level: float) -> float:
+        if level not in self._found:
+            self._found[level] = super().half_width(level)
+        return self._found[level]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was made of a study.
 
     Attributes:
-        low, high: its 95 % interval of the effect; NaN where the rule has none.
-        gain, loss: whether it calls the effect significant, and to which side.
+        verdict: the suite's word for it.
+        estimate: of the last look.
+        replicates: that were read.
     """
 
-    low: float
-    high: float
-    gain: bool
-    loss: bool
+    verdict: Verdict
+    estimate: Estimate
+    replicates: int
+
+    def covers(self, effect: float) -> bool:
+        """Whether the interval that is shown holds the true relative effect."""
+        low, high = self.estimate.interval()
+        return low <= effect <= high
 
 
-#: Treatment and control, float (n_users, n_replicates) each, with NaN -> what is made of them.
-Reader = Callable[[Floats, Floats], Reading]
+class Reading:
+    """A study as the suite reads it, at any number of its replicates.
+
+    Args:
+        study: the study.
+        case: what it stands for: its claim says how often it may be wrong.
+        prior: of the share of the assignment, see judging.assignment.
+    """
+
+    def __init__(self, study: Study, case: Case, prior: float) -> None:
+        self.study, self.case, self.prior = study, case, prior
+        self._at: dict[int, Estimate] = {}
+
+    def at(self, replicates: int) -> Estimate:
+        """The estimate from the first replicates."""
+        if replicates not in self._at:
+            one, other = (arm[:, :replicates] for arm in self.study.arms[JUDGED])
+            found = estimate(one, other, self.study.assignments(replicates), self.study.luck, self.prior)
+            error = found.error
+            kept = _Remembering(error.scales, error.weights, error.dof, error.users, error.users_dof)
+            self._at[replicates] = replace(found, error=kept)
+        return self._at[replicates]
+
+    def answer(self, looks: tuple[int, ...], effect: float = 0.0) -> Answer:
+        """The suite's verdict, look by look; the first that decides is the last.
+
+        Args:
+            looks: after how many replicates.
+            effect: relative; every value of the treatment is larger by that share.
+        """
+        for replicates, levels in zip(looks, levels_of(self.case.claim, looks), strict=True):
+            found = self.at(replicates)
+            treated, log_ratio = found.treatment_mean * (1 + effect), found.log_ratio + math.log1p(effect)
+            found = replace(found, treatment_mean=treated, log_ratio=log_ratio)
+            verdict = judge(found, self.case.claim, levels).verdict
+            if verdict is not Verdict.INCONCLUSIVE:
+                break
+        return Answer(verdict, found, replicates)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What another rule makes of a study: its p, and the effect to whose side it speaks."""
+
+    p_value: float
+    effect: float
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A way of reading a study.
+    """A rule beside the suite's.
 
     Attributes:
         name: for people.
-        reader: treatment and control -> what is made of them.
-        tuned: which of a study's tables it reads.
-        by_kind: whether it is told what is expected of trained recommenders and of others.
+        replicates: that it reads.
+        test: treatment, control (n_users, n_replicates) and luck -> what is made of them.
+        family: how many studies share one adjustment after Holm; 1: none.
+        metric: what it reads.
     """
 
     name: str
-    reader: Callable[..., Reading]
-    tuned: str = FIXED
-    by_kind: bool = False
+    replicates: int
+    test: Callable[[Floats, Floats, bool], Finding]
+    family: int = 1
+    metric: str = PRIMARY
 
-    def read(self, treatment: Floats, control: Floats, prior: float = PROBE) -> Reading:
-        """Read a study; `prior` as in judging.assignment."""
-        return self.reader(treatment, control, prior) if self.by_kind else self.reader(treatment, control)
+    def tested(self, study: Study, effect: float) -> Finding:
+        """Read a study whose treatment is larger by a share."""
+        one, other = (arm[:, : self.replicates] for arm in study.arms[self.metric])
+        return self.test(one * (1 + effect), other, study.luck)
 
-
-def _between(low: float, high: float) -> Reading:
-    return Reading(low, high, gain=low > 0, loss=high < 0)
-
-
-def _suite(treatment: Floats, control: Floats, prior: float = PROBE) -> Reading:
-    """As the suite judges a case at one look, at 5 %: a log ratio, luck of the assignment in its error."""
-    arms = np.asarray(treatment, np.float64), np.asarray(control, np.float64)
-    found = estimate(*arms, [n // REPLICATES_PER_ASSIGNMENT for n in range(arms[0].shape[1])], luck=True, prior=prior)
-    low, high = found.interval(1 - ALPHA)
-    scale = found.control_mean
-    return Reading(low * scale, high * scale, gain=low > 0, loss=high < 0)
+    def sides(self, tested: Sequence[Finding]) -> list[int]:
+        """1 for a gain, -1 for a loss and 0 for neither; families are formed in the order of the studies."""
+        found: list[int] = []
+        for start in range(0, len(tested), self.family):
+            family = tested[start : start + self.family]
+            adjusted = holm([one.p_value for one in family])
+            found += [int(np.sign(one.effect)) * bool(p <= ALPHA) for one, p in zip(family, adjusted, strict=True)]
+        return found
 
 
-def _before(treatment: Floats, control: Floats) -> Reading:
-    """As the suite judged a case before: the interval beyond zero, and p that allows for a variance of the dealing."""
-    found = judged_by(np.asarray(treatment, np.float64), np.asarray(control, np.float64), dealt=True)
-    sure = found.p_value <= ALPHA
-    return Reading(found.low, found.high, gain=sure and found.low > 0, loss=sure and found.high < 0)
+def _before(treatment: Floats, control: Floats, luck: bool) -> Finding:
+    """As the suite judged a case before; its p is no less than that of its interval."""
+    found = judged_by(treatment, control, dealt=luck)
+    return Finding(found.p_value, found.effect)
 
 
-def _interval(name: str) -> Reader:
-    def read(treatment: Floats, control: Floats) -> Reading:
-        estimate = INTERVALS[name](treatment - control)
-        return _between(estimate.low, estimate.high)
-
-    return read
-
-
-def _t_over_replicates(treatment: Floats, control: Floats) -> Reading:
-    """The paired t-test over the means of replicates, R - 1 degrees of freedom."""
+def _t_over_replicates(treatment: Floats, control: Floats, _: bool) -> Finding:
+    """The paired t-test over the means of replicates."""
     means = np.nanmean(treatment - control, axis=0)
-    interval = scipy.stats.ttest_1samp(means, 0.0).confidence_interval(1 - ALPHA)
-    return _between(float(interval.low), float(interval.high))
+    return Finding(float(scipy.stats.ttest_1samp(means, 0.0).pvalue), float(means.mean()))
 
 
-def _first_split(treatment: Floats, control: Floats) -> Floats:
+def _t_over_users(treatment: Floats, control: Floats, _: bool) -> Finding:
+    """The paired t-test over the users of one split and seed."""
     first = (treatment - control)[:, 0]
-    return first[~np.isnan(first)]
+    first = first[~np.isnan(first)]
+    return Finding(float(scipy.stats.ttest_1samp(first, 0.0).pvalue), float(first.mean()))
 
 
-def _t_over_users(treatment: Floats, control: Floats) -> Reading:
-    """The paired t-test over the users of one split, one seed."""
-    interval = scipy.stats.ttest_1samp(_first_split(treatment, control), 0.0).confidence_interval(1 - ALPHA)
-    return _between(float(interval.low), float(interval.high))
-
-
-def _wilcoxon(treatment: Floats, control: Floats) -> Reading:
-    """Wilcoxon's signed-rank test over the users of one split; users without a difference are left out."""
-    first = _first_split(treatment, control)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nothing but zeros: then p is NaN, which is not significant
-        significant = bool(scipy.stats.wilcoxon(first).pvalue <= ALPHA)
-    return Reading(math.nan, math.nan, gain=significant and first.mean() > 0, loss=significant and first.mean() < 0)
-
-
-def _larger(treatment: Floats, control: Floats) -> Reading:
+def _larger(treatment: Floats, control: Floats, _: bool) -> Finding:
     """One split, one seed, no test: the arm with the larger number, as tables in bold print it."""
-    effect = float(_first_split(treatment, control).mean())
-    return Reading(math.nan, math.nan, gain=effect > 0, loss=effect < 0)
+    return Finding(0.0, float(np.nanmean((treatment - control)[:, 0])))
 
 
 RULES = (
-    Rule("the suite", _suite, by_kind=True),
-    Rule("the suite before", _before),
-    *(Rule(name, _interval(name)) for name in sorted(INTERVALS, key=lambda name: name != DEFAULT_INTERVAL)),
-    Rule("paired t over replicate means", _t_over_replicates),
-    Rule("paired t over the users of one split", _t_over_users),
-    Rule("Wilcoxon over the users of one split", _wilcoxon),
-    Rule("the larger number of one split", _larger),
-    Rule("the suite, both arms tuned in each replicate", _suite, EACH, by_kind=True),
-    Rule("the suite, both arms tuned on the first replicate", _suite, ONCE, by_kind=True),
-    Rule("the suite, only the treatment tuned", _suite, TREATMENT, by_kind=True),
-    Rule("the larger number of one split, only the treatment tuned", _larger, TREATMENT),
+    Rule("the suite before", FIVE, _before),
+    Rule(f"the suite before, Holm over {FAMILY}", FIVE, _before, FAMILY),
+    Rule("t-test over five replicates", FIVE, _t_over_replicates),
+    Rule(f"t-test over five replicates, Holm over {FAMILY}", FIVE, _t_over_replicates, FAMILY),
+    Rule("t-test over the users of one split", 1, _t_over_users),
+    Rule("the larger number of one split", 1, _larger),
 )

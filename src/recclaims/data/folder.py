@@ -19,6 +19,7 @@ from recclaims.data.source_spec import source_spec
 from recclaims.data.splits import NAMES
 from recclaims.data.vectors import find_matrices
 from recclaims.errors import DatasetError, UnknownNameError
+from recclaims.plugin_manager import Registry
 from recclaims.toml_file import read_toml
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from recclaims.data.catalogue import Item
     from recclaims.data.dataset import Dataset, DatasetSource
     from recclaims.data.vectors import FeatureFile
-    from recclaims.plugin_manager import Registry
 
 MANIFEST, ITEMS = "dataset.toml", "items.jsonl"
 KEYS: dict[str, type | tuple[type, ...]] = {
@@ -50,25 +50,28 @@ class FolderDataset:
 
     Args:
         path: the folder.
-        registry: where `base` is looked up.
-        protocol: split and relevance, over those of dataset.toml.
+        registry: where `base` is looked up; None: nothing is registered.
+        protocol: split and relevance, over those of dataset.toml; None: those.
         suffix: what is added to the name, so that a dataset under another protocol has another one.
 
     Raises:
         DatasetError: the folder or its dataset.toml is not well-formed.
     """
 
-    def __init__(self, path: Path, registry: Registry, protocol: Protocol, suffix: str = "") -> None:
-        self.path, self.registry = path, registry
+    def __init__(
+        self, path: Path, registry: Registry | None = None, protocol: Protocol | None = None, suffix: str = ""
+    ) -> None:
+        self.path, self.registry = path, registry or Registry()
         self.manifest = read_manifest(path)
         self.name: str = self.manifest.get("name", path.resolve().name) + suffix
-        if self.name in registry.datasets:
+        if self.name in self.registry.datasets:
             taken = f"'{self.name}' is the name of a registered dataset"
             if "name" in self.manifest:
                 raise DatasetError(f"{path / MANIFEST}: key 'name': {taken}")
-            raise DatasetError(f"{path}: {taken}; say another by the key 'name' of {MANIFEST}")
+            raise DatasetError(f"{path}: {taken}; give it another name with the key 'name' of {MANIFEST}")
         given = {key: self.manifest[key] for key in ("split", "relevance") if key in self.manifest}
-        self.protocol = Protocol(strategy=given.get("split"), relevance=given.get("relevance")).over(protocol)
+        mine = Protocol(strategy=given.get("split"), relevance=given.get("relevance"))
+        self.protocol = mine.over(protocol) if protocol else mine
 
     @property
     def items_path(self) -> Path:

@@ -25,7 +25,7 @@ def data_directory() -> Path:
 
 
 @dataclass(frozen=True)
-class Request:
+class PrepareRequest:
     """What a source is asked to prepare, besides its own parameters.
 
     Attributes:
@@ -64,8 +64,8 @@ class Prepared:
 class Preparable(Protocol):
     """A dataset source that can be prepared."""
 
-    def prepare(self, request: Request) -> Prepared:
-        """Write the prepared dataset under `request.data`, whole or not at all; see Request.
+    def prepare(self, request: PrepareRequest) -> Prepared:
+        """Write the prepared dataset under `request.data`, whole or not at all; see PrepareRequest.
 
         Raises:
             RecclaimsError: raw files are missing, cannot be fetched, or hold too many bad lines.
@@ -73,13 +73,13 @@ class Preparable(Protocol):
         ...
 
 
-def prepare(reference: str, parameters: Mapping[str, object], request: Request, registry: Registry) -> Prepared:
+def prepare(reference: str, parameters: Mapping[str, object], request: PrepareRequest, registry: Registry) -> Prepared:
     """Prepare the dataset that a reference names.
 
     Args:
         reference: as `--claims-data` takes it; it must not change the protocol.
         parameters: further parameters of the source, as the reference could give them.
-        request: see Request.
+        request: see PrepareRequest.
         registry: the registered sources.
 
     Raises:

@@ -1,4 +1,4 @@
-"""A cell: one recommender, trained once on one split of one dataset with one set of features."""
+"""What came of a cell."""
 
 from __future__ import annotations
 
@@ -9,44 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-#: How many replicates share an assignment of noise to items; see judging.assignment.
-REPLICATES_PER_ASSIGNMENT = 2
+from recclaims._model.cell import REPLICATES_PER_ASSIGNMENT, Cell
 
-
-@dataclass(frozen=True)
-class Cell:
-    """The coordinates of one training.
-
-    Attributes:
-        dataset: reference of the dataset, as given to --claims-data.
-        recommender: name of the recommender.
-        features: reference of the encoder; None for a recommender without content and for a twin.
-        control: what replaces the features; None: nothing does.
-        twin: which feature-free twin; None: the recommender itself.
-        seed: the replicate.
-    """
-
-    dataset: str
-    recommender: str
-    features: str | None = None
-    control: str | None = None
-    twin: str | None = None
-    seed: int = 0
-
-    @property
-    def arm(self) -> str:
-        """What the recommender reads, for people: `sbert`, `sbert/permuted`, `twin` or `none`."""
-        if self.features is None:
-            return self.twin or "none"
-        return f"{self.features}/{self.control}" if self.control else self.features
-
-    @property
-    def assignment(self) -> int:
-        """Which draw of its noise it has: two replicates in a row share one, which tells luck in it from the rest."""
-        return self.seed // REPLICATES_PER_ASSIGNMENT
-
-    def __str__(self) -> str:
-        return f"{self.recommender} {self.arm} on {self.dataset}, seed {self.seed}"
+__all__ = ["REPLICATES_PER_ASSIGNMENT", "Cell", "CellResult"]
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from recclaims.errors import RecclaimsError, UnknownNameError
 PROCESSES_A_GPU = 1
 
 
-def device_of(wanted: str, here: bool = True) -> str:
+def device_of(wanted: str, here: bool = True, option: str = "--claims-device") -> str:
     """Return "cpu", "cuda" or "cuda:n" for what `--claims-device` asks.
 
     Args:
         wanted: "auto" is a GPU where this machine has one that torch can use.
         here: whether this machine computes; a cluster's workers know their own GPUs, and "auto" is "cpu" there.
+        option: what asked for it.
 
     Raises:
         RecclaimsError: this machine has no such device.
@@ -25,7 +26,7 @@ def device_of(wanted: str, here: bool = True) -> str:
     if wanted == "cpu" or (wanted == "auto" and not (here and has_gpu())):
         return "cpu"  # decided without torch, whose import takes seconds
     if wanted != "auto" and not re.fullmatch(r"cuda(:\d+)?", wanted):
-        raise UnknownNameError.of("device", wanted, ["auto", "cpu", "cuda", "cuda:0"], "--claims-device")
+        raise UnknownNameError.of("device", wanted, ["auto", "cpu", "cuda", "cuda:0"], option)
     if not here:
         return wanted
     import torch
@@ -34,7 +35,7 @@ def device_of(wanted: str, here: bool = True) -> str:
     if wanted == "auto":
         return "cuda" if n_gpus else "cpu"
     if int(wanted.partition(":")[2] or 0) >= n_gpus:
-        raise RecclaimsError(f"--claims-device {wanted}: this machine has {n_gpus} GPUs that torch can use")
+        raise RecclaimsError(f"{option} {wanted}: this machine has {n_gpus} GPUs that torch can use")
     return wanted
 
 

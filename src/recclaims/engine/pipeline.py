@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import Timeout
 
+from recclaims._model.cell import Cell
 from recclaims.data.categories import categories, category_slot
-from recclaims.engine.cell import Cell, CellResult
+from recclaims.engine.cell import CellResult
 from recclaims.engine.data import PROTOCOL, DataPipeline, deterministic, versions
 from recclaims.engine.held_out import FixedValues, HeldOut
 from recclaims.engine.memory import peak_mb, reset_peak
 from recclaims.engine.settings import Reuse
 from recclaims.engine.stored_cell import FACTS as FACTS_FILE
-from recclaims.engine.stored_cell import RANKINGS, read_cell
+from recclaims.engine.stored_cell import RANKINGS, Remembered, read_cell
 from recclaims.engine.training import content_digest, ranked, scores_digest, training_data
 from recclaims.engine.tuning import Tuned, tune
 from recclaims.errors import CellError
@@ -67,6 +68,7 @@ class Pipeline(DataPipeline):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._held: dict[tuple[str, int], HeldOut] = {}
+        self._remembered = Remembered()
 
     def held_out(self, reference: str, seed: int) -> HeldOut:
         """The part of replicate `seed` that cells are scored on."""
@@ -124,6 +126,8 @@ class Pipeline(DataPipeline):
             "sampler": recommender.sampler,
             "twin": cell.twin,
             "seed": cell.seed,
+            # A cell of a case has the key that it had before there was anything else.
+            **({} if cell.stream == cell.seed else {"start": cell.stream}),
             "device": self.device(cell).partition(":")[0],
             **({"together": TOGETHER} if self.trains_together(cell) else {}),
             "libraries": versions(TRAINING_LIBRARIES),
@@ -196,7 +200,7 @@ class Pipeline(DataPipeline):
         """A cell that is ready to be trained together with others; raises CellError."""
         from recclaims.recommenders._recbole.fit import prepare
 
-        return prepare(self.recommender(cell), self.parameters(cell), given.data, cell.seed, self.device(cell))
+        return prepare(self.recommender(cell), self.parameters(cell), given.data, cell.stream, self.device(cell))
 
     def _train(self, cell: Cell, recipe: Mapping[str, Any]) -> Artefact:
         from recclaims.recommenders._recbole.fit import fit
@@ -205,7 +209,7 @@ class Pipeline(DataPipeline):
         given, recommender = self.given(cell), self.recommender(cell)
 
         def train(parameters: Mapping[str, Any]) -> Fitted:
-            return fit(recommender, parameters, given.data, cell.seed, self.device(cell))
+            return fit(recommender, parameters, given.data, cell.stream, self.device(cell))
 
         with deterministic(self.device(cell)):
             if self.trains_together(cell):
@@ -269,7 +273,7 @@ class Pipeline(DataPipeline):
                 raise CellError(stored["error"])
             return float(stored["score"])
 
-        return tune(search, objective, cell.seed)
+        return tune(search, objective, cell.stream)
 
     def result(self, cell: Cell, artefact: Artefact, fresh: bool = False) -> CellResult:
         """What an artefact holds, without the values that say nothing of the recommender.
@@ -277,4 +281,4 @@ class Pipeline(DataPipeline):
         The store keeps those ranks, too: they are what the metric is, and the same as in other libraries.
         """
         held = self.held_out(cell.dataset, cell.seed)
-        return read_cell(cell, artefact, held, self.settings.mask, fresh)
+        return read_cell(cell, artefact, held, self.settings.mask, fresh, self._remembered)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from recclaims.engine.cell import Cell, CellResult
+from recclaims._model.cell import Cell
+from recclaims.engine.cell import CellResult
 from recclaims.engine.execute.executor import Executor, Failure, InProcess
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.settings import LOCAL, Reuse

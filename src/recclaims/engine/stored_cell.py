@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.engine.cell import Cell, CellResult
+from recclaims._model.cell import Cell
+from recclaims.engine.cell import CellResult
 from recclaims.engine.held_out import HeldOut
 from recclaims.engine.settings import Mask
 from recclaims.errors import RecclaimsError, StoreError, UnknownNameError
@@ -124,14 +125,18 @@ class StoredValues(Mapping[str, NDArray[np.float64]]):
         rankings: where they come from.
         held: what they are read with.
         mask: which items are no candidates.
+        remembered: what keeps values that are asked for again; None: one of its own.
     """
 
-    def __init__(self, rankings: StoredRankings, held: HeldOut, mask: Mask) -> None:
+    def __init__(
+        self, rankings: StoredRankings, held: HeldOut, mask: Mask, remembered: Remembered | None = None
+    ) -> None:
         self.rankings, self.held, self.mask = rankings, held, mask
+        self._remembered = remembered or Remembered()
 
     def __getitem__(self, metric: str) -> NDArray[np.float64]:
         check_comparable(metric)
-        return _values(self.rankings, self.held, self.mask, metric)
+        return self._remembered.values(self.rankings, self.held, self.mask, metric)
 
     def __contains__(self, metric: object) -> bool:
         try:
@@ -171,24 +176,35 @@ class StoredValues(Mapping[str, NDArray[np.float64]]):
         return values
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _values(rankings: StoredRankings, held: HeldOut, mask: Mask, metric: str) -> NDArray[np.float64]:
-    parsed = parse_metric(metric)
-    if parsed.of_lists:
-        values = np.asarray(StoredValues(rankings, held, mask).of_lists(metric))
-    else:
-        values = parsed.values(_ranks(rankings, mask))
-    values[held.fixed(mask)[metric]] = np.nan
-    values.flags.writeable = False
-    return values
+class Remembered:
+    """The values that were last asked for of some cells: a pipeline has one, so that no run's outlive it."""
+
+    def __init__(self) -> None:
+        self.values = lru_cache(maxsize=REMEMBERED)(self._values)
+        self._ranks = lru_cache(maxsize=2)(StoredRankings.ranks)
+
+    def __reduce__(self) -> tuple[type[Remembered], tuple[()]]:
+        return Remembered, ()
+
+    def _values(self, rankings: StoredRankings, held: HeldOut, mask: Mask, metric: str) -> NDArray[np.float64]:
+        parsed = parse_metric(metric)
+        if parsed.of_lists:
+            values = np.asarray(StoredValues(rankings, held, mask, self).of_lists(metric))
+        else:
+            values = parsed.values(self._ranks(rankings, mask))
+        values[held.fixed(mask)[metric]] = np.nan
+        values.flags.writeable = False
+        return values
 
 
-@lru_cache(maxsize=2)
-def _ranks(rankings: StoredRankings, mask: Mask) -> Ranks:
-    return rankings.ranks(mask)
-
-
-def read_cell(cell: Cell, artefact: Artefact, held: HeldOut, mask: Mask, fresh: bool = False) -> CellResult:
+def read_cell(
+    cell: Cell,
+    artefact: Artefact,
+    held: HeldOut,
+    mask: Mask,
+    fresh: bool = False,
+    remembered: Remembered | None = None,
+) -> CellResult:
     """The result of a cell.
 
     Args:
@@ -197,6 +213,7 @@ def read_cell(cell: Cell, artefact: Artefact, held: HeldOut, mask: Mask, fresh: 
         held: the part that was ranked: whose items have ranks, and nobody else's.
         mask: which items are no candidates for what is computed from it.
         fresh: whether it was computed just now.
+        remembered: see StoredValues.
 
     Raises:
         StoreError: it is not what a cell's result is: a rank beyond the catalogue, arrays of another length, other
@@ -213,7 +230,7 @@ def read_cell(cell: Cell, artefact: Artefact, held: HeldOut, mask: Mask, fresh: 
     return CellResult(
         cell=cell,
         key=artefact.key,
-        per_user=StoredValues(rankings, held, mask),
+        per_user=StoredValues(rankings, held, mask, remembered),
         **{name: facts[name] for name in (*_MUST, *_MAY)},
         fresh=fresh,
     )

@@ -38,9 +38,8 @@ Floats = NDArray[np.float64]
 CUTOFFS = (10, 20)
 #: What every report carries; any other is computed when it is asked for.
 METRICS = (*(f"{metric}@{k}" for metric in ("recall", "ndcg", "hit") for k in CUTOFFS), "smooth_recall")
+#: What stands beside what claims are judged by.
 PRIMARY = "recall@20"
-#: What claims are judged by unless they name another: PRIMARY stands beside it.
-JUDGED = "smooth_recall"
 #: The mean of the exponential variable whose whole part is the K of smooth_recall.
 SMOOTH = 20.0
 #: Numbers of the widest table at once.

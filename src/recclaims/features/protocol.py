@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from recclaims.data.catalogue import Item
     from recclaims.features.encoded import Encoded
 
-#: What an encoder reads. `none` is the modality of a feature-free twin, which has no encoder.
-MODALITIES = ("visual", "textual", "multimodal")
-
 
 @runtime_checkable
 class Encoder(Protocol):

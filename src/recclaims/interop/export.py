@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recclaims import RecclaimsError, UnknownNameError
 from recclaims.data.folder import MANIFEST
 from recclaims.data.vectors import sidecar
-from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.features.resolve import facts_of
 from recclaims.interop.mmrec import MMREC
 from recclaims.interop.recbole import RECBOLE
 from recclaims.interop.tables import plain
 
 if TYPE_CHECKING:
-    from recclaims.data.dataset import Dataset
+    from recclaims import Dataset
     from recclaims.engine.pipeline import Pipeline
     from recclaims.interop.tables import Format
 

@@ -11,7 +11,7 @@ from recclaims.data.importers.mmrec import ITEM, ITEM_IDS, PART, USER, USER_IDS
 from recclaims.interop.tables import Format, numbers, plain, write_table
 
 if TYPE_CHECKING:
-    from recclaims.data.dataset import Dataset
+    from recclaims import Dataset
     from recclaims.data.splits import Split
 
 

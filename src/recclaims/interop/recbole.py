@@ -10,7 +10,7 @@ from recclaims.data.splits import NAMES
 from recclaims.interop.tables import Format, numbers, plain, write_table
 
 if TYPE_CHECKING:
-    from recclaims.data.dataset import Dataset
+    from recclaims import Dataset
     from recclaims.data.splits import Split
 
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recclaims.errors import DatasetError
+from recclaims import DatasetError
 from recclaims.polars_writes import as_os_error
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from recclaims.data.dataset import Dataset
+    from recclaims import Dataset
     from recclaims.data.splits import Split
 
 

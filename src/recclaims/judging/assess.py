@@ -10,8 +10,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from recclaims._model.case import Case, Expectation
+from recclaims._model.cell import Cell
 from recclaims._model.verdict import Judgement, Verdict
-from recclaims.engine.cell import Cell, CellResult
+from recclaims.engine.cell import CellResult
 from recclaims.engine.execute.executor import Failure
 from recclaims.evaluation.metrics import PRIMARY
 from recclaims.judging.assignment import PROBE, TRAINED
@@ -21,7 +23,6 @@ from recclaims.judging.estimate import Estimate, mean_of
 from recclaims.judging.forecast import chance
 from recclaims.judging.unread import why_alike
 from recclaims.judging.verdict import Levels, judge, levels_of
-from recclaims.planning.case import Case, Expectation
 
 #: What counts as silence where nothing was planted: content that is there shows as several times the control.
 SILENT_MARGIN = 0.2

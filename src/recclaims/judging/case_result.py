@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recclaims._model.case import Case
 from recclaims._model.verdict import Verdict
 from recclaims.judging.estimate import Estimate
 from recclaims.judging.forecast import Chance
 from recclaims.judging.verdict import Levels
-from recclaims.planning.case import Case
 
 
 @dataclass(frozen=True)

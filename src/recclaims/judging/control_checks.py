@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from recclaims._model.case import Case, Expectation
 from recclaims._model.verdict import Verdict
 from recclaims.judging.case_result import CaseResult
-from recclaims.planning.case import Case, Expectation
 
 #: What a positive control says that did not find what was planted.
 _BLIND = (Verdict.INCONCLUSIVE, Verdict.CONTRADICTED, Verdict.NO_DIFFERENCE, Verdict.INADMISSIBLE)

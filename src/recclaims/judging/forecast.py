@@ -12,7 +12,7 @@ from recclaims.judging.estimate import Estimate
 from recclaims.judging.verdict import EQUIVALENCE_LEVEL
 
 if TYPE_CHECKING:
-    from recclaims.planning.claim import Claim
+    from recclaims._model.claim import Claim
 
 #: How often a plan should do what it says.
 ENOUGH = 0.8

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from recclaims._model.case import CONFIRMATORY_NOISE, CONFIRMATORY_TWIN
 from recclaims._model.verdict import Verdict
 from recclaims.judging.case_result import CaseResult
-from recclaims.planning.case import CONFIRMATORY_NOISE, CONFIRMATORY_TWIN
 
 #: The controls that decide a question: the same features of other items, and none at all; in words.
 _OVER = {CONFIRMATORY_NOISE: "over other items' features", CONFIRMATORY_TWIN: "over its own twin"}

@@ -22,9 +22,10 @@ from recclaims.judging.control_checks import checked, controls_of
 from recclaims.planning.controls import LONG, VARIANTS
 
 if TYPE_CHECKING:
-    from recclaims.engine.cell import Cell, CellResult
+    from recclaims._model.case import Case
+    from recclaims._model.cell import Cell
+    from recclaims.engine.cell import CellResult
     from recclaims.engine.settings import Settings
-    from recclaims.planning.case import Case
 
 
 @dataclass

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from recclaims._model.case import Case
     from recclaims.engine.cell import CellResult
-    from recclaims.planning.case import Case
 
 
 def why_alike(

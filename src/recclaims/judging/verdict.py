@@ -26,7 +26,7 @@ EQUIVALENCE_LEVEL = 0.05
 
 
 class Asks(Protocol):
-    """What is read of a claim here; `planning.claim.Claim` says what each means."""
+    """What is read of a claim here; `_model.claim.Claim` says what each means."""
 
     @property
     def direction(self) -> str:

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.errors import FeatureError, UnknownNameError
+from recclaims import Encoded, EncoderSpec, FeatureError, UnknownNameError
 from recclaims.features.arguments import number, split_argument
-from recclaims.features.encoded import Encoded
 from recclaims.features.encoders.sentence import SentenceEncoder
-from recclaims.features.spec import EncoderSpec
 from recclaims.lvlm.cleaning import DISTANCE, TOP, Row, clean
 from recclaims.lvlm.diagnosis import slot_records
 from recclaims.lvlm.parsing import Failure, KeywordAnswer, Layout, parse_keywords, unwrap
 from recclaims.lvlm.prompts import domain_names, find_domain
 
 if TYPE_CHECKING:
-    from recclaims.data.catalogue import Item
+    from recclaims import Item
 
 #: How many items tell the slots, where the domain is not said.
 SAMPLE = 500

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recclaims.hookspecs import hookimpl
+from recclaims import hookimpl
 from recclaims.lvlm.answers import Answers, Keywords
 from recclaims.lvlm.vision_language import VisionLanguage
 

@@ -10,8 +10,8 @@ from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
 
+from recclaims import UnknownNameError
 from recclaims.data.reference import is_folder
-from recclaims.errors import UnknownNameError
 from recclaims.features.hub import ALLOW, downloads_allowed, known_as, snapshot
 from recclaims.paths import expanded
 

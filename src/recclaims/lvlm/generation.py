@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.errors import NotAvailableError
+from recclaims import NotAvailableError
 
 if TYPE_CHECKING:
     import torch

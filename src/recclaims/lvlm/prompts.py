@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims import RecclaimsError, UnknownNameError
 from recclaims.paths import expanded
 from recclaims.toml_file import read_toml
 

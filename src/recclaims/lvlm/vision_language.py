@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recclaims import trust
+from recclaims import DatasetError, Encoded, EncoderSpec, FeatureError, RecclaimsError, UnknownNameError, trust
 from recclaims.data.reference import is_folder
-from recclaims.errors import DatasetError, FeatureError, RecclaimsError, UnknownNameError, one_line
+from recclaims.errors import one_line
 from recclaims.features.arguments import join_argument, split_argument
-from recclaims.features.encoded import Encoded
 from recclaims.features.hub import downloads_allowed, quiet
-from recclaims.features.spec import ANSWERING, EncoderSpec
+from recclaims.features.spec import ANSWERING
 from recclaims.lvlm.checkpoints import CAUSAL, DEFAULT, Checkpoint, missing_package
 from recclaims.lvlm.generation import POOLINGS, AnswerSettings, Question, Reply, ask, in_batches
 from recclaims.lvlm.prompts import digest, find_domain
 
 if TYPE_CHECKING:
-    from recclaims.data.catalogue import Item
+    from recclaims import Item
 
 KEYS = (
     "prompt", "domain", "pooling", "max_new_tokens", "temperature", "top_p", "seed", "dtype", "device", "batch",

@@ -1,4 +1,4 @@
-"""Arms: what a recommender reads on either side of a comparison."""
+"""What a claim's treatments and controls come to for a recommender and the features that it reads."""
 
 from __future__ import annotations
 
@@ -6,38 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from recclaims.engine.cell import Cell
+from recclaims._model.arm import Arm
+from recclaims._model.claim import REAL
 from recclaims.features.resolve import EncoderFacts, facts_of
-from recclaims.planning.claim import REAL
 
 if TYPE_CHECKING:
     from recclaims.features.controls.noise import NoiseControl
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.spec import Recommender
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One side of a comparison: a recommender and what it reads; its cells differ by replicate alone.
-
-    Attributes:
-        recommender: its name.
-        features: reference of the encoder; None: no features.
-        noise: the control that replaces the features; None: nothing does.
-        twin: which feature-free twin; None: the recommender itself.
-        dataset: reference of its dataset, where that is not the case's.
-    """
-
-    recommender: str
-    features: str | None = None
-    noise: str | None = None
-    twin: str | None = None
-    dataset: str | None = None
-
-    def cells(self, dataset: str, seeds: int) -> list[Cell]:
-        """One cell per replicate."""
-        dataset = self.dataset or dataset
-        return [Cell(dataset, self.recommender, self.features, self.noise, self.twin, seed) for seed in range(seeds)]
 
 
 @dataclass(frozen=True)

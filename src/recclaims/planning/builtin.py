@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from recclaims._model.claim import ALL_NOISE, Claim
 from recclaims.hookspecs import hookimpl
-from recclaims.planning.claim import Claim
-from recclaims.planning.controls import ALL_NOISE
 
 #: A question is one recommender's on one encoder's features: `permuted` and `twin` may err in 5 % of them together.
 _HALF = 0.025

@@ -2,117 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from recclaims._model.case import Case
+from recclaims._model.claim import ALL_NOISE, REAL, Claim
 from recclaims.data.source_spec import source_spec
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.evaluation.metrics import check_comparable
 from recclaims.features.answer_types import of_kind
 from recclaims.features.available_inputs import carried, offered
 from recclaims.features.fusion import parts_here
-from recclaims.features.protocol import MODALITIES
 from recclaims.features.resolve import facts_of, known_encoder, why_unavailable
 from recclaims.features.spec import spec_of_factory
-from recclaims.planning.arm import Arm, Reading, can_read
-from recclaims.planning.claim import DIRECTIONS, REAL, Claim
-from recclaims.planning.controls import ALL_NOISE, controls_of, known_controls
+from recclaims.planning.arm import Reading, can_read
+from recclaims.planning.controls import controls_of, known_controls
 
 if TYPE_CHECKING:
     from recclaims.data.dataset import DatasetSource
-    from recclaims.engine.cell import Cell
     from recclaims.features.resolve import EncoderFacts
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.spec import Recommender
-
-
-#: The noise and the twin that decide a question; the others describe.
-CONFIRMATORY_NOISE, CONFIRMATORY_TWIN = "permuted", "twin"
-
-
-class Expectation(StrEnum):
-    """What a case on planted data must find."""
-
-    FOUND = "found"
-    SILENT = "silent"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One comparison of a claim: a recommender's treatment against a control, on one dataset.
-
-    Attributes:
-        claim: the claim.
-        dataset: reference of the dataset; `dataset_name` is its name in reports.
-        recommender: name of the recommender that the case is about.
-        treatment, control: short names of the two arms, such as `late_fusion` and `permuted`.
-        flavour: the recommender's flavour; None if families do not differ.
-        asked: encoders that must be asked for to get this case; empty if the treatment's name says it.
-        arms: the treatment's arm and the control's. Replicate r of both has the same split and seed.
-        expects: what a case on planted data must find; None for claims about real data.
-        tests: name of the recommender or encoder that a planted case tests.
-    """
-
-    claim: Claim
-    dataset: str
-    dataset_name: str
-    recommender: str
-    treatment: str
-    control: str
-    arms: tuple[Arm, Arm]
-    flavour: str | None = None
-    asked: tuple[str, ...] = ()
-    expects: Expectation | None = None
-    tests: str = ""
-
-    @property
-    def id(self) -> str:
-        """The case's name, as in `freedom-late_fusion-permuted-ml-100k`."""
-        return f"{self.recommender}-{self.treatment}-{self.control}-{self.dataset_name}"
-
-    @property
-    def encoders(self) -> tuple[str, ...]:
-        """References of the encoders whose features either arm reads or replaces."""
-        return tuple(dict.fromkeys(arm.features for arm in self.arms if arm.features))
-
-    @property
-    def dealt(self) -> bool:
-        """Whether the arms read the same features, real in one and replaced by noise in the other."""
-        first, second = self.arms
-        return first.features == second.features is not None and (first.noise is None) != (second.noise is None)
-
-    @property
-    def confirmatory(self) -> bool:
-        """Whether it decides a question. Noise other than `permuted` only describes: it has no true null hypothesis."""
-        noises = {arm.noise for arm in self.arms} - {None}
-        twins = {arm.twin for arm in self.arms} - {None}
-        return noises <= {CONFIRMATORY_NOISE} and twins <= {CONFIRMATORY_TWIN}
-
-    def assignments(self, replicates: int) -> list[int] | None:
-        """The assignment of noise to items of each replicate's cells; None if no arm reads noise."""
-        for arm in self.arms:
-            if arm.noise is not None:
-                return [cell.assignment for cell in arm.cells(self.dataset, replicates)]
-        return None
-
-    def treatment_cells(self, seeds: int) -> list[Cell]:
-        """The treatment's cells, one per replicate."""
-        return self.arms[0].cells(self.dataset, seeds)
-
-    def control_cells(self, seeds: int) -> list[Cell]:
-        """The control's cells, one per replicate."""
-        return self.arms[1].cells(self.dataset, seeds)
-
-    def popularity_cells(self, seeds: int) -> list[Cell]:
-        """The cells of popularity, which a trained recommender must beat to be admissible."""
-        return Arm("mostpop").cells(self.dataset, seeds)
-
-    def cells(self, seeds: int) -> list[Cell]:
-        """Every cell the case needs."""
-        return self.treatment_cells(seeds) + self.control_cells(seeds) + self.popularity_cells(seeds)
 
 
 def cases(
@@ -233,38 +143,20 @@ def _parts(claim: Claim, asked: Sequence[str], registry: Registry) -> list[str]:
 def check(claim: Claim, registry: Registry) -> None:
     """Notice a claim about nothing there is, or that cannot be judged, before anything is trained for it.
 
+    What it says of itself was checked when it came in, see checked.claim_of.
+
     Raises:
         UnknownNameError: it names what does not exist.
-        RecclaimsError: its margin is no share.
+        RecclaimsError: its metric has no value of each user.
     """
     where = f"claim '{claim.id}'"
     check_comparable(claim.metric, where)
-    if claim.direction not in DIRECTIONS:
-        raise UnknownNameError.of("direction", claim.direction, DIRECTIONS, where)
-    _check_threshold(claim, where)
     for kind, names, known in (
         ("control", claim.controls, {ALL_NOISE, *known_controls(registry)}),
         ("control", claim.treatments, {REAL, *registry.controls}),
-        ("modality", claim.modalities, {*MODALITIES}),
         ("encoder", claim.encoders, {*registry.encoders}),
         ("recommender", claim.recommenders, {*registry.recommenders}),
     ):
         for name in names:
             if name not in known:
                 raise UnknownNameError.of(kind, name, sorted(known), where)
-
-
-def _check_threshold(claim: Claim, where: str) -> None:
-    for key in ("margin", "at_least", "not_worse_than", "not_better_than"):
-        share: object = getattr(claim, key)
-        if share is None and key.startswith("not_"):
-            continue
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share < math.inf:
-            raise RecclaimsError(f"{where}: {key} is {share!r}, not a number of 0 or more; write 0.02 for 2 %")
-    asked = [claim.equivalence, claim.at_least > 0, claim.not_worse_than is not None, claim.not_better_than is not None]
-    if sum(asked) > 1:
-        raise RecclaimsError(
-            f"{where}: it can say only one of equivalence, at_least, not_worse_than and not_better_than"
-        )
-    if not 0 < claim.level < 1:
-        raise RecclaimsError(f"{where}: level is {claim.level!r}, not a share between 0 and 1; write 0.05 for 5 %")

@@ -6,19 +6,19 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from recclaims._model.arm import Arm
+from recclaims._model.claim import ALL_NOISE
 from recclaims.errors import UnknownNameError
 from recclaims.features.answer_types import counterpart
 from recclaims.features.fusion import DEFAULT
 from recclaims.features.resolve import facts_of, known_encoder
 from recclaims.features.spec import methods_of, spec_of, spec_of_factory
-from recclaims.planning.arm import Arm, Control, Pairing, Reading
+from recclaims.planning.arm import Control, Pairing, Reading
 from recclaims.plugin_manager import BUILTIN
 
 if TYPE_CHECKING:
     from recclaims.plugin_manager import Registry
 
-#: As a claim's control: every noise control there is, those of plugins included.
-ALL_NOISE = "noise"
 #: A control that is no encoder of its own: the same model's answers to a misaligned prompt.
 MISALIGNED = "misaligned"
 #: The twin that claims compare with.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from recclaims.planning.claim import Claim
+    from recclaims._model.claim import Claim
 
 
 def why_no_case(claim: Claim, datasets: Sequence[str], encoders: Sequence[str]) -> str:

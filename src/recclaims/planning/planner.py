@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+from recclaims._model.case import Case, Expectation
 from recclaims.data.reference import open_source
 from recclaims.errors import DatasetError
 from recclaims.features.available_inputs import carried
 from recclaims.features.resolve import facts_of
-from recclaims.planning.case import Case, Expectation, cases, without_argument
+from recclaims.planning.case import cases, without_argument
 from recclaims.planning.needs import why_no_case
 from recclaims.planning.planted import REFERENCES, Opened, planted_cases
 
 if TYPE_CHECKING:
+    from recclaims._model.claim import Claim
     from recclaims.data.dataset import DatasetSource
-    from recclaims.planning.claim import Claim
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.spec import Recommender
 

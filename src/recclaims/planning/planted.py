@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from recclaims._model.arm import Arm
+from recclaims._model.case import Case, Expectation
 from recclaims.features.resolve import facts_of, is_bound
-from recclaims.planning.arm import Arm, can_read
-from recclaims.planning.case import Case, Expectation, check, distinct, without_argument
+from recclaims.planning.arm import can_read
+from recclaims.planning.case import check, distinct, without_argument
 
 if TYPE_CHECKING:
+    from recclaims._model.claim import Claim
     from recclaims.data.dataset import DatasetSource
-    from recclaims.planning.claim import Claim
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.spec import Recommender
 

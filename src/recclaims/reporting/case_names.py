@@ -9,7 +9,7 @@ from recclaims.errors import RecclaimsError
 from recclaims.reporting.privacy import share
 
 if TYPE_CHECKING:
-    from recclaims.planning.case import Case
+    from recclaims._model.case import Case
 
 
 def check_names(cases: Sequence[Case]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recclaims.declared import said
 from recclaims.errors import RecclaimsError, foreign
 from recclaims.store import Store, is_dead
 
@@ -46,7 +47,7 @@ def rendered(reporter: Any, document: ResultsDocument) -> str:
     Raises:
         TypeError: it is no text.
     """
-    typed = getattr(reporter, "typed", False) is True
+    typed = said(reporter, "typed") is True
     text = reporter.render(document if typed else document.as_json())
     if not isinstance(text, str):
         raise TypeError(f"render() returned a {type(text).__name__}, not a string")
@@ -59,7 +60,7 @@ def place_of(reporter: Any, directory: Path) -> Path:
     Raises:
         ValueError: its `filename` is no name of a file in the folder of the report.
     """
-    name = getattr(reporter, "filename", None)
+    name = said(reporter, "filename")
     if not isinstance(name, str) or Path(name).name != name or name == "results.json":
         raise ValueError(f'its filename is {name!r}; write the name of a file, as in filename = "mine.txt"')
     return directory / name

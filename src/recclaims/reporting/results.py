@@ -30,13 +30,14 @@ from recclaims.reporting.privacy import share, shareable
 from recclaims.reporting.schema import as_document, checked
 
 if TYPE_CHECKING:
-    from recclaims.engine.cell import Cell, CellResult
+    from recclaims._model.case import Case
+    from recclaims._model.cell import Cell
+    from recclaims._model.claim import Claim
+    from recclaims.engine.cell import CellResult
     from recclaims.engine.pipeline import Pipeline
     from recclaims.engine.settings import Settings
     from recclaims.judging.case_result import CaseResult, Look
     from recclaims.judging.run_cases import Run
-    from recclaims.planning.case import Case
-    from recclaims.planning.claim import Claim
 
 #: The largest file that is read.
 MAX_BYTES = 500_000_000

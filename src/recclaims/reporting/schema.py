@@ -13,22 +13,8 @@ from pydantic import ValidationError
 
 from recclaims._model.results import READABLE, ResultsDocument
 from recclaims._model.verdict import Verdict
+from recclaims.checked import path_of, refusal
 from recclaims.errors import RecclaimsError, UnknownNameError
-
-#: By pydantic's name of an error, what the value should have been; the numbers of its context fill the gaps.
-_WANTED = {
-    "string_type": "a string",
-    "float_type": "a number",
-    "int_type": "a whole number",
-    "bool_type": "true or false",
-    "tuple_type": "a list",
-    "dict_type": "an object",
-    "model_type": "an object",
-    "finite_number": "a finite number",
-    "greater_than_equal": "a number from {ge:g}",
-    "less_than_equal": "a number up to {le:g}",
-    "too_long": "a list of {max_length}",
-}
 
 
 def checked(document: object, where: str) -> ResultsDocument:
@@ -66,20 +52,11 @@ def as_document(content: object, where: str) -> ResultsDocument:
     try:
         return ResultsDocument.of(content)
     except ValidationError as error:
-        raise _refusal(error, where) from None
-
-
-def _refusal(error: ValidationError, where: str) -> RecclaimsError:
-    """The first fault of a document in one line: file, key, and what should stand there."""
-    first = error.errors(include_url=False)[0]
-    kind, context = first["type"], first.get("ctx", {})
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-    if kind == "missing":
-        return RecclaimsError(f"{where}: {path} is missing")
-    if kind == "enum":
-        return UnknownNameError.of("verdict", str(first["input"]), list(Verdict), f"{where}: {path}")
-    said = str(context["error"]) if kind == "value_error" else _WANTED.get(kind, "").format(**context) or first["msg"]
-    return RecclaimsError(f"{where}: {path} is {reprlib.repr(first['input'])}, not {said}")
+        first = error.errors(include_url=False)[0]
+        if first["type"] == "enum":
+            at = path_of(first["loc"])
+            raise UnknownNameError.of("verdict", str(first["input"]), list(Verdict), f"{where}: {at}") from None
+        raise refusal(error, where) from None
 
 
 def _shown(value: Any) -> Any:

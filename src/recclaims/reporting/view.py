@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 GAINS = (("content", "twin"), ("noise", "permuted"))
 #: A forest plot of more cases than this is opened by whoever wants it: it is longer than two screens.
 LONG = 60
-#: The most cases that a plot shows: nobody reads more, and each takes 40 ms to draw.
-MOST = 200
+#: The most cases that a plot shows, and that all of a page show: nobody reads more, and a case takes 10 ms to draw.
+MOST, MOST_OF_ALL = 200, 1_000
 
 
 def view(document: Document) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def view(document: Document) -> dict[str, Any]:
         "replicates": tables.replicates(document.claims),
         "questions": tables.questions(document),
         "verdicts": {str(verdict): (style.symbol, style.text) for verdict, style in STYLES.items()},
-        "claims": [_claim(document, claim, n) for n, claim in enumerate(_distinct(document.claims, "claim"))],
+        "claims": list(_claims(document)),
         "boards": _boards(document),
         "cards": [(dataset.dataset, list(_card(dataset))) for dataset in document.datasets],
         "cases": [_row(document, case) for case in document.claims],
@@ -53,23 +53,38 @@ def _distinct(entries: Sequence[object], key: str) -> list[str]:
     return list(dict.fromkeys(getattr(entry, key) for entry in entries))
 
 
-def _claim(document: Document, claim: str, number: int) -> dict[str, Any]:
-    """A claim, what it says, and its forest plots: one per dataset. `number` makes ids unique on the page."""
-    cases = [case for case in document.claims if case.claim == claim]
-    said = document.said_of(claim)
-    return {
-        "id": claim,
-        "version": cases[0].version,
-        "statement": said.statement,
-        "source": said.source,
-        "claimed": _claimed(said),
-        "margin": 100 * cases[0].margin,
-        "metric": cases[0].metric,
-        "forests": [
-            _forest(claim, dataset, cases, f"forest-{number}-{n}")
-            for n, dataset in enumerate(_distinct(cases, "dataset"))
-        ],
-    }
+def _grouped(cases: Sequence[Case], key: str) -> dict[str, list[Case]]:
+    found: dict[str, list[Case]] = {}
+    for case in cases:
+        found.setdefault(getattr(case, key), []).append(case)
+    return found
+
+
+def _claims(document: Document) -> Iterator[dict[str, Any]]:
+    by_claim = _grouped(document.claims, "claim")
+    by_dataset = {claim: _grouped(cases, "dataset") for claim, cases in by_claim.items()}
+    most = _most([sum(map(plots.drawable, mine)) for found in by_dataset.values() for mine in found.values()])
+    for number, (claim, cases) in enumerate(by_claim.items()):
+        said = document.said_of(claim)
+        yield {
+            "id": claim,
+            "version": cases[0].version,
+            "statement": said.statement,
+            "source": said.source,
+            "claimed": _claimed(said),
+            "margin": 100 * cases[0].margin,
+            "metric": cases[0].metric,
+            "forests": [
+                # The numbers make ids unique on the page.
+                _forest(claim, dataset, mine, f"forest-{number}-{n}", most)
+                for n, (dataset, mine) in enumerate(by_dataset[claim].items())
+            ],
+        }
+
+
+def _most(counts: Sequence[int]) -> int:
+    """How many cases each plot may show, so that all of them show MOST_OF_ALL at most, or one each."""
+    return next((most for most in range(MOST, 1, -1) if sum(min(n, most) for n in counts) <= MOST_OF_ALL), 1)
 
 
 def _claimed(said: ClaimStatement) -> str:
@@ -82,10 +97,10 @@ def _claimed(said: ClaimStatement) -> str:
     return f"Claimed: the whole interval to the {side} of zero."
 
 
-def _forest(claim: str, dataset: str, cases: Sequence[Case], name: str) -> dict[str, Any]:
-    mine = [case for case in cases if case.dataset == dataset]
+def _forest(claim: str, dataset: str, mine: Sequence[Case], name: str, most: int) -> dict[str, Any]:
+    """The plot of a claim's cases on a dataset, in both layouts."""
     drawable = [case for case in mine if plots.drawable(case)]
-    drawn = drawable[:MOST]
+    drawn = drawable[:most]
     label = f"Effects of {len(drawn)} cases of claim {claim} on {dataset}; the table of cases holds the numbers."
     drawings = {}
     for layout in ("wide", "narrow") if drawn else ():
@@ -135,9 +150,8 @@ def _verdicts(cases: Sequence[Case], key: str) -> dict[str, Any]:
     recommenders = _distinct(cases, "recommender")
     counted = Counter((getattr(case, key), case.recommender, case.verdict) for case in cases)
     rows = []
-    for label in _distinct(cases, key):
-        one = next(case for case in cases if getattr(case, key) == label)
-        selects = {"claim": one.claim, "dataset": one.dataset}
+    for label, own in _grouped(cases, key).items():
+        selects = {"claim": own[0].claim, "dataset": own[0].dataset}
         rows.append((label, selects, [(r, _counts(counted, label, r)) for r in recommenders]))
     return {"recommenders": recommenders, "rows": rows}
 

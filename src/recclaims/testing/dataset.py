@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pytest
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 _CARRIED = {"visual": "items_with_image", "textual": "items_with_text", "attributes": "items_with_attributes"}
 
-_LOADED: dict[type, Dataset] = {}
-
 
 class DatasetContract:
     """Subclass it and define `make`, which returns your source; you inherit every test.
 
     If `load()` raises NotAvailableError, because data is missing, the tests are skipped for its reason.
     """
+
+    _loaded: ClassVar[Dataset]
 
     def make(self) -> DatasetSource:
         """Return a new source; required."""
@@ -33,9 +33,10 @@ class DatasetContract:
     @pytest.fixture
     def dataset(self) -> Dataset:
         """The dataset, loaded once for all tests of a class; skips if it is not available."""
-        if type(self) not in _LOADED:
-            _LOADED[type(self)] = self._load()
-        return _LOADED[type(self)]
+        mine = type(self)
+        if "_loaded" not in vars(mine):  # that of a class it inherits from would be another
+            mine._loaded = self._load()
+        return mine._loaded
 
     def _load(self) -> Dataset:
         try:

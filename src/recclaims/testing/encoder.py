@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from recclaims._model.claim import MODALITIES
 from recclaims.features.encoded import FeatureReport
 from recclaims.features.extraction import extract
-from recclaims.features.protocol import MODALITIES, Encoder
+from recclaims.features.protocol import Encoder
 from recclaims.features.resolve import why_unavailable
 from recclaims.features.spec import methods_of, requirements, spec_of
 from recclaims.testing.catalogue import odd_items, plain_items

@@ -13,6 +13,7 @@ import scipy
 from recclaims.errors import CellError
 from recclaims.evaluation.item_lists import ItemLists
 from recclaims.evaluation.ranking import evaluate
+from recclaims.offers import factory_of
 from recclaims.recommenders.spec import Recommender
 
 if TYPE_CHECKING:
@@ -43,6 +44,37 @@ class RecommenderContract:
     recommender: Recommender
     parameters: Mapping[str, Any] = {"epochs": 40, "learning_rate": 0.05, "train_batch_size": 128}
     least_recall = 0.9
+
+    def test_it_declares_what_can_be_meant(self) -> None:
+        """Every value is one that recclaims knows, of the declaration and of the model; see ModelSpec."""
+        recommender = self.recommender
+        assert isinstance(recommender, Recommender), f"it is {recommender!r}, no recclaims.Recommender"
+        factory_of("recommenders", recommender)
+        odd = [key for key in recommender.parameters if not isinstance(key, str)]
+        assert not odd, f"its parameters have {odd[0]!r} for a name"
+        self._fit()  # which reads what the model says
+
+    def test_its_scores_are_the_callers(self) -> None:
+        """Whoever asks may write to them: a model with `fresh_scores = True` must not keep what it gave away."""
+        fitted, users = self._fit(), np.arange(5)
+        given = fitted.score(users).detach()
+        kept = given.clone()
+        given.fill_(0)
+        assert (fitted.score(users).detach() == kept).all(), (
+            "its scores change when those it gave before are written to; leave fresh_scores out"
+        )
+
+    def test_what_it_derives_is_all_that_it_reads(self) -> None:
+        """Where it says what it derives, features from which that is the same have the same scores."""
+        self._needs_content()
+        fitted, moved = self._fit(), self._fit(content={"textual": np.roll(_features(), 1, axis=0)})
+        if fitted.derived is None:
+            pytest.skip("it does not say")
+        users = np.arange(_USERS)
+        differ = (self._scores(fitted, users) != self._scores(moved, users)).any()
+        assert not differ or fitted.derived != moved.derived, (
+            "with other features it scores otherwise, though it derives the same; set derived to all that it reads"
+        )
 
     def test_it_finds_what_is_obvious(self) -> None:
         """Even users want even items."""

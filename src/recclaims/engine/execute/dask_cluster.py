@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from recclaims.engine.cell import CellResult
 from recclaims.engine.execute.dask_probe import stranger
-from recclaims.engine.execute.executor import Answer, Failure, Performed, Task, perform
+from recclaims.engine.execute.executor import Answer, Failure, Performed, Task, perform, without_values
 from recclaims.engine.machine import hardware, installation
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.settings import LOCAL, Settings
@@ -332,7 +332,7 @@ def work(common: Common, task: Task, recipe: Mapping[str, Any]) -> Answer:
         unequal = [name for name in recipe if canonical({"": recipe[name]}) != canonical({"": mine.get(name)})]
         if unequal:
             raise _refusal(f"{', '.join(unequal)} of {task[1]} is not the same there as here")
-        return perform(pipeline, task)
+        return without_values(perform(pipeline, task))
 
 
 def _new_pipeline(common: Common) -> Pipeline:

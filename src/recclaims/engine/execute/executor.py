@@ -1,6 +1,6 @@
 """What an executor is: it performs tasks somewhere and gives each back with its answer as it is done.
 
-Three exist: in this process (here), in processes of this machine (local.py), on a Dask cluster (dask_cluster.py).
+Three exist: in this process (here), in processes of this machine (pool.py), on a Dask cluster (dask_cluster.py).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -77,6 +77,11 @@ def perform(pipeline: Pipeline, task: Task) -> Answer:
             raise
         return Failure.of(error)
     return answer if isinstance(answer, CellResult) else None
+
+
+def without_values(answer: Answer) -> Answer:
+    """An answer for another process, which reads the values in the store: with them the dataset would travel, too."""
+    return replace(answer, per_user={}) if isinstance(answer, CellResult) else answer
 
 
 def patiently(once: Callable[[Iterable[Task]], Performed], tasks: Iterable[Task]) -> Performed:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from queue import SimpleQueue
 
-from recclaims.engine.cell import Cell
+from recclaims._model.cell import Cell
 from recclaims.engine.device import devices_of
 from recclaims.engine.execute.executor import Answer, Executor, InProcess, Performed, Task, perform
 from recclaims.engine.execute.gpu_processes import Gpus, open_gpus

@@ -9,10 +9,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
-from recclaims.engine.cell import Cell
-from recclaims.engine.execute import pool as local
-from recclaims.engine.execute.executor import Answer, Failure, Performed, perform
+from recclaims._model.cell import Cell
+from recclaims.engine.execute import processes
+from recclaims.engine.execute.executor import Answer, Failure, Performed, perform, without_values
 from recclaims.engine.execute.groups import Groups, grouped
+from recclaims.engine.execute.pool import given_to_worker, pipeline_of_worker, start_worker
 from recclaims.engine.pipeline import Pipeline
 
 #: Cells of a group that goes to one GPU, at most, so that all have something to do.
@@ -22,7 +23,7 @@ AT_ONCE = 32
 @contextlib.contextmanager
 def open_gpus(pipeline: Pipeline, devices: Sequence[str]) -> Iterator[Gpus]:
     """Give a process a device; they are gone afterwards, at once where something was raised."""
-    with local.environment(local.WORKER_ENVIRONMENT):
+    with processes.environment(processes.WORKER_ENVIRONMENT):
         gpus = Gpus(pipeline, devices)
         try:
             yield gpus
@@ -43,14 +44,11 @@ class Gpus:
 
     def __init__(self, pipeline: Pipeline, devices: Sequence[str]) -> None:
         self._pipeline = pipeline
-        context = local.SpawnWithoutMain()
-        own = pipeline.registry.own.packed() if pipeline.registry.own else None
         self._processes = [
-            ProcessPoolExecutor(
+            processes.started(
                 1,
-                mp_context=context,
-                initializer=local.start_worker,
-                initargs=(replace(pipeline.settings, device=device, workers=0), pipeline.store, own),
+                start_worker,
+                given_to_worker(pipeline, replace(pipeline.settings, device=device, workers=0)),
             )
             for device in devices
         ]
@@ -92,8 +90,7 @@ class Gpus:
     def terminate(self) -> None:
         """End the processes, whatever they are at."""
         for pool in self._processes:
-            for process in list((pool._processes or {}).values()):
-                process.terminate()
+            processes.terminate(pool)
 
     def shutdown(self) -> None:
         """Wait for the processes to end."""
@@ -102,4 +99,4 @@ class Gpus:
 
 
 def _train_in_worker(part: Sequence[Cell]) -> list[tuple[Cell, Answer]]:
-    return list(Groups(local.pipeline_of_worker()).free(part))
+    return [(cell, without_values(answer)) for cell, answer in Groups(pipeline_of_worker()).free(part)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
-from recclaims.engine.cell import Cell
+from recclaims._model.cell import Cell
 from recclaims.engine.data import deterministic
 from recclaims.engine.execute.executor import Answer, Failure, Performed, perform
 from recclaims.engine.execute.known_state import known_state

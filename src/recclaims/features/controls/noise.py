@@ -6,12 +6,12 @@ the hook `recclaims_controls`; those here are registered by it, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recclaims._model.control import ControlDeclaration
 from recclaims.errors import FeatureError, NotAvailableError
 from recclaims.features.controls.permutations import permuted, permuted_per_modality, permuted_within_category
 from recclaims.features.controls.random_controls import constant, gaussian, gaussian_covariance, isotropic, uniform
@@ -20,25 +20,8 @@ from recclaims.features.encoded import Block
 Matrix = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class NoiseControl:
-    """A named control that replaces features by noise of the same shape.
-
-    Attributes:
-        name: its name in tables and case names.
-        version: part of every key; change it whenever the numbers change.
-        draw: (matrix float32 (n, d), seed, and what it needs) -> matrix of the same shape and type.
-        preserves: which properties of the real features it keeps, in a phrase.
-        keeps_sets: whether rows of 0 and 1 stay rows of 0 and 1.
-        needs: "blocks" (of columns, by modality) or "categories" (of items).
-    """
-
-    name: str
-    version: str
-    draw: Callable[..., Matrix]
-    preserves: str
-    keeps_sets: bool = False
-    needs: str | None = None
+class NoiseControl(ControlDeclaration):
+    """A control as it is declared, see ControlDeclaration, and what follows from that."""
 
     def unfit(self, modalities: Collection[str], has_categories: bool, reads: str = "any") -> str | None:
         """Why this control cannot be made of such features, or None.

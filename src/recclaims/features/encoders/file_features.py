@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recclaims._model.claim import MODALITIES
 from recclaims.data.ducho import ROOTS
 from recclaims.data.ids import alike, shown_pairs
 from recclaims.data.vectors import FeatureFile, modality_of, sidecar
 from recclaims.errors import FeatureError, UnknownNameError
 from recclaims.features.arguments import split_argument
 from recclaims.features.digests import digest_of
-from recclaims.features.protocol import MODALITIES
 from recclaims.features.spec import EncoderSpec
 from recclaims.features.vector_files import READERS, check_size, read_vectors, shown
 from recclaims.paths import expanded

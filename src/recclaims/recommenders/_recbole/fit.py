@@ -33,6 +33,7 @@ from recclaims.recommenders._recbole.bridge import (
 from recclaims.recommenders._recbole.own_models import batches_for, check_model, scores_all, scores_by_pairs
 from recclaims.recommenders._recbole.sampling import PairBatches, history, make_batches
 from recclaims.recommenders._recbole.trainer import CellTrainer
+from recclaims.recommenders.model_spec import ModelSpec, model_spec
 from recclaims.recommenders.spec import TRAINING, Recommender
 
 #: Users, int64 (b,) -> scores of all items, float (b, n_items).
@@ -49,8 +50,8 @@ class Fitted:
         best_epoch: the epoch whose weights are used, chosen on validation; 0 where nothing is trained.
         seconds: wall-clock time of building the model and training it.
         valid_score: the best validation score.
-        derived: SHA-256 of what a recommender that trains nothing derives from its features and reads instead of them
-            (its attribute `derived`, a scipy CSR matrix); None where it does not say.
+        derived: SHA-256 of what a recommender that trains nothing derives from its features and reads instead of them,
+            see ModelSpec; None where it does not say.
     """
 
     score: Scorer
@@ -85,23 +86,26 @@ class Prepared:
     """A cell that is ready to be trained.
 
     Attributes:
-        model: a RecBole model, on its device.
+        model: a RecBole model, on its device; `spec` is what it says of itself.
         batches: its batches.
         config: its configuration.
         settings: hyper-parameters and settings of the training loop.
         scorer: gives the model's scores.
         data: what it is trained on, but for the content, of which the model has what it needs.
+        modalities: names of the content that it was given.
         seen: the train items of every user.
         seed: of everything that is drawn.
         seconds: wall-clock time of all this.
     """
 
     model: Any
+    spec: ModelSpec
     batches: PairBatches
     config: BridgeConfig
     settings: Mapping[str, Any]
     scorer: Scorer
     data: TrainingData
+    modalities: tuple[str, ...]
     seen: ItemLists
     seed: int
     seconds: float
@@ -136,6 +140,7 @@ def prepare(
         matrices = tuple((modality, pad(matrix).to(device)) for modality, matrix in data.content.items())
         dataset = TrainDataset(config, data.users, data.items, data.n_users, data.n_items, content=matrices)
         model = config.model_class(config, dataset).to(torch.device(device))
+        spec = model_spec(model, recommender.training_free)
         users, items = history(dataset)
         batches = make_batches(recommender.sampler, users, items, data.n_items, settings["train_batch_size"], seed)
         batches.take_at_least(settings["least_steps_per_epoch"])
@@ -143,9 +148,18 @@ def prepare(
         if not recommender.training_free and not data.valid.lengths.any():
             raise CellError("no user has a relevant item in the validation part, so the best epoch cannot be chosen")
         seconds = time.perf_counter() - started
-        rest = replace(data, content={})
         return Prepared(
-            model, batches, config, settings, _scorer(model, data.n_items, device), rest, seen, seed, seconds
+            model,
+            spec,
+            batches,
+            config,
+            settings,
+            _scorer(model, spec, data.n_items, device),
+            replace(data, content={}),
+            tuple(data.content),
+            seen,
+            seed,
+            seconds,
         )
 
 
@@ -184,16 +198,15 @@ def fit(
             for batch in cell.batches:
                 cell.model.calculate_loss(batch.to(torch.device(device)))  # where such models count, as MostPop does
             seconds = cell.seconds + time.perf_counter() - started
-            derived = _digest(getattr(cell.model, "derived", None))
-            return Fitted(cell.scorer, 0, 0, seconds, cell.validate(), derived)
+            return Fitted(cell.scorer, 0, 0, seconds, cell.validate(), _digest(cell.spec.derived))
         trainer = CellTrainer(cell.config, cell.model, cell.validate)
         trainer.run(batches_for(cell.model, cell.batches))
         seconds = cell.seconds + time.perf_counter() - started
         return Fitted(cell.scorer, trainer.epochs_run, trainer.best_epoch, seconds, float(trainer.best_valid_score))
 
 
-def _digest(matrix: Any) -> str | None:
-    if not isinstance(matrix, sp.csr_matrix):
+def _digest(matrix: sp.csr_matrix | sp.csr_array | None) -> str | None:
+    if matrix is None:
         return None
     rows = matrix.copy()
     rows.sum_duplicates()
@@ -203,7 +216,7 @@ def _digest(matrix: Any) -> str | None:
     return digest.hexdigest()
 
 
-def _scorer(model: Any, n_items: int, device: str) -> Scorer:
+def _scorer(model: Any, spec: ModelSpec, n_items: int, device: str) -> Scorer:
     if not scores_all(model):
         by_pairs = scores_by_pairs(model, n_items, device)
 
@@ -212,14 +225,12 @@ def _scorer(model: Any, n_items: int, device: str) -> Scorer:
                 return by_pairs(users + 1)[:, 1:]
 
         return score_pairs
-    # A model that does not say so may give away scores that it keeps.
-    kept = not getattr(model, "fresh_scores", False)
 
     def score(users: NDArray[np.int64]) -> torch.Tensor:
         batch = interaction_of({USER: torch.from_numpy(users + 1)}).to(torch.device(device))
         with torch.no_grad():
             flat: torch.Tensor = model.full_sort_predict(batch)
         scores = flat.view(len(users), -1)[:, 1:]  # column 0 is the padding id
-        return scores.clone() if kept else scores
+        return scores if spec.fresh_scores else scores.clone()
 
     return score

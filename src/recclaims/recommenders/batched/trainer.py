@@ -38,7 +38,7 @@ def shape(cell: Prepared) -> tuple[Any, ...]:
         cell.batches.batches_a_pass(),
         cell.batches.batch_size,
         tuple((name, tuple(value.shape)) for name, value in cell.model.named_parameters()),
-        tuple(getattr(cell.model, "modalities", ())),
+        cell.modalities,
         repr(sorted(cell.settings.items())),
     )
 

@@ -27,8 +27,7 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
     Attributes:
         modalities: names of the feature matrices, in order; empty in the feature-free twin, which is this
             same recommender with every content term left out.
-        derived: for a model that is not trained, everything it derives from its features when it is built. Two arms
-            with equal `derived` may have equal scores.
+        derived, fresh_scores: see model_spec.ModelSpec; if nothing is trained, `derived` is set when it is built.
         projection_dtype: the type in which features are multiplied, set by the hyper-parameter of this name.
 
     Raises:
@@ -36,7 +35,7 @@ class ContentRecommender(GeneralRecommender):  # type: ignore[misc]
     """
 
     input_type = InputType.PAIRWISE
-    derived: sp.csr_matrix | None = None
+    derived: sp.csr_matrix | sp.csr_array | None = None
     #: item_scores makes its answer anew each time, so that whoever asks may write to it.
     fresh_scores = True
 
