@@ -16,7 +16,7 @@ def add_commands(add: Add) -> None:
     calibrate = add(
         "calibrate",
         _calibrate,
-        "measure how often verdicts are wrong, and how often they find what is there, on cells where the answer is known",
+        "measure how often verdicts are wrong and how often they find what is there, on cells with a known answer",
     )
     calibrate.add_argument("--data", default="ml-100k", type=expanded, metavar="NAME|PATH", help="default: ml-100k")
     for what, name, text in (
