@@ -33,7 +33,8 @@ LATE = {
 #: Folders and modules of which each takes about half a minute or more, on a quiet machine.
 MINUTES = (
     "benchmarks", "calibration", "cluster", "faults", "recommenders/test_fit.py", "testing", "engine/test_local.py",
-    "engine/test_together.py", "planning/test_every_claim_runs.py", "test_docs.py", "test_evaluate.py",
+    "engine/test_together.py", "planning/test_every_claim_runs.py", "planning/test_order.py",
+    "test_docs.py", "test_evaluate.py",
     "test_pytest_face.py", "test_third_party.py",
 )  # fmt: skip
 
