@@ -35,8 +35,8 @@ LATE = {
 MINUTES = (
     "benchmarks", "calibration", "cluster", "faults", "recommenders/test_fit.py", "testing", "engine/test_local.py",
     "engine/test_processes.py", "engine/test_together.py", "judging/test_assignment.py",
-    "planning/test_every_claim_runs.py", "test_docs.py",
-    "test_evaluate.py", "test_pytest_face.py", "test_third_party.py",
+    "planning/test_every_claim_runs.py", "planning/test_order.py", "test_docs.py", "test_evaluate.py",
+    "test_pytest_face.py", "test_third_party.py",
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from recclaims.engine.settings import Settings
 from recclaims.errors import DatasetError
 from recclaims.evaluation.metrics import parse_metric
 from recclaims.features.encoded import LONGEST, SHORTEST, FeatureReport, Features
-from recclaims.judging.run_cases import run as judge
+from recclaims.judging.run_cases import run_cases as judge
 from recclaims.planning.builtin import CONTENT, NOISE
 from recclaims.planning.case import cases
 from recclaims.plugin_manager import load
@@ -93,7 +93,7 @@ class Run:
         """By recommender, its metrics or the reason why it has none."""
         reads = {"itemknn": None, "mostpop": None, "attribute-knn": "faulty-sets"}
         cells = [Cell("faulty", name, reads.get(name, "faulty")) for name in recommenders]
-        outcome = runner.run(self.pipeline, cells)
+        outcome = runner.run_cells(self.pipeline, cells)
         for failure in outcome.failures.values():
             assert failure.reason.isprintable()
         return {
@@ -371,7 +371,7 @@ def test_users_whom_every_list_serves_alike_are_left_out_and_counted(tmp_path):
 
 def test_nobody_is_left_out_where_all_have_a_choice(tmp_path):
     run = Run(tmp_path, usual(), np.abs(normal()))
-    ((_, result),) = runner.run(run.pipeline, [Cell("faulty", "content-knn", "faulty")]).results.items()
+    ((_, result),) = runner.run_cells(run.pipeline, [Cell("faulty", "content-knn", "faulty")]).results.items()
     ranks = result.per_user.rankings.ranks(run.pipeline.settings.mask)
     for metric, values in result.per_user.items():
         np.testing.assert_array_equal(values, parse_metric(metric).values(ranks))
@@ -425,7 +425,9 @@ def test_the_order_of_the_catalogue_decides_nothing(tmp_path):
         run = Run(tmp_path / str(turned), data, np.eye(N, dtype=np.float32), seeds=60)
         cells = [Cell("faulty", "content-knn", "faulty", seed=seed) for seed in range(60)]
         # A given split is the same for every seed: only the lot differs.
-        hits.append(np.mean([runner.run(run.pipeline, [cell]).results[cell].metrics["recall@20"] for cell in cells]))
+        hits.append(
+            np.mean([runner.run_cells(run.pipeline, [cell]).results[cell].metrics["recall@20"] for cell in cells])
+        )
     # 20 of the 31 to 33 items that are no train or validation items of a user.
     assert hits[0] == pytest.approx(20 / 33, abs=0.12)
     assert hits[1] == pytest.approx(20 / 33, abs=0.12)

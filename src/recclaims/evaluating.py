@@ -26,7 +26,7 @@ from recclaims.engine.run_cells import Progress
 from recclaims.engine.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.interop.foreign.recommender import MMRecRecommender, is_reference, own_objects
-from recclaims.judging.run_cases import run
+from recclaims.judging.run_cases import run_cases
 from recclaims.own_objects import OwnObjects
 from recclaims.planning.controls import noises_of
 from recclaims.planning.planner import Planner
@@ -114,13 +114,13 @@ def evaluate(
         own = OwnObjects.of(datasets=brought, recommenders=own_recommenders, encoders=own_encoders, claims=own_claims)
         known = own.joined(classes).beside(known)
     lines = _profile(profile, hyperparameters, known)
-    admits = _admits(chosen, flavour, lines, known)
+    recommender_filter = _admits(chosen, flavour, lines, known)
     planner = Planner(
         references,
         known,
         encoding,
-        admits,
-        lambda recommender: admits(recommender) and lines.plants(recommender),
+        recommender_filter,
+        lambda recommender: recommender_filter(recommender) and lines.plants(recommender),
         noises_of([controls] if isinstance(controls, str) else controls, lines.controls, known, "controls"),
     )
     asked = [known.find("claims", one) for one in ids] if ids else [c for c in known.claims.values() if not c.planted]
@@ -139,7 +139,7 @@ def evaluate(
     )
     kept.sweep()
     with _telling(progress) as tell:
-        done = run(cases, Pipeline(settings, known, kept), tell, controls=planner.controls_of(cases))
+        done = run_cases(cases, Pipeline(settings, known, kept), tell, controls=planner.controls_of(cases))
     return Results(documents.build(done), done)
 
 

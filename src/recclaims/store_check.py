@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from recclaims.artefact import check_artefact
-from recclaims.engine.data import PROTOCOL
+from recclaims.engine.data import CACHE_VERSION
 from recclaims.errors import StoreError
 from recclaims.store import Store
 
@@ -92,8 +92,8 @@ def outdated(recipe: Mapping[str, Any]) -> str | None:
     """Why this installation can never find an artefact of this recipe; None where it can."""
     for part in _parts(recipe):
         protocol = part.get("protocol")
-        if isinstance(protocol, int) and protocol != PROTOCOL:
-            return f"protocol {protocol}, this version's is {PROTOCOL}"
+        if isinstance(protocol, int) and protocol != CACHE_VERSION:
+            return f"protocol {protocol}, this version's is {CACHE_VERSION}"
         libraries = part.get("libraries")
         for name, release in libraries.items() if isinstance(libraries, dict) else ():
             if (here := _installed(name)) != release:

@@ -41,7 +41,7 @@ def place(tmp_path_factory):
 
 
 def run(store, **changes):
-    return runner.run(Pipeline(replace(SETTINGS, **changes), registry(), Store(store)), CELLS)
+    return runner.run_cells(Pipeline(replace(SETTINGS, **changes), registry(), Store(store)), CELLS)
 
 
 @pytest.mark.parametrize("workers", [1, 2] if WHOLE else [2])
@@ -55,7 +55,7 @@ def test_cold_cells(benchmark, where, workers, place, tmp_path):
         warm = [Cell("emoji?items=40&users=60", "bpr", seed=seed) for seed in range(4)]
         pipeline = Pipeline(replace(SETTINGS, **changes), registry(), Store(tmp_path / "warm"))
         wait_for(lambda: place.workers() == workers)
-        runner.run(pipeline, warm)
+        runner.run_cells(pipeline, warm)
     benchmark.group = f"{len(CELLS)} cold cells on {DATA}"
     outcome = benchmark.pedantic(run, (tmp_path / "store",), changes, rounds=1)
     assert outcome.computed == len(CELLS)

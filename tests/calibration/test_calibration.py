@@ -87,7 +87,7 @@ def test_a_study_is_judged_as_the_suite_judges_the_same_cells(bank, pipeline, ra
 
 def test_the_twin_is_compared_as_the_suite_compares_it(bank, random):
     noise, twin = comparisons(bank, False, random)
-    assert (noise.case.claim.id, noise.luck, noise.case.dealt) == ("noise", True, True)
+    assert (noise.case.claim.id, noise.luck, noise.case.real_against_noise) == ("noise", True, True)
     assert (twin.case.claim.id, twin.luck, twin.case.assignments(4)) == ("content", False, None)
     assert noise.case.confirmatory
     assert twin.case.confirmatory

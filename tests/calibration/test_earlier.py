@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recclaims.calibration.earlier import dealing_p_value, dealing_variance, judged_by
+from recclaims.calibration.earlier import assignment_p_value, assignment_variance, judged_by
 from recclaims.calibration.intervals import behrens_fisher_interval
 
 USERS, REPLICATES = 300, 5
@@ -17,13 +17,13 @@ def arms(random, between_dealings, effect=0.0):
 
 
 def p_of(treatment, control):
-    return dealing_p_value(treatment, control, dealing_variance(treatment, control))
+    return assignment_p_value(treatment, control, assignment_variance(treatment, control))
 
 
 def test_luck_of_the_dealing_is_not_called_an_effect():
     random = np.random.default_rng(3)
     simulated = [arms(random, 0.3) for _ in range(300)]
-    estimates = [judged_by(*both, dealt=True) for both in simulated]
+    estimates = [judged_by(*both, assigned=True) for both in simulated]
     called = [one.p_value <= 0.05 and not one.low <= 0 <= one.high for one in estimates]
     naive = [not one.low <= 0 <= one.high for one in estimates]
     assert np.mean(naive) > 0.2  # the interval is right about these items, and they differ from others
@@ -32,13 +32,13 @@ def test_luck_of_the_dealing_is_not_called_an_effect():
 
 def test_an_effect_beyond_that_luck_is_found():
     random = np.random.default_rng(4)
-    estimates = [judged_by(*arms(random, 0.1, effect=1.0), dealt=True) for _ in range(50)]
+    estimates = [judged_by(*arms(random, 0.1, effect=1.0), assigned=True) for _ in range(50)]
     assert np.mean([one.p_value <= 0.05 for one in estimates]) > 0.9
 
 
 def test_where_dealings_do_not_differ_little_is_added():
     random = np.random.default_rng(5)
-    found = [dealing_variance(*arms(random, 0.0)) for _ in range(400)]
+    found = [assignment_variance(*arms(random, 0.0)) for _ in range(400)]
     assert np.mean(found) < 0.01  # the variance of a mean of 300 users is 0.0033
 
 
@@ -48,24 +48,24 @@ def test_what_both_arms_share_is_no_luck_of_the_dealing():
         treatment, control = arms(random, 0.1)
         hard = random.normal(0, 5, (1, REPLICATES))  # a hard split is hard for both
         most = (treatment - control).mean(axis=0).var(ddof=1)
-        assert dealing_variance(treatment + hard, control + hard) <= most * (1 + 1e-9)
+        assert assignment_variance(treatment + hard, control + hard) <= most * (1 + 1e-9)
 
 
 def test_p_is_never_smaller_and_the_interval_is_the_same():
     random = np.random.default_rng(6)
     for between in (0.0, 0.1, 1.0):
         both = arms(random, between, effect=0.2)
-        plain, dealt = behrens_fisher_interval(both[0] - both[1]), judged_by(*both, dealt=True)
+        plain, dealt = behrens_fisher_interval(both[0] - both[1]), judged_by(*both, assigned=True)
         assert dealt.p_value >= plain.p_value
         assert (dealt.low, dealt.high, dealt.effect) == (plain.low, plain.high, plain.effect)
-        assert judged_by(*both, dealt=False) == plain
-        if dealing_variance(*both) == 0:
+        assert judged_by(*both, assigned=False) == plain
+        if assignment_variance(*both) == 0:
             assert dealt.p_value == pytest.approx(plain.p_value)
 
 
 def test_the_variance_is_that_between_dealings():
     random = np.random.default_rng(7)
-    found = [dealing_variance(*arms(random, 0.5)) for _ in range(300)]
+    found = [assignment_variance(*arms(random, 0.5)) for _ in range(300)]
     assert np.mean(found) == pytest.approx(0.25, rel=0.35)  # the larger of two estimates: on the careful side
     assert np.mean(found) > 0.25
 

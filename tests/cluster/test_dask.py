@@ -128,7 +128,7 @@ def test_no_scheduler_is_one_line_that_says_how_to_start_one(tmp_path, monkeypat
         Settings(Profile("tiny"), 1, executor="dask://127.0.0.1:9"), plugin_manager.registry(), Store(tmp_path)
     )
     with pytest.raises(RecclaimsError, match=r"at tcp://127.0.0.1:9: start one with `dask scheduler --port 9`"):
-        runner.run(pipeline, [Cell("emoji?items=40&users=60", "bpr")])
+        runner.run_cells(pipeline, [Cell("emoji?items=40&users=60", "bpr")])
     assert not list(tmp_path.glob("drafts/*"))
 
 
@@ -143,19 +143,19 @@ def test_encryption_is_asked_for_by_dasks_own_configuration(tmp_path, monkeypatc
     encrypted = dask.config.set({"distributed.comm.require-encryption": True})
     refused = pytest.raises(RecclaimsError, match=r"tls://127.0.0.1:9: TypeError: TLS expects a `ssl_context`")
     with encrypted, refused:
-        runner.run(pipeline, [cell])
+        runner.run_cells(pipeline, [cell])
 
 
 def test_a_scheduler_without_workers_is_one_line_that_says_how_to_start_them(place, monkeypatch):
     monkeypatch.setattr(dask_cluster, "SECONDS_FOR_WORKERS", 0.5)
     with pytest.raises(RecclaimsError, match=rf"{place.address} has no worker: start some with `dask worker"):
-        runner.run(place.pipeline(), [Cell(str(place.data), "bpr")])
+        runner.run_cells(place.pipeline(), [Cell(str(place.data), "bpr")])
 
 
 def test_a_worker_with_other_plugins_is_refused(place, workers):
     """The workers have a plugin that this process lacks."""
     with pytest.raises(RecclaimsError, match=r"plugin logged is logged 1\.0 there and not installed here: install"):
-        runner.run(place.pipeline(), [Cell(str(place.data), "bpr")])
+        runner.run_cells(place.pipeline(), [Cell(str(place.data), "bpr")])
 
 
 def test_another_release_and_an_unseen_store_are_troubles(tmp_path):
@@ -175,7 +175,7 @@ def test_chunks_of_one_encoding_are_shared_by_all_workers(place, workers, plugin
     place.log.ask_for_processes(2)
     pipeline = place.pipeline("chunks")
     cell = Cell("./data", "content-knn", "numbers")
-    outcome = runner.run(pipeline, [cell])
+    outcome = runner.run_cells(pipeline, [cell])
     assert outcome.results[cell].cell == cell
     chunks = {what: times for what, times in place.log.count("end").items() if what.startswith("chunk")}
     assert chunks == {f"chunk-{first}": 1 for first in range(0, 48, 6)}
@@ -190,7 +190,7 @@ def test_a_worker_that_joins_later_has_its_share_of_an_encoding(place, workers, 
     pipeline = place.pipeline("joins-later")
     place.log.ask_for_processes(len(place.log.pids() | {worker.pid for worker in workers}) + 1)
     with ThreadPoolExecutor(1) as thread:
-        run = thread.submit(runner.run, pipeline, [Cell(str(place.data), "content-knn", "numbers")])
+        run = thread.submit(runner.run_cells, pipeline, [Cell(str(place.data), "content-knn", "numbers")])
         wait_for(lambda: len(place.log.entries) > before)
         third = place.worker()
         outcome = run.result()
@@ -208,7 +208,7 @@ def test_a_scheduler_that_dies_in_the_middle_is_one_line(tmp_path, plugin):
     try:
         place.worker()
         with ThreadPoolExecutor(1) as thread:
-            run = thread.submit(runner.run, place.pipeline(), [Cell(str(place.data), "content-knn", "numbers")])
+            run = thread.submit(runner.run_cells, place.pipeline(), [Cell(str(place.data), "content-knn", "numbers")])
             wait_for(place.log.at_work)
             place.processes[0].kill()
             with pytest.raises(RecclaimsError, match=r"the Dask scheduler at .* is lost"):
@@ -218,7 +218,7 @@ def test_a_scheduler_that_dies_in_the_middle_is_one_line(tmp_path, plugin):
 
 
 def test_work_for_a_gpu_goes_to_a_worker_that_has_one(place, workers, plugin):
-    outcome = runner.run(place.pipeline("gpu", device="cuda"), [Cell(str(place.data), "vbpr", "numbers")])
+    outcome = runner.run_cells(place.pipeline("gpu", device="cuda"), [Cell(str(place.data), "vbpr", "numbers")])
     (failure,) = outcome.failures.values()  # it says that it has one, and it has none
     assert "nvidia" in failure.reason.lower() or "cuda" in failure.reason.lower()
     begun = [pid for how, what, pid, _ in place.log.entries if how == "begin"][-8:]
@@ -229,14 +229,14 @@ def test_data_that_a_worker_does_not_see_as_it_is_here_is_refused(place, workers
     pipeline = place.pipeline("changed")
     pipeline._datasets[str(place.data)] = replace(pipeline.dataset(str(place.data)), relevance=3.0)
     with pytest.raises(RecclaimsError, match=r"worker tcp://\S+: relevance of bpr none on .* is not the same there"):
-        runner.run(pipeline, [Cell(str(place.data), "bpr")])
+        runner.run_cells(pipeline, [Cell(str(place.data), "bpr")])
 
 
 def test_a_worker_with_two_threads_is_refused(place, workers, plugin):
     third = place.worker("--nthreads", "2")
 
     def joined():
-        runner.run(place.pipeline(f"threads-{time.monotonic_ns()}"), [Cell(str(place.data), "mostpop")])
+        runner.run_cells(place.pipeline(f"threads-{time.monotonic_ns()}"), [Cell(str(place.data), "mostpop")])
         return False
 
     try:

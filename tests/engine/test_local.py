@@ -37,7 +37,7 @@ def outcome_of(tmp_path, workers, n_cells, store="store"):
     cells = [Cell(str(data), "logged", "attributes", seed=seed) for seed in range(n_cells)]
     pipeline = Pipeline(Settings(Profile("tiny"), n_cells, workers=workers), load(), Store(tmp_path / store))
     told = []
-    return runner.run(pipeline, cells, told.append), cells, told
+    return runner.run_cells(pipeline, cells, told.append), cells, told
 
 
 def test_only_the_cell_whose_worker_dies_again_fails(plugin, tmp_path):

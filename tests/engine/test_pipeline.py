@@ -139,7 +139,7 @@ def test_controls_get_what_they_need(pipeline):
 
 def test_a_control_that_does_not_apply_is_not_run(pipeline, data):
     cell = Cell(data, "vbpr", "attributes", "permuted_per_modality")
-    failure = runner.run(pipeline, [cell]).failures[cell]
+    failure = runner.run_cells(pipeline, [cell]).failures[cell]
     assert failure.missing
     assert failure.reason == "control 'permuted_per_modality' needs features of at least two modalities side by side"
 
@@ -213,7 +213,7 @@ def test_a_failing_cell_does_not_stop_the_others(pipeline, data):
     pipeline.registry.recommenders["ghost"] = Recommender("ghost", "1", "no.such:Model")
     pipeline.registry.origin["recommenders", "ghost"] = "test"
     good, bad = Cell(data, "bpr"), Cell(data, "ghost", "attributes")
-    outcome = runner.run(pipeline, [bad, good])
+    outcome = runner.run_cells(pipeline, [bad, good])
     assert set(outcome.results) == {good}
     assert "cannot import no.such:Model" in outcome.failures[bad].reason
     assert not outcome.failures[bad].missing
@@ -221,7 +221,7 @@ def test_a_failing_cell_does_not_stop_the_others(pipeline, data):
 
 def test_an_unforeseen_error_is_one_line_with_its_place(pipeline, data, monkeypatch):
     monkeypatch.setattr(Pipeline, "_train", lambda self, cell, recipe: 1 // 0)
-    outcome = runner.run(pipeline, [Cell(data, "bpr")])
+    outcome = runner.run_cells(pipeline, [Cell(data, "bpr")])
     (failure,) = outcome.failures.values()
     assert failure.reason.startswith("ZeroDivisionError: ")
     assert "test_pipeline.py:" in failure.reason
@@ -233,14 +233,14 @@ def test_absent_weights_are_no_fault(pipeline, data, monkeypatch, tmp_path):
     with pytest.raises(NotAvailableError):
         pipeline.encode(data, "sbert:all-mpnet-base-v2")
     cell = Cell(data, "vbpr", "sbert:all-mpnet-base-v2")
-    failure = runner.run(pipeline, [cell]).failures[cell]
+    failure = runner.run_cells(pipeline, [cell]).failures[cell]
     assert failure.missing
     assert "all-mpnet-base-v2" in failure.reason
 
 
 def test_progress_is_told(pipeline, data):
     told = []
-    runner.run(pipeline, [Cell(data, "bpr"), Cell(data, "vbpr", "attributes")], told.append)
+    runner.run_cells(pipeline, [Cell(data, "bpr"), Cell(data, "vbpr", "attributes")], told.append)
     assert {p.stage for p in told} == {"encoders", "cells"}
     assert sum(p.advance for p in told if p.stage == "cells") == 2
     assert all(p.total == 2 for p in told if p.stage == "cells")
@@ -255,7 +255,7 @@ from tests.engine.conftest import SETTINGS, Pipeline, Store, load
 pipeline = Pipeline(SETTINGS, load(), Store(Path(sys.argv[1])))
 cells = [Cell(sys.argv[2], "vbpr", "attributes", seed=seed) for seed in range(40)]
 print("ready", flush=True)
-runner.run(pipeline, cells)
+runner.run_cells(pipeline, cells)
 """
 
 
@@ -270,10 +270,10 @@ def test_a_killed_run_goes_on_where_it_stopped(pipeline, data, tmp_path):
     wanted = [Cell(data, "vbpr", "attributes", seed=seed) for seed in range(6)]
     finished = sum(pipeline.find(cell) is not None for cell in wanted)
     assert finished >= 3
-    outcome = runner.run(pipeline, wanted)
+    outcome = runner.run_cells(pipeline, wanted)
     assert (outcome.reused, outcome.computed) == (finished, len(wanted) - finished)
     undisturbed = Pipeline(SETTINGS, pipeline.registry, Store(tmp_path / "other"))
-    for cell, result in runner.run(undisturbed, wanted).results.items():
+    for cell, result in runner.run_cells(undisturbed, wanted).results.items():
         np.testing.assert_array_equal(result.per_user["recall@20"], outcome.results[cell].per_user["recall@20"])
 
 
@@ -304,10 +304,10 @@ def test_storage_that_fails_in_the_middle_ends_the_run_and_is_no_finding(pipelin
     cells = [Cell(data, "vbpr", "attributes", seed=1 if kind != "features" else 0, control="permuted")]
     again = with_settings(pipeline)
     with pytest.raises(StorageError, match="run the same command again"):
-        runner.run(again, cells, lambda _: None)
+        runner.run_cells(again, cells, lambda _: None)
     (pipeline.store.root / kind).unlink()
     shutil.move(pipeline.store.root / "away", pipeline.store.root / kind)
-    outcome = runner.run(with_settings(pipeline), [done, *cells], lambda _: None)
+    outcome = runner.run_cells(with_settings(pipeline), [done, *cells], lambda _: None)
     assert not outcome.failures
     assert outcome.computed == 1
 

@@ -97,7 +97,7 @@ def test_what_is_no_result_is_refused_wherever_it_is_read(pipeline, data, change
         with pytest.raises(StoreError, match="not the result of a cell: ") as caught:
             read(cell)
         assert message in str(caught.value)
-    outcome = runner.run(pipeline, [cell])
+    outcome = runner.run_cells(pipeline, [cell])
     assert message in outcome.failures[cell].reason
 
 
@@ -125,7 +125,7 @@ def test_what_a_worker_says_beside_the_store_is_not_judged(pipeline, data, monke
     cell = Cell(data, "mostpop")
     executor = contextlib.nullcontext(Lying(pipeline, stores))
     monkeypatch.setattr("recclaims.engine.run_cells._executor", lambda *_: executor)
-    outcome = runner.run(pipeline, [cell])
+    outcome = runner.run_cells(pipeline, [cell])
     if stores:
         assert 0 < outcome.results[cell].metrics["recall@20"] < 1
         assert outcome.computed == 1
@@ -190,7 +190,7 @@ def test_another_metric_and_another_mask_train_nothing(pipeline, data):
     pipeline.train(cell)
     for mask in Mask:
         other = Pipeline(replace(SETTINGS, mask=mask), pipeline.registry, pipeline.store)
-        outcome = runner.run(other, [cell])
+        outcome = runner.run_cells(other, [cell])
         assert (outcome.computed, outcome.reused) == (0, 1)
         values = outcome.results[cell].per_user
         for metric in ("ndcg@37", "map@5", "mrr", "precision@3", "smooth_recall", "aplt@10", "novelty@30"):
@@ -245,7 +245,7 @@ def test_items_that_do_not_count_are_ranked_and_not_scored(pipeline, data):
 
 def test_the_values_of_users_that_a_claim_asks_for_are_written(pipeline, data, tmp_path):
     cell = Cell(data, "bpr")
-    outcome = runner.run(pipeline, [cell])
+    outcome = runner.run_cells(pipeline, [cell])
     arms = (Arm("bpr"), Arm("mostpop"))
     case = Case(replace(NOISE, metric="ndcg@7"), data, "toy", "bpr", "none", "mostpop", arms)
     results._write_per_user(Run(pipeline.settings, {case: None}, outcome), tmp_path / "per_user.parquet")

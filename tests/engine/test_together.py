@@ -10,9 +10,9 @@ from recclaims._model.case import Case
 from recclaims._model.cell import Cell
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
-from recclaims.engine.run_cells import run
+from recclaims.engine.run_cells import run_cells
 from recclaims.engine.settings import Settings
-from recclaims.judging.run_cases import run as judge
+from recclaims.judging.run_cases import run_cases as judge
 from recclaims.planning.builtin import NOISE
 from recclaims.plugin_manager import load
 from recclaims.recommenders.batched import trainer
@@ -36,7 +36,7 @@ def cells(data):
 
 
 def test_the_executor_gives_what_the_pool_gives(pipelines, data):
-    apart, together = (run(pipeline, cells(data)) for pipeline in pipelines)
+    apart, together = (run_cells(pipeline, cells(data)) for pipeline in pipelines)
     assert not apart.failures
     assert not together.failures
     assert together.computed == len(cells(data)) - 2  # popularity is the same cell either way
@@ -51,7 +51,7 @@ def test_the_executor_gives_what_the_pool_gives(pipelines, data):
 def test_a_cell_does_not_depend_on_its_company(pipelines, data):
     pipeline = pipelines[1]
     wanted = Cell(data, "freedom", "attributes", seed=1)
-    together = run(pipeline, cells(data)).results[wanted]
+    together = run_cells(pipeline, cells(data)).results[wanted]
     never = dataclasses.replace(pipeline.settings, reuse="never")
     alone = Pipeline(never, pipeline.registry, pipeline.store).train(wanted)
     assert alone.key == together.key
@@ -69,7 +69,7 @@ def test_what_has_no_batched_form_goes_to_the_pool(pipelines, data):
     pipeline = pipelines[1]
     with_pool = Pipeline(dataclasses.replace(pipeline.settings, workers=1), pipeline.registry, pipeline.store)
     asked = [Cell(data, "itemknn"), Cell(data, "mostpop"), Cell(data, "bpr")]
-    outcome = run(with_pool, asked)
+    outcome = run_cells(with_pool, asked)
     assert list(outcome.results) == asked
 
 
@@ -77,14 +77,14 @@ def test_cells_that_do_not_fit_are_trained_in_halves(pipelines, data, monkeypatc
     sizes = []
 
     class Narrow(trainer.Together):
-        def run(self):
+        def run_cells(self):
             sizes.append(len(self._cells))
             if len(self._cells) > 2:
                 raise trainer.torch.OutOfMemoryError("CUDA out of memory")
             return super().run()
 
     monkeypatch.setattr(trainer, "Together", Narrow)
-    outcome = run(pipelines[1], [Cell(data, "bpr", seed=seed) for seed in range(5)])
+    outcome = run_cells(pipelines[1], [Cell(data, "bpr", seed=seed) for seed in range(5)])
     assert sizes == [5, 2, 3, 1, 2]
     assert len(outcome.results) == 5
 
@@ -99,7 +99,7 @@ def test_what_fails_to_be_built_does_not_take_the_others_with_it(pipelines, data
         return given(self, cell)
 
     monkeypatch.setattr(Pipeline, "given", broken)
-    outcome = run(pipeline, [Cell(data, "bpr", seed=seed) for seed in range(3)])
+    outcome = run_cells(pipeline, [Cell(data, "bpr", seed=seed) for seed in range(3)])
     assert [cell.seed for cell in outcome.results] == [0, 2]
     assert "no such thing" in next(iter(outcome.failures.values())).reason
 
@@ -116,7 +116,7 @@ def test_a_cell_that_another_run_is_at_comes_last(pipelines, data):
         if progress.advance and lock.is_locked:
             lock.release()
 
-    outcome = run(pipeline, asked, tell)
+    outcome = run_cells(pipeline, asked, tell)
     assert len(outcome.results) == 3
     assert told[-1].what == str(asked[0])
 
@@ -125,11 +125,11 @@ def test_several_devices_share_the_cells(pipelines, data, monkeypatch):
     monkeypatch.setattr("recclaims.engine.execute.gpu.devices_of", lambda device: [device, device])
     monkeypatch.setattr("recclaims.engine.execute.gpu_processes.AT_ONCE", 2)
     asked = [Cell(data, name, seed=seed) for name in ("bpr", "lightgcn") for seed in range(3)]
-    shared = run(pipelines[1], asked)
+    shared = run_cells(pipelines[1], asked)
     assert not shared.failures
     never = dataclasses.replace(pipelines[1].settings, reuse="never")
     monkeypatch.undo()
-    here = run(Pipeline(never, pipelines[1].registry, pipelines[1].store), asked)
+    here = run_cells(Pipeline(never, pipelines[1].registry, pipelines[1].store), asked)
     for cell, one in shared.results.items():
         assert one.key == here.results[cell].key
         for metric, values in one.per_user.items():

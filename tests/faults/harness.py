@@ -33,7 +33,7 @@ from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings
 from recclaims.errors import RecclaimsError, one_line
 from recclaims.features.encoded import Encoded
-from recclaims.judging.run_cases import run
+from recclaims.judging.run_cases import run_cases
 from recclaims.planning.builtin import NOISE
 from recclaims.plugin_manager import registry
 from recclaims.recommenders._recbole import bridge as recbole_bridge  # noqa: F401
@@ -82,7 +82,7 @@ def session(place):
     """What a session does: sweep, run, report."""
     cases, made = pipeline(place)
     made.store.sweep()
-    done = run(cases, made)
+    done = run_cases(cases, made)
     document = results.build(done)
     results.write(document, done, place / "report")
     for name in REPORTERS:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from recclaims.cli import main
-from recclaims.engine.data import PROTOCOL
+from recclaims.engine.data import CACHE_VERSION
 from recclaims.errors import StoreError
 from recclaims.store import Store, key_of
 from recclaims.store_check import check, outdated, prune
 
 from ..long_form import LONG
 
-RECIPE = {"encoder": "sbert", "seed": 3, "protocol": PROTOCOL, "libraries": {"numpy": np.__version__}}
+RECIPE = {"encoder": "sbert", "seed": 3, "protocol": CACHE_VERSION, "libraries": {"numpy": np.__version__}}
 CONTENT = {"matrix": np.arange(60, dtype=np.float32).reshape(20, 3), "facts": {"a": 1, "b": ["ü", None]}}
 FLIPS = 3000 if LONG else 300
 
@@ -128,15 +128,18 @@ def test_the_drafts_of_another_machine_are_its_own(store, path, monkeypatch):
 
 def test_artefacts_of_other_releases_are_outdated():
     assert outdated(RECIPE) is None
-    assert outdated({**RECIPE, "protocol": PROTOCOL - 1}) == f"protocol {PROTOCOL - 1}, this version's is {PROTOCOL}"
-    nested = {"features": {**RECIPE, "libraries": {"numpy": "0.1"}}, "protocol": PROTOCOL}
+    assert (
+        outdated({**RECIPE, "protocol": CACHE_VERSION - 1})
+        == f"protocol {CACHE_VERSION - 1}, this version's is {CACHE_VERSION}"
+    )
+    nested = {"features": {**RECIPE, "libraries": {"numpy": "0.1"}}, "protocol": CACHE_VERSION}
     assert outdated(nested) == f"numpy 0.1, {np.__version__} is installed"
     assert outdated({"libraries": {"no-such-library": "1"}}) == "no-such-library 1, none is installed"
 
 
 def test_doctor_counts_names_and_prunes(store, path, capsys):
     whole = store.save("features", RECIPE, CONTENT).path
-    old = store.save("cells", {**RECIPE, "protocol": PROTOCOL - 1}, {"facts": {}}).path
+    old = store.save("cells", {**RECIPE, "protocol": CACHE_VERSION - 1}, {"facts": {}}).path
     (path / "facts.json").write_text("{}")
     dead = store.root / "drafts" / f"{os.uname().nodename}-999999999-x"
     dead.mkdir()

@@ -214,10 +214,10 @@ def test_no_user_in_both_arms_is_inadmissible():
 )
 def test_where_nothing_is_planted_silence_is_shown(treatment, control, verdict):
     """By two one-sided tests, not by the lack of a finding."""
-    one = case(expects=Expectation.SILENT)
+    one = case(expects=Expectation.NEGATIVE_CONTROL)
     assert judged(one, results_of(one, treatment, control)).verdict == verdict
 
 
 def test_silence_that_is_not_shown_is_undecided():
-    one = case(expects=Expectation.SILENT)
+    one = case(expects=Expectation.NEGATIVE_CONTROL)
     assert judged(one, results_of(one, 0.003, 0.003, popularity=0.0005)).verdict is Verdict.INCONCLUSIVE

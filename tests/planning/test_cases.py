@@ -60,11 +60,11 @@ def test_every_content_recommender_meets_every_control(registry):
 
 
 def test_noise_can_be_asked_for(registry):
-    found = cases(NOISE, "toy", Source("textual"), registry, noises=("gaussian", "uniform"))
+    found = cases(NOISE, "toy", Source("textual"), registry, control_names=("gaussian", "uniform"))
     assert {c.control for c in found} == {"gaussian", "uniform"}
     # A claim about nothing of what was asked for keeps its own.
     mine = replace(NOISE, controls=("constant", "twin"))
-    found = cases(mine, "toy", Source("textual"), registry, noises=("gaussian",))
+    found = cases(mine, "toy", Source("textual"), registry, control_names=("gaussian",))
     assert {c.control for c in found} == {"constant", "twin"}
 
 
@@ -137,7 +137,7 @@ def test_a_prompt_is_compared_with_the_same_models_misaligned_one(registry):
 
 
 def test_a_flavour_can_be_asked_for(registry):
-    found = cases(NOISE, "toy", Source("textual"), registry, admits=Profile.named("quick").admits)
+    found = cases(NOISE, "toy", Source("textual"), registry, recommender_filter=Profile.named("quick").admits)
     assert {c.recommender for c in found} == {"vbpr", "lattice", "freedom", "bm3", "content-knn"}
 
 

@@ -16,7 +16,7 @@ from recclaims.engine.profile import Profile
 from recclaims.engine.settings import Settings
 from recclaims.features.fusion import DEFAULT, PAPER, LateFusion
 from recclaims.features.resolve import facts_of
-from recclaims.judging.run_cases import run
+from recclaims.judging.run_cases import run_cases
 from recclaims.planning.builtin import FUSION, KEYWORDS, NOISE, STABILITY
 from recclaims.planning.case import cases
 from recclaims.plugin_manager import load
@@ -127,7 +127,7 @@ def judged(shop, checkpoint, registry, tmp_path_factory):
         for claim in (FUSION, STABILITY)
         for case in cases(claim, str(shop), source, registry, asked, lambda r: r.name in RECOMMENDERS)
     ]
-    done = run(found, Pipeline(settings, registry, store))
+    done = run_cases(found, Pipeline(settings, registry, store))
     return done, build(done, price_per_hour=3.6)
 
 
@@ -190,7 +190,7 @@ def test_absent_weights_are_named_and_nothing_is_trained_in_vain(shop, registry,
         for claim in (FUSION, STABILITY)
         for case in cases(claim, str(shop), open_source(str(shop), registry), registry, ("lvlm:qwen2-vl-2b",))
     ]
-    done = run(found, pipeline)
+    done = run_cases(found, pipeline)
     assert {result.verdict for result in done.judged.values()} == {Verdict.NOT_RUN}
     reasons = {result.reason for result in done.judged.values()}
     assert all("hf download Qwen/Qwen2-VL-2B-Instruct" in reason for reason in reasons)
@@ -209,7 +209,7 @@ def test_answers_behind_keywords_are_diagnosed_and_kept(registry, tmp_path, monk
     source = open_source(str(data), registry)
     found = [c for c in cases(KEYWORDS, str(data), source, registry) if c.control == "twin"]
     pipeline = Pipeline(Settings(PROFILE, replicates=1), registry, Store(tmp_path / "store"))
-    document = build(run(found, pipeline))
+    document = build(run_cases(found, pipeline))
     assert {(r.encoder, r.dataset, r.answers) for r in document.keywords} == {("keywords:m_keyword", "toy", 48)}
     by_slot = {record.slot: record for record in document.keywords}
     assert (by_slot["Color"].distinct, by_slot["Color"].entropy) == (4, 2.0)
@@ -217,4 +217,4 @@ def test_answers_behind_keywords_are_diagnosed_and_kept(registry, tmp_path, monk
     # Once computed, it is found.
     again = Pipeline(pipeline.settings, registry, pipeline.store)
     monkeypatch.setattr("recclaims.lvlm.answers.Keywords.diagnose", lambda self, items: 1 / 0)
-    assert build(run(found, again)).keywords == document.keywords
+    assert build(run_cases(found, again)).keywords == document.keywords

@@ -10,7 +10,7 @@ import recclaims
 from recclaims._model.cell import Cell
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.profile import Profile
-from recclaims.engine.run_cells import run
+from recclaims.engine.run_cells import run_cells
 from recclaims.engine.settings import Settings
 from recclaims.plugin_manager import registry
 from recclaims.store import Store
@@ -80,7 +80,7 @@ def scored(place, seed):
         for control in controls
         for n in range(2)
     ]
-    outcome = run(pipeline, cells)
+    outcome = run_cells(pipeline, cells)
     assert not outcome.failures
     return [
         (replace(cell, dataset=""), found.content, found.derived, found.scores, *map(bytes, found.per_user.values()))

@@ -7,7 +7,7 @@ from recclaims.planning.builtin import CONTROLS
 from recclaims.planning.planted import CHANNELS, NOTHING, REFERENCES, SOME, STRONG, Opened, planted_cases
 from recclaims.plugin_manager import load
 
-FOUND, SILENT = Expectation.FOUND, Expectation.SILENT
+FOUND, SILENT = Expectation.POSITIVE_CONTROL, Expectation.NEGATIVE_CONTROL
 
 
 @pytest.fixture
@@ -15,9 +15,9 @@ def registry():
     return load()
 
 
-def made(registry, *encoders, admits=lambda _: True, words=()):
+def made(registry, *encoders, recommender_filter=lambda _: True, words=()):
     opened = {name: Opened(dict(words).get(name, name), open_source(name, registry)) for name in REFERENCES}
-    return list(planted_cases(CONTROLS, opened, registry, encoders, admits))
+    return list(planted_cases(CONTROLS, opened, registry, encoders, recommender_filter))
 
 
 def test_every_recommender_of_content_must_find_it_and_must_not_dream(registry):
@@ -67,7 +67,7 @@ def test_the_probe_finds_more_where_there_is_more(registry):
 
 
 def test_who_does_not_take_part_is_not_tested(registry):
-    free = made(registry, admits=lambda recommender: recommender.training_free)
+    free = made(registry, recommender_filter=lambda recommender: recommender.training_free)
     assert {case.recommender for case in free} == {"content-knn", "attribute-knn", "attribute-knn-content"}
 
 

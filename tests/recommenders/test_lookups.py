@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from recclaims.recommenders._kernels.gathers import (
+    BatchIndex,
     KeptGradient,
-    Occurrences,
-    looked_up,
     narrowed,
     row_differences,
     rows,
@@ -17,7 +16,7 @@ IDS = torch.tensor([7, 2, 2, 9, 7, 2, 40])
 
 
 def test_occurrences():
-    occurrences = Occurrences(IDS)
+    occurrences = BatchIndex(IDS)
     assert occurrences.ids.tolist() == [2, 7, 9, 40]
     assert occurrences.places.tolist() == [1, 0, 0, 2, 1, 0, 3]
     rows, weights = torch.arange(14.0).view(7, 2), torch.tensor([1.0, 1, 1, 1, 1, 10, 0])
@@ -54,7 +53,7 @@ def test_what_was_looked_up_has_the_sum_of_squares_of_its_rows(size):
     torch.manual_seed(0)
     table = torch.randn(20, 3, dtype=torch.float64, requires_grad=True)
     ids = torch.randint(0, 20, (size,))
-    short = looked_up(table, ids)
+    short = gathered(table, ids)
     assert len(short) == min(size, 20)
     sums = [matrix.square().sum() for matrix in (short, rows(table, ids))]
     torch.testing.assert_close(*sums)
@@ -63,7 +62,7 @@ def test_what_was_looked_up_has_the_sum_of_squares_of_its_rows(size):
 
 def test_a_table_of_zeros_has_a_norm_with_a_gradient():
     table = torch.zeros(3, 2, requires_grad=True)
-    looked_up(table, torch.tensor([0, 0, 1, 2])).norm().backward()
+    gathered(table, torch.tensor([0, 0, 1, 2])).norm().backward()
     assert table.grad.tolist() == [[0, 0]] * 3
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from recclaims.recommenders._kernels.gathers import Occurrences
+from recclaims.recommenders._kernels.gathers import BatchIndex
 from recclaims.recommenders._kernels.losses import cosine_distance
 
 IDS = torch.tensor([7, 2, 2, 9, 7, 2, 40])
@@ -18,7 +18,7 @@ def test_cosine_distance_and_its_gradient_are_torchs(length):
     targets = torch.randn(7, 5, dtype=torch.float64)
     targets[3] *= length
     predicted.requires_grad_()
-    occurrences = Occurrences(IDS)
+    occurrences = BatchIndex(IDS)
     ours = cosine_distance(predicted, occurrences, targets)
     torchs = 1 - functional.cosine_similarity(predicted[occurrences.places], targets).mean()
     torch.testing.assert_close(ours, torchs)
@@ -28,5 +28,5 @@ def test_cosine_distance_and_its_gradient_are_torchs(length):
 
 def test_targets_get_no_gradient():
     targets = torch.randn(7, 2, requires_grad=True)
-    cosine_distance(torch.randn(4, 2, requires_grad=True), Occurrences(IDS), targets).backward()
+    cosine_distance(torch.randn(4, 2, requires_grad=True), BatchIndex(IDS), targets).backward()
     assert targets.grad is None

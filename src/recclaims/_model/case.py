@@ -16,8 +16,8 @@ CONFIRMATORY_NOISE, CONFIRMATORY_TWIN = "permuted", "twin"
 class Expectation(StrEnum):
     """What a case on planted data must find."""
 
-    FOUND = "found"
-    SILENT = "silent"
+    POSITIVE_CONTROL = "found"
+    NEGATIVE_CONTROL = "silent"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Case:
         return tuple(dict.fromkeys(arm.features for arm in self.arms if arm.features))
 
     @property
-    def dealt(self) -> bool:
+    def real_against_noise(self) -> bool:
         """Whether the arms read the same features, real in one and replaced by noise in the other."""
         first, second = self.arms
         return first.features == second.features is not None and (first.noise is None) != (second.noise is None)

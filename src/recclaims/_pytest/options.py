@@ -209,7 +209,7 @@ def registry_of(config: pytest.Config) -> Registry:
     return config.stash[REGISTRY]
 
 
-def admits(config: pytest.Config) -> Callable[[Recommender], bool]:
+def recommender_filter(config: pytest.Config) -> Callable[[Recommender], bool]:
     """Which recommenders take part."""
     wanted = config.getoption("claims_flavour")
     by_profile, found = profile_of(config).admits, registry_of(config)
@@ -222,13 +222,13 @@ def admits(config: pytest.Config) -> Callable[[Recommender], bool]:
     return admitted
 
 
-def plants(config: pytest.Config) -> Callable[[Recommender], bool]:
+def planted_filter(config: pytest.Config) -> Callable[[Recommender], bool]:
     """Which recommenders are tested on planted data."""
-    profile, admitted = profile_of(config), admits(config)
+    profile, admitted = profile_of(config), recommender_filter(config)
     return lambda recommender: admitted(recommender) and profile.plants(recommender)
 
 
-def noises(config: pytest.Config) -> tuple[str, ...]:
+def control_names(config: pytest.Config) -> tuple[str, ...]:
     """Which noise controls to compare with; empty: all."""
     asked = config.getoption("claims_control")
     return noises_of(asked, profile_of(config).controls, registry_of(config), "--claims-control")

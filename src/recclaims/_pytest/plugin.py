@@ -13,11 +13,11 @@ from recclaims._model.case import Case
 from recclaims._model.claim import Claim
 from recclaims._pytest.options import (
     add_options,
-    admits,
     baseline_of,
-    noises,
-    plants,
+    control_names,
+    planted_filter,
     profile_of,
+    recommender_filter,
     registry_of,
     what_computes,
 )
@@ -239,9 +239,9 @@ def planner_of(config: pytest.Config) -> Planner:
             config.getoption("claims_data") or DEFAULT_DATASETS,
             registry_of(config),
             config.getoption("claims_encoder") or (),
-            admits(config),
-            plants(config),
-            noises(config),
+            recommender_filter(config),
+            planted_filter(config),
+            control_names(config),
         )
     return session.planner
 

@@ -42,8 +42,8 @@ class Estimate:
         degrees_of_freedom: of the t distribution (for behrens_fisher Satterthwaite's, as a guide; for the
             bootstrap NaN).
         density: share of the (user, replicate) pairs that have a value.
-        dealing: variance between dealings of the features that p_value allows for and the interval does not; see
-            `dealing.py`.
+        assignment: variance between assignments of the features that p_value allows for and the interval does not; see
+            `assignment.py`.
     """
 
     effect: float
@@ -56,7 +56,7 @@ class Estimate:
     method: str
     degrees_of_freedom: float = math.nan
     density: float = 1.0
-    dealing: float = 0.0
+    assignment: float = 0.0
 
 
 def _estimate(table: Table, low: float, high: float, p_value: float, *, method: str, dof: float = math.nan) -> Estimate:

@@ -146,7 +146,7 @@ class Rule:
 
 def _before(treatment: Floats, control: Floats, luck: bool) -> Finding:
     """As the suite judged a case before; its p is no less than that of its interval."""
-    found = judged_by(treatment, control, dealt=luck)
+    found = judged_by(treatment, control, assigned=luck)
     return Finding(found.p_value, found.effect)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from recclaims.data.catalogue import MAX_IMAGE_BYTES, READING, Item, Seen
 from recclaims.data.contents import content_of
 from recclaims.data.markup import has_markup
-from recclaims.data.protocol import Protocol
+from recclaims.data.protocol import EvaluationProtocol
 from recclaims.errors import DatasetError
 from recclaims.toml_file import LARGEST
 
@@ -123,10 +123,10 @@ class Dataset:
         from recclaims.data.frames import dataset_of
 
         settings = {"split": split} | ({} if relevance is None else {"relevance": str(relevance)})
-        protocol = Protocol.parse(settings, name)
+        protocol = EvaluationProtocol.parse(settings, name)
         return dataset_of(name, interactions, items, features or {}, domain).under(protocol)
 
-    def under(self, protocol: Protocol) -> Dataset:
+    def under(self, protocol: EvaluationProtocol) -> Dataset:
         """Return the dataset with a protocol applied.
 
         Raises:

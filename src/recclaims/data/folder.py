@@ -13,7 +13,7 @@ from recclaims.data.assemble import assemble, check_parts
 from recclaims.data.ducho import find_embeddings
 from recclaims.data.interactions_file import ENDINGS, find_table, read_table
 from recclaims.data.items_file import peek, peek_answers, read_items
-from recclaims.data.protocol import STRATEGIES, Protocol
+from recclaims.data.protocol import STRATEGIES, EvaluationProtocol
 from recclaims.data.registered import open_registered
 from recclaims.data.source_spec import source_spec
 from recclaims.data.splits import NAMES
@@ -59,7 +59,7 @@ class FolderDataset:
     """
 
     def __init__(
-        self, path: Path, registry: Registry | None = None, protocol: Protocol | None = None, suffix: str = ""
+        self, path: Path, registry: Registry | None = None, protocol: EvaluationProtocol | None = None, suffix: str = ""
     ) -> None:
         self.path, self.registry = path, registry or Registry()
         self.manifest = read_manifest(path)
@@ -70,7 +70,7 @@ class FolderDataset:
                 raise DatasetError(f"{path / MANIFEST}: key 'name': {taken}")
             raise DatasetError(f"{path}: {taken}; give it another name with the key 'name' of {MANIFEST}")
         given = {key: self.manifest[key] for key in ("split", "relevance") if key in self.manifest}
-        mine = Protocol(strategy=given.get("split"), relevance=given.get("relevance"))
+        mine = EvaluationProtocol(strategy=given.get("split"), relevance=given.get("relevance"))
         self.protocol = mine.over(protocol) if protocol else mine
 
     @property

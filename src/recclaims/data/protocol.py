@@ -13,7 +13,7 @@ STRATEGIES = ("random", "temporal")
 
 
 @dataclass(frozen=True)
-class Protocol:
+class EvaluationProtocol:
     """Changes to a dataset's own protocol; None keeps what the dataset has.
 
     Attributes:
@@ -27,7 +27,7 @@ class Protocol:
     every: bool = False
 
     @classmethod
-    def parse(cls, settings: Mapping[str, str], where: str) -> Protocol:
+    def parse(cls, settings: Mapping[str, str], where: str) -> EvaluationProtocol:
         """Read `split` and `relevance` from a reference's settings.
 
         Raises:
@@ -46,10 +46,10 @@ class Protocol:
             raise DatasetError(f"{where}: relevance is '{relevance}', neither a number nor 'none'")
         return cls(strategy, threshold)
 
-    def over(self, other: Protocol) -> Protocol:
+    def over(self, other: EvaluationProtocol) -> EvaluationProtocol:
         """This protocol, with `other`'s say where it has one."""
         decided = other.every or other.relevance is not None
-        return Protocol(
+        return EvaluationProtocol(
             other.strategy or self.strategy,
             other.relevance if decided else self.relevance,
             other.every if decided else self.every,

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from recclaims.data import protocol
 from recclaims.data.parameters import read_parameters
-from recclaims.data.protocol import Protocol
+from recclaims.data.protocol import EvaluationProtocol
 from recclaims.data.source_spec import SourceSpec, check_source, source_spec
 from recclaims.errors import DatasetError, UnknownNameError, foreign
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 class Changes:
     """What a reference changes of a dataset's protocol, and what that adds to its name."""
 
-    protocol: Protocol
+    protocol: EvaluationProtocol
     suffix: str
 
 
 class _Named:
     """A registered source under a protocol; its name carries what the reference changed."""
 
-    def __init__(self, source: DatasetSource, name: str, changes: Protocol) -> None:
+    def __init__(self, source: DatasetSource, name: str, changes: EvaluationProtocol) -> None:
         self.name, self._source, self._changes = name, source, changes
 
     @property
@@ -57,7 +57,7 @@ def protocol_of(query: str, reference: str) -> tuple[Changes, dict[str, str]]:
     common = {key: value for key, value in settings.items() if key in protocol.KEYS}
     own = {key: value for key, value in settings.items() if key not in protocol.KEYS}
     suffix = "?" + "&".join(f"{key}={value}" for key, value in common.items()) if common else ""
-    return Changes(Protocol.parse(settings, reference), suffix), own
+    return Changes(EvaluationProtocol.parse(settings, reference), suffix), own
 
 
 def make_source(reference: str, registry: Registry, where: str) -> DatasetSource:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from recclaims.store import Artefact, Content, Store
 
 #: Raised when what features or a cell compute changes, so that no old result is taken for a new one.
-PROTOCOL = 2
+CACHE_VERSION = 2
 #: Raised when the records of `diagnose` change.
 DIAGNOSIS = 1
 #: Libraries whose release can change an embedding.
@@ -119,7 +119,7 @@ class DataPipeline:
             "version": encoder.version,
             "from": "; ".join([self._origin(encoder), *self._brought(encoder)]),
             "libraries": versions(ENCODING_LIBRARIES),
-            "protocol": PROTOCOL,
+            "protocol": CACHE_VERSION,
         }
 
     def _origin(self, encoder: Encoder) -> str:

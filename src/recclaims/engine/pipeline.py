@@ -16,7 +16,7 @@ from filelock import Timeout
 from recclaims._model.cell import Cell
 from recclaims.data.categories import categories, category_slot
 from recclaims.engine.cell import CellResult
-from recclaims.engine.data import PROTOCOL, DataPipeline, deterministic, versions
+from recclaims.engine.data import CACHE_VERSION, DataPipeline, deterministic, versions
 from recclaims.engine.held_out import FixedValues, HeldOut
 from recclaims.engine.memory import peak_mb, reset_peak
 from recclaims.engine.settings import Reuse
@@ -133,7 +133,7 @@ class Pipeline(DataPipeline):
             "libraries": versions(TRAINING_LIBRARIES),
             "ranking": RANKING,
             "facts": FACTS,
-            "protocol": PROTOCOL,
+            "protocol": CACHE_VERSION,
         }
 
     def _control_recipe(self, cell: Cell) -> list[str | int | None] | None:

@@ -162,7 +162,7 @@ class CellRunner:
                 return
 
 
-def run(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], None] = lambda _: None) -> Outcome:
+def run_cells(pipeline: Pipeline, cells: Iterable[Cell], tell: Callable[[Progress], None] = lambda _: None) -> Outcome:
     """Bring cells to results, see CellRunner."""
     with CellRunner(pipeline, tell) as runner:
         runner.run(cells)

@@ -86,8 +86,8 @@ def _look(case: Case, replicates: int, levels: Levels, evidence: Evidence, befor
     assignments = case.assignments(replicates)
     probe = evidence.training_free(case)
     prior = PROBE if probe else TRAINED
-    estimate = compare(*arms, metric, assignments, case.dealt, prior)
-    beside = None if metric == PRIMARY else compare(*arms, PRIMARY, assignments, case.dealt, prior)
+    estimate = compare(*arms, metric, assignments, case.real_against_noise, prior)
+    beside = None if metric == PRIMARY else compare(*arms, PRIMARY, assignments, case.real_against_noise, prior)
     n_fixed = evidence.fixed(case, replicates)
     unread, shared = why_alike(case, *arms)
     below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(replicates)])
@@ -121,7 +121,7 @@ def _look(case: Case, replicates: int, levels: Levels, evidence: Evidence, befor
 
 
 def _judge(case: Case, estimate: Estimate, levels: Levels) -> Judgement:
-    if case.expects is not Expectation.SILENT:
+    if case.expects is not Expectation.NEGATIVE_CONTROL:
         return judge(estimate, case.claim, levels)
     judgement = judge(estimate, replace(case.claim, margin=SILENT_MARGIN), levels)
     if judgement.verdict is Verdict.INADMISSIBLE:

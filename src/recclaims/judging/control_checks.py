@@ -31,7 +31,7 @@ def controls_of(result: CaseResult, controls: Iterable[Case]) -> list[Case]:
     if not needs_control(result):
         return []
     recommender = result.case.recommender
-    return [case for case in controls if case.expects is Expectation.FOUND and case.tests == recommender]
+    return [case for case in controls if case.expects is Expectation.POSITIVE_CONTROL and case.tests == recommender]
 
 
 def checked(result: CaseResult, controls: Iterable[CaseResult]) -> CaseResult:

@@ -67,7 +67,7 @@ class Run:
         return [self.outcome.results[cell] for cell in cells if cell in self.outcome.results]
 
 
-def run(
+def run_cases(
     cases: Sequence[Case],
     pipeline: Pipeline,
     tell: Callable[[Progress], None] = lambda _: None,

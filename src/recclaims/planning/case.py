@@ -31,8 +31,8 @@ def cases(
     source: DatasetSource,
     registry: Registry,
     encoders: Sequence[str] = (),
-    admits: Callable[[Recommender], bool] = lambda _: True,
-    noises: Collection[str] = (),
+    recommender_filter: Callable[[Recommender], bool] = lambda _: True,
+    control_names: Collection[str] = (),
 ) -> Iterator[Case]:
     """Yield a claim's cases on a dataset: every content recommender and every encoder that the dataset can feed.
 
@@ -41,15 +41,15 @@ def cases(
         reference: the dataset as it was asked for; `source` is what it refers to.
         registry: what is installed; a new encoder or recommender joins here without another line.
         encoders: the encoders to use, arguments included (`sbert:all-mpnet-base-v2`); empty: all.
-        admits: which recommenders take part.
-        noises: which of the claim's noise controls to compare with; empty, or none of the claim's: all of them.
+        recommender_filter: which recommenders take part.
+        control_names: which of the claim's noise controls to compare with; empty, or none of the claim's: all of them.
 
     Raises:
         UnknownNameError, FeatureError: `encoders` names none, or one that cannot be made, or the claim compares
             with something that does not exist.
     """
     check(claim, registry)
-    chosen = controls_of(claim.controls, registry, noises, f"claim '{claim.id}'")
+    chosen = controls_of(claim.controls, registry, control_names, f"claim '{claim.id}'")
     answers = source_spec(source).answers
     names = _encoders(claim, answers, registry, encoders, offered(source))
     facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
@@ -57,7 +57,9 @@ def cases(
     parts = _parts(claim, encoders, registry) if names else ()
     fed = {name: found for name, found in distinct(facts).items() if found.requires <= modalities}
     for recommender in registry.recommenders.values():
-        if not (recommender.content and admits(recommender)) or (claim.trained and recommender.training_free):
+        if not (recommender.content and recommender_filter(recommender)) or (
+            claim.trained and recommender.training_free
+        ):
             continue
         if claim.recommenders and recommender.name not in claim.recommenders:
             continue

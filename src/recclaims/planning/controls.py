@@ -145,13 +145,13 @@ def known_controls(registry: Registry) -> dict[str, Control]:
     return found | {MISALIGNED: Misaligned()} | {name: Variant(name) for name in VARIANTS}
 
 
-def controls_of(names: Sequence[str], registry: Registry, noises: Collection[str], where: str) -> list[Control]:
+def controls_of(names: Sequence[str], registry: Registry, control_names: Collection[str], where: str) -> list[Control]:
     """The controls that a claim names.
 
     Args:
         names: of controls; ALL_NOISE stands for every noise control.
         registry: what is installed.
-        noises: the noise controls that were asked for; empty, or none of the claim's: all of the claim's.
+        control_names: the noise controls that were asked for; empty, or none of the claim's: all of the claim's.
         where: whose names they are, for messages.
 
     Raises:
@@ -163,7 +163,7 @@ def controls_of(names: Sequence[str], registry: Registry, noises: Collection[str
         if name not in known:
             raise UnknownNameError.of("control", name, sorted([*known, ALL_NOISE]), where)
     mine = [name for name in every if name in registry.controls]
-    asked = [name for name in mine if name in noises] or mine
+    asked = [name for name in mine if name in control_names] or mine
     return [known[name] for name in every if name not in mine or name in asked]
 
 

@@ -32,9 +32,9 @@ class Planner:
         references: the datasets, as --claims-data takes them.
         registry: what is installed.
         encoders: those that take part, arguments included; empty: all there are.
-        admits: which recommenders take part.
-        plants: which recommenders are tried on planted data.
-        noises: the noise controls to compare with; empty: all that a claim names.
+        recommender_filter: which recommenders take part.
+        planted_filter: which recommenders are tried on planted data.
+        control_names: the noise controls to compare with; empty: all that a claim names.
 
     Attributes:
         left_out: by dataset, the encoders that it has nothing for.
@@ -45,12 +45,16 @@ class Planner:
         references: Sequence[str],
         registry: Registry,
         encoders: Sequence[str] = (),
-        admits: Callable[[Recommender], bool] = lambda _: True,
-        plants: Callable[[Recommender], bool] = lambda _: True,
-        noises: Collection[str] = (),
+        recommender_filter: Callable[[Recommender], bool] = lambda _: True,
+        planted_filter: Callable[[Recommender], bool] = lambda _: True,
+        control_names: Collection[str] = (),
     ) -> None:
         self.references, self.registry, self.encoders = list(dict.fromkeys(references)), registry, tuple(encoders)
-        self.admits, self.plants, self.noises = admits, plants, noises
+        self.recommender_filter, self.planted_filter, self.control_names = (
+            recommender_filter,
+            planted_filter,
+            control_names,
+        )
         self.left_out: dict[str, list[str]] = {}
         self._sources: dict[str, DatasetSource] = {}
         self._names: dict[str, str] = {}
@@ -63,11 +67,13 @@ class Planner:
                 or two datasets share a name.
         """
         if claim.planted:
-            return list(planted_cases(claim, self._planted(), self.registry, self.encoders, self.plants))
+            return list(planted_cases(claim, self._planted(), self.registry, self.encoders, self.planted_filter))
         found: list[Case] = []
         for reference in self.references:
             source = self._open(reference)
-            found += cases(claim, reference, source, self.registry, self.encoders, self.admits, self.noises)
+            found += cases(
+                claim, reference, source, self.registry, self.encoders, self.recommender_filter, self.control_names
+            )
             if source.name not in self.left_out:
                 self.left_out[source.name] = self._without_input(source)
         return found
@@ -76,9 +82,11 @@ class Planner:
         """The positive controls of the cases' recommenders, on planted data; those that need one bring it."""
         claim = self.registry.claims.get(CONTROLS)
         tested = {case.recommender for case in cases if case.expects is None}
-        if claim is None or not any(self.plants(self.registry.recommenders[name]) for name in tested):
+        if claim is None or not any(self.planted_filter(self.registry.recommenders[name]) for name in tested):
             return []
-        return [case for case in self.cases(claim) if case.tests in tested and case.expects is Expectation.FOUND]
+        return [
+            case for case in self.cases(claim) if case.tests in tested and case.expects is Expectation.POSITIVE_CONTROL
+        ]
 
     def why_none(self, claim: Claim) -> str:
         """Say in one line what a claim without a case needs."""

@@ -1,8 +1,8 @@
 """The cases of claim `controls`: the suite itself on planted data, where the answer is known.
 
 Every recommender that reads content, on the attributes of emoji that users like by the dose:
-    dose 0: nothing to find, so "supported" would be false (SILENT);
-    dose 1: content is all there is to taste, so it must be found (FOUND).
+    dose 0: nothing to find, so "supported" would be false (a negative control);
+    dose 1: content is all there is to taste, so it must be found (a positive control).
 Every encoder, with a probe that only compares features, where content shows in one channel alone: found by those that
 read it, silent for the others. And what such a probe finds rises with the dose.
 """
@@ -48,7 +48,7 @@ def planted_cases(
     opened: Mapping[str, Opened],
     registry: Registry,
     encoders: Sequence[str] = (),
-    admits: Callable[[Recommender], bool] = lambda _: True,
+    recommender_filter: Callable[[Recommender], bool] = lambda _: True,
 ) -> Iterator[Case]:
     """Yield the cases of a claim about the suite.
 
@@ -57,13 +57,13 @@ def planted_cases(
         opened: the datasets, by REFERENCES.
         registry: what is installed; a new encoder or recommender is put to the test without another line.
         encoders: the encoders to test, but those that know the items of one dataset alone; empty: all there are.
-        admits: which recommenders take part.
+        recommender_filter: which recommenders take part.
     """
     check(claim, registry)
     for recommender in registry.recommenders.values():
         reads = recommender.content and can_read(recommender, facts_of(FEATURES, registry))
-        if reads and admits(recommender):
-            for reference, expects in ((NOTHING, Expectation.SILENT), (STRONG, Expectation.FOUND)):
+        if reads and recommender_filter(recommender):
+            for reference, expects in ((NOTHING, Expectation.NEGATIVE_CONTROL), (STRONG, Expectation.POSITIVE_CONTROL)):
                 yield _case(claim, opened[reference], recommender, FEATURES, expects)
     probe = registry.recommenders[PROBE]
     for more, less in ((SOME, NOTHING), (STRONG, SOME)):
@@ -73,7 +73,7 @@ def planted_cases(
         for channel, reference in CHANNELS.items():
             if facts.requires <= opened[reference].source.modalities and can_read(probe, facts):
                 sees = channel in facts.requires
-                expects = Expectation.FOUND if sees else Expectation.SILENT
+                expects = Expectation.POSITIVE_CONTROL if sees else Expectation.NEGATIVE_CONTROL
                 case = _case(claim, opened[reference], probe, encoder, expects, tests=encoder)
                 asked = () if facts.shown == encoder else (encoder,)
                 yield replace(case, treatment=facts.shown, asked=asked)

@@ -15,7 +15,7 @@ from recclaims.data.importers.mmrec import MMREC
 from recclaims.data.importers.reader import Reader
 from recclaims.data.importers.recbole import RECBOLE
 from recclaims.data.interactions_file import find_table
-from recclaims.data.protocol import Protocol
+from recclaims.data.protocol import EvaluationProtocol
 from recclaims.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ READERS = (MMREC, RECBOLE, ELLIOT, CORNAC)
 KEYS = ("name", "relevance", "split", "category", "domain")
 
 
-def open_folder(path: Path, registry: Registry, protocol: Protocol, suffix: str = "") -> DatasetSource:
+def open_folder(path: Path, registry: Registry, protocol: EvaluationProtocol, suffix: str = "") -> DatasetSource:
     """A folder's dataset, in recclaims' own format or in another program's.
 
     Raises:
@@ -87,7 +87,7 @@ class ImportedDataset:
         reader: Reader,
         manifest: dict[str, Any],
         registry: Registry,
-        protocol: Protocol,
+        protocol: EvaluationProtocol,
         suffix: str = "",
     ) -> None:
         self.path, self.reader, self.manifest = path, reader, manifest
@@ -100,7 +100,7 @@ class ImportedDataset:
                 f"{path}: '{name}' is the name of a registered dataset; set another by the key 'name' in {MANIFEST}"
             )
         self.name = name + suffix
-        given = Protocol(strategy=manifest.get("split"), relevance=manifest.get("relevance"))
+        given = EvaluationProtocol(strategy=manifest.get("split"), relevance=manifest.get("relevance"))
         self.protocol = given.over(protocol)
 
     @cached_property

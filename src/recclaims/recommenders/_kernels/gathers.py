@@ -119,7 +119,7 @@ class _RowDifferences(torch.autograd.Function):
         return None, None, None, None
 
 
-def looked_up(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
+def gathered(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     """A matrix with the sum of squares of table[ids] and its gradient, whichever is shorter: that, or a weighted table.
 
     A regulariser asks for no more than this sum, in which a row that occurs c times counts c times.
@@ -144,12 +144,12 @@ def narrowed(
     """
     if n_items <= 2 * len(positive):
         return None, positive, negative
-    occurrences = Occurrences(torch.cat([positive, negative]))
+    occurrences = BatchIndex(torch.cat([positive, negative]))
     positive, negative = occurrences.places.chunk(2)
     return occurrences.ids, positive, negative
 
 
-class Occurrences:
+class BatchIndex:
     """Where each id occurs in a batch.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from recclaims.recommenders._kernels.gathers import Occurrences
+from recclaims.recommenders._kernels.gathers import BatchIndex
 
 
 def bpr(difference: torch.Tensor) -> torch.Tensor:
@@ -37,7 +37,7 @@ def half_squares(*embeddings: torch.Tensor) -> torch.Tensor:
 _SHORTEST = 1e-8
 
 
-def cosine_distance(predicted: torch.Tensor, occurrences: Occurrences, targets: torch.Tensor) -> torch.Tensor:
+def cosine_distance(predicted: torch.Tensor, occurrences: BatchIndex, targets: torch.Tensor) -> torch.Tensor:
     """1 - mean over a batch of cos(a, t), where a is predicted for an id and t is a target without a gradient.
 
     The sum over the batch of <a / |a|, t / |t|> is the sum over the ids of <a / |a|, sum of the id's t / |t|>: nothing

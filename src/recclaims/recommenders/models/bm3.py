@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from recclaims.recommenders._kernels import draws
-from recclaims.recommenders._kernels.gathers import Occurrences, rows
+from recclaims.recommenders._kernels.gathers import BatchIndex, rows
 from recclaims.recommenders._kernels.losses import cosine_distance, unsquared_norms
 from recclaims.recommenders._kernels.propagation import bipartite, mean_of_layers
 from recclaims.recommenders._recbole.bridge import TrainDataset
@@ -53,7 +53,7 @@ class BM3(GraphRecommender):
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The loss of one batch of (user, item); its negatives are not read."""
         user_ids, item_ids = interaction[self.USER_ID], interaction[self.ITEM_ID]
-        users, items = Occurrences(user_ids), Occurrences(item_ids)
+        users, items = BatchIndex(user_ids), BatchIndex(item_ids)
         all_users, all_items = self.embeddings()
         target_users, target_items = self._targets(all_users, user_ids, 0), self._targets(all_items, item_ids, 1)
         loss = cosine_distance(self.predictor(rows(all_users, users.ids)), users, target_items)

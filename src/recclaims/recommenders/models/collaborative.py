@@ -14,7 +14,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # see recbole_bridge
     from recbole.model import general_recommender as recbole
 
-from recclaims.recommenders._kernels.gathers import looked_up, rows, score_differences
+from recclaims.recommenders._kernels.gathers import gathered, rows, score_differences
 from recclaims.recommenders._kernels.losses import bpr_gamma, unsquared_norms
 from recclaims.recommenders._kernels.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
@@ -73,6 +73,6 @@ class LightGCN(recbole.LightGCN):  # type: ignore[misc]
         all_users, all_items = self.forward()
         ranking = bpr_gamma(score_differences(rows(all_users, users), all_items, positive, negative))
         table = self.item_embedding.weight
-        used = looked_up(self.user_embedding.weight, users), looked_up(table, positive), looked_up(table, negative)
+        used = gathered(self.user_embedding.weight, users), gathered(table, positive), gathered(table, negative)
         loss: torch.Tensor = ranking + self.reg_weight * unsquared_norms(*used) / len(users)
         return loss

@@ -31,7 +31,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from recclaims.recommenders._kernels.gathers import looked_up, rows, score_differences
+from recclaims.recommenders._kernels.gathers import gathered, rows, score_differences
 from recclaims.recommenders._kernels.graphs import nearest
 from recclaims.recommenders._kernels.losses import bpr, half_squares
 from recclaims.recommenders._kernels.propagation import Propagator, mean_of_layers, user_item_edges
@@ -174,7 +174,7 @@ class LATTICE(GraphRecommender):
         all_users, all_items = self.embeddings(item_graph)
         users, positive, negative = triples(interaction)
         loss = bpr(score_differences(rows(all_users, users), all_items, positive, negative))
-        squares = half_squares(looked_up(all_users, users), looked_up(all_items, torch.cat([positive, negative])))
+        squares = half_squares(gathered(all_users, users), gathered(all_items, torch.cat([positive, negative])))
         return loss + self.reg_weight * squares / self._divisor(len(users))
 
     def _divisor(self, n_pairs: int) -> int:
