@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recclaims.cli import _parser, main
+from recclaims.cli import main
+from recclaims.cli.main import _parser
 from recclaims.features.hub import known_as
 from recclaims.paths import expanded
 from recclaims.reporting.privacy import share

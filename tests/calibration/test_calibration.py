@@ -301,6 +301,7 @@ def test_what_cannot_be_measured_is_refused(options, message, tmp_path, capsys):
     assert not (tmp_path / "cells").exists()
 
 
+@pytest.mark.usefixtures("bank")
 def test_a_failed_cell_is_named(pipeline, monkeypatch):
     def fails(*_):
         raise RecclaimsError("no memory")
@@ -308,3 +309,18 @@ def test_a_failed_cell_is_named(pipeline, monkeypatch):
     monkeypatch.setattr(Pipeline, "_found_or_trained", fails)
     with pytest.raises(RecclaimsError, match=r"vbpr attributes/permuted on .*, seed 6, assignment 0: .*no memory"):
         fill(replace(ASKED, seeds=7), pipeline)
+
+
+def test_a_cell_that_finds_nothing_is_named(pipeline, bank, monkeypatch):
+    """A ratio to nothing is none."""
+    assert (np.nanmean(bank.values[JUDGED], axis=2) > 0).all()
+    found = Pipeline.find
+
+    def find(self, cell):
+        result = found(self, cell)
+        nothing = {metric: np.zeros(3) for metric in KEPT}
+        return replace(result, per_user=nothing) if cell.start and cell.seed == 4 else result
+
+    monkeypatch.setattr(Pipeline, "find", find)
+    with pytest.raises(RecclaimsError, match=r"vbpr twin on .*, seed 4, start 1000004: it finds nothing"):
+        fill(ASKED, pipeline)

@@ -104,3 +104,17 @@ def test_pairs_that_agree_and_differ_from_each_other_show_the_share():
     agreeing, mixed = np.array([1.0, 1.1, -1.0, -0.9, 0.2, 0.1]), np.array([1.0, -1.0, 0.1, 1.1, -0.9, 0.2])
     rho = np.arange(48)
     assert scales(agreeing, PAIRS[:6], luck=True)[1] @ rho > scales(mixed, PAIRS[:6], luck=True)[1] @ rho
+
+
+@pytest.mark.parametrize("value", [0.0, 2.96059473e-18, 0.1, -1 / 3])
+@pytest.mark.parametrize("n", range(2, 11))
+def test_equal_values_show_no_spread_whatever_their_mean_is_rounded_to(value, n):
+    found, weights = scales([value] * n, [number // 2 for number in range(n)], luck=True)
+    assert found.tolist() == [0.0]
+    assert weights.tolist() == [1.0]
+
+
+def test_values_that_differ_in_their_last_digits_show_a_spread():
+    found, weights = scales([0.1, 0.1 * (1 + 1e-14), 0.1, 0.1], [0, 0, 1, 1], luck=True)
+    assert (found > 0).all()
+    assert weights.sum() == pytest.approx(1)

@@ -112,7 +112,7 @@ def fill(asked: Asked, pipeline: Pipeline, tell: Callable[[Progress], None] = la
     """Find the cells of a bank in the store, or train them.
 
     Raises:
-        RecclaimsError: see `check`; or a cell failed, and the others are kept.
+        RecclaimsError: see `check`; or a cell failed, or found nothing, and the others are kept.
     """
     check(asked, pipeline)
     recommender = pipeline.registry.find("recommenders", asked.recommender)
@@ -123,6 +123,10 @@ def fill(asked: Asked, pipeline: Pipeline, tell: Callable[[Progress], None] = la
         outcome = runner.outcome
     for cell, failure in outcome.failures.items():
         raise RecclaimsError(f"{cell}: {failure.reason}")
+    for cell, result in outcome.results.items():
+        for metric in KEPT:
+            if not np.nansum(result.per_user[metric]):
+                raise RecclaimsError(f"{cell}: it finds nothing for any user ({metric} is 0): no ratio can be measured")
 
     def table(cells: Sequence[Cell], metric: str) -> Floats:
         columns = per_user([outcome.results[cell] for cell in cells], metric)

@@ -44,6 +44,9 @@ def scales(
     """
     y = np.asarray(values, dtype=np.float64)
     n = len(y)
+    # Equal values differ from their mean by its rounding, for some shares and not for others.
+    if np.ptp(y) <= n * np.finfo(np.float64).eps * np.abs(y).max():
+        return np.zeros(1), np.ones(1)
     index = np.unique(np.asarray(groups), return_inverse=True)[1]
     sizes = np.bincount(index).astype(np.float64)
     means = np.bincount(index, weights=y) / sizes
@@ -53,8 +56,6 @@ def scales(
     precision = (1 / spread).sum(axis=1)
     centre = (means / spread).sum(axis=1) / precision
     squares = within + (np.square(means - centre[:, None]) / spread).sum(axis=1)
-    if not squares.any():
-        return np.zeros(1), np.ones(1)
     log_likelihood = -0.5 * (np.log(sizes * spread).sum(axis=1) + np.log(precision) + (n - 1) * np.log(squares))
     weights = np.exp(log_likelihood - log_likelihood.max())
     of_mean = rho * luck + (np.square(sizes / n) * spread).sum(axis=1)

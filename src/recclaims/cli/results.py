@@ -1,0 +1,100 @@
+"""Commands that read the results of runs: report, compare, pool, schema."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from recclaims.cli.arguments import Add
+from recclaims.errors import RecclaimsError, UnknownNameError, foreign
+from recclaims.paths import expanded
+from recclaims.plugin_manager import registry
+
+
+def add_commands(add: Add) -> None:
+    """Declare them."""
+    report = add("report", _report, "show a results.json as Markdown, HTML, LaTeX or CSV")
+    report.add_argument(
+        "results",
+        nargs="?",
+        type=expanded,
+        default="reports/latest/results.json",
+        help="the file to show (default: reports/latest/results.json)",
+    )
+    report.add_argument("--format", default="markdown", metavar="NAME", help="name of a reporter (default: markdown)")
+    report.add_argument("--output", type=expanded, metavar="FILE", help="file to write (default: print)")
+    compare = add("compare", _compare, "compare two results.json files; exit with code 1 if a case got worse")
+    compare.add_argument("old", type=expanded, help="results.json of the earlier run, or a baseline")
+    compare.add_argument("new", type=expanded, help="results.json of the later run")
+    pooled = add("pool", _pool, "pool the results of several data sets: the effect over data sets like these")
+    pooled.add_argument("results", nargs="+", type=expanded, metavar="FILE", help="results.json files")
+    pooled.add_argument("--format", default="text", metavar="NAME", help="text, markdown or html (default: text)")
+    pooled.add_argument("--output", type=expanded, metavar="FILE", help="file to write (default: print)")
+    schema = add("schema", _schema, "print the JSON Schema of results.json, or of a claim")
+    schema.add_argument("what", nargs="?", choices=("results", "claim"), default="results", help="default: results")
+
+
+def _report(options: argparse.Namespace) -> int:
+    from recclaims.reporting.files import rendered
+    from recclaims.reporting.results import read
+
+    reporter = registry().find("reporters", options.format, "--format")
+    document = read(Path(options.results))
+    with foreign(f"reporter '{options.format}' failed"):
+        text = rendered(reporter(), document)
+    _put(text, options.output)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from recclaims.reporting import changes as changed
+    from recclaims.reporting import github
+    from recclaims.reporting.baseline import compare
+    from recclaims.reporting.results import read
+
+    new = read(Path(options.new))
+    changes = compare(read(Path(options.old)), new, options.old)
+    print(changed.plain(changes))
+    if github.here():
+        print("\n".join(github.annotate(new, changes)))
+        unwritten = github.write_summary(new, changes)
+        if unwritten:
+            print(f"recclaims: {unwritten}", file=sys.stderr)
+    return 1 if any(change.worse for change in changes) else 0
+
+
+def _pool(options: argparse.Namespace) -> int:
+    from recclaims.pooling.across import pool_documents
+    from recclaims.reporting.pooled import FORMATS
+    from recclaims.reporting.results import read
+
+    if options.format not in FORMATS:
+        raise UnknownNameError.of("format", options.format, FORMATS, "--format")
+    documents = {name: read(Path(name)) for name in dict.fromkeys(options.results)}
+    _put(FORMATS[options.format](pool_documents(documents), documents), options.output)
+    return 0
+
+
+def _put(text: str, output: str | None) -> None:
+    """Print a report, or write it to a file; raises RecclaimsError."""
+    from recclaims.reporting.files import write_atomically
+
+    if output is None:
+        print(text, end="")
+        return
+    try:
+        write_atomically(Path(output), text)
+    except OSError as error:
+        raise RecclaimsError(f"{output}: {error.strerror or error}") from error
+
+
+def _schema(options: argparse.Namespace) -> int:
+    import json
+
+    from recclaims._model.claim import claim_schema
+    from recclaims._model.results import json_schema
+
+    made = claim_schema if options.what == "claim" else json_schema
+    print(json.dumps(made(), indent=2, ensure_ascii=False))
+    return 0
