@@ -6,6 +6,7 @@ import torch
 from recclaims.recommenders._kernels.gathers import (
     BatchIndex,
     KeptGradient,
+    gathered,
     narrowed,
     row_differences,
     rows,

@@ -11,8 +11,8 @@ on that.
 
 with S^2 the sample variance of the differences' means and v the component of the replicates (`components`) of the
 control C, the treatment T and their differences: both estimate the variance between assignments, the second together
-with whatever else replicates differ in. The larger is taken, since either is uncertain; S^2 has all of it in it, and does
-not hold what both arms share, as v(C) and v(T) do. Measured in `docs/methods.md`.
+with whatever else replicates differ in. The larger is taken, since either is uncertain; S^2 has all of it in it, and
+does not hold what both arms share, as v(C) and v(T) do. Measured in `docs/methods.md`.
 """
 
 from __future__ import annotations
