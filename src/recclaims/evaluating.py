@@ -70,13 +70,8 @@ def evaluate(
 
     Args:
         data: a reference as for --claims-data (`"ml-100k"`, the path of a folder), a Dataset, or several of them.
-<<<<<<< HEAD
         recommenders: names, Recommender objects, classes written for MMRec (`"mmrec:PATH/TO/model.py"`), or several of
             these; None: all installed ones, in the profile's flavours.
-=======
-        recommenders: names, Recommender objects, MMRec classes (`"mmrec:PATH/TO/model.py"`), or several of these; None:
-            all installed ones, in the profile's flavours.
->>>>>>> foreign
         encoders: names, with arguments (`"sbert:all-mpnet-base-v2"`), objects with `name`, `modality`, `version`
             and `encode(items)`, or both; None: all installed ones, and the vectors that come with the data.
         claims: ids, Claim objects, or both; None: all but `controls`, which tests the suite itself.

@@ -43,17 +43,10 @@ class Recommender:
         separates: whether it treats separate modalities separately, each with its own graph or loss; others would
             only put them side by side.
         feature_free: whether anything is left of it without features; if so, it has twins.
-<<<<<<< HEAD
         fixed: hyper-parameters that no profile changes, but the user may.
         apart: whether it is given the parts of every fusion as modalities of their own.
         reference: what --claims-recommender takes to get it, if it is not installed.
         stand_in: the noise control that claims compare with if they ask for a twin and it has none.
-=======
-        fixed: hyper-parameters that no profile overrides; the user's own still do.
-        apart: whether it gets the parts of every fusion as separate modalities.
-        reference: what --claims-recommender takes for it, if it is not installed.
-        stand_in: the noise control to compare with instead of a twin, if it has none.
->>>>>>> foreign
     """
 
     name: str
