@@ -135,6 +135,8 @@ def test_it_waits_longer_each_time_and_as_long_as_it_is_told(fetch, server):
         ("-5", 0, 0),
         (None, 0, 0),
     ],
+    # By name: an hour from now is another date in every process that collects.
+    ids=["30 s", "too long", "a date too far", "a date long ago", "a word", "a negative", "nothing"],
 )
 def test_a_server_may_ask_in_seconds_or_by_a_date_and_no_more_than_two_minutes_are_waited(asked, least, most):
     waits = []
