@@ -69,9 +69,11 @@ def forest(questions: Sequence[Question], name: str, label: str, narrow: bool = 
             up = 8 if narrow and not heading else 0
             start = 8 if heading else 16
             weight = "bold" if heading else "normal"
-            axes.text(start / width, y - up, shortened(line.label, 44), transform=edge, va="center", weight=weight)
+            shown = "" if heading else _said(line)
+            room = 45 - len(shown) if narrow else 40  # letters that fit
+            axes.text(start / width, y - up, shortened(line.label, room), transform=edge, va="center", weight=weight)
             if not heading:
-                axes.text(1 - 4 / width, y - up, _said(line), transform=edge, va="center", ha="right")
+                axes.text(1 - 4 / width, y - up, shown, transform=edge, va="center", ha="right")
                 _draw(axes, y + (9 if narrow else 0), line)
         return Markup(finish(figure, name, label))  # noqa: S704 - our own drawing; names in it are text
 
