@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recclaims.cli import main
-from recclaims.cli.main import _parser
+from recclaims.cli.program import parser
 from recclaims.features.hub import known_as
 from recclaims.paths import expanded
 from recclaims.reporting.privacy import share
@@ -182,7 +182,7 @@ def test_home_may_be_given_behind_an_equals_sign(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "store" / "features").is_dir()
     assert not (tmp_path / "data" / "~").exists()
     for command in ("encode x", "prepare x", "keywords x", "report", "compare x y", "calibrate", "export x", "doctor"):
-        given = vars(_parser().parse_args([*command.split(), *PATHS[command.split()[0]]]))
+        given = vars(parser().parse_args([*command.split(), *PATHS[command.split()[0]]]))
         assert "~" not in str(given), command
 
 

@@ -108,7 +108,7 @@ def evaluation(n_users=N_USERS, n_items=N_ITEMS, n_pairs=N_PAIRS):
     model.eval()
     users, items, held = interactions(n_users, n_items, n_pairs)
     seen = ItemLists.of(users, items, n_users)
-    return lambda: evaluate(_scorer(model, model_spec(model, False), "cpu"), held, seen)
+    return lambda: evaluate(_scorer(model, model_spec(model, False), n_items, "cpu"), held, seen)
 
 
 def scores_of(recommender, content=(), n_users=N_USERS, **changes):
@@ -119,7 +119,7 @@ def scores_of(recommender, content=(), n_users=N_USERS, **changes):
     def score():
         model, _, _ = build(recommender, content, **changes)
         model.eval()
-        scorer = _scorer(model, model_spec(model, False), "cpu")
+        scorer = _scorer(model, model_spec(model, False), model.n_items - 1, "cpu")
         for start in range(0, n_users, 128):
             scorer(np.arange(start, min(start + 128, n_users)))
         return model

@@ -304,7 +304,9 @@ def test_a_folder_without_a_manifest_may_not_have_a_registered_name(tmp_path, re
     place.mkdir()
     write_items(place, [{"item_id": "a"}])
     registry.datasets.setdefault("emoji", object)
-    assert "'emoji' is the name of a registered dataset; say another by the key 'name'" in one_line(place, registry)
+    assert "'emoji' is the name of a registered dataset; give it another name with the key 'name'" in one_line(
+        place, registry
+    )
 
 
 def test_a_linked_folder_that_leads_out_is_refused(folder, registry, tmp_path_factory):

@@ -77,7 +77,7 @@ def test_cells_that_do_not_fit_are_trained_in_halves(pipelines, data, monkeypatc
     sizes = []
 
     class Narrow(trainer.Together):
-        def run_cells(self):
+        def run(self):
             sizes.append(len(self._cells))
             if len(self._cells) > 2:
                 raise trainer.torch.OutOfMemoryError("CUDA out of memory")

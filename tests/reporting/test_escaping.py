@@ -64,7 +64,11 @@ def everywhere(text):
         datasets=[card(dataset=text, split=text, parameters={text: text})],
         encoders=[encoder(encoder=text, dataset=text)],
         statements={text: {"version": 1, "statement": text, "source": text}},
-        keywords=[keyword(encoder=text, dataset=text, slot=text, examples=[text], **{text: text})],
+        keywords=[
+            keyword(
+                encoder=text, dataset=text, slot=text, examples=[text], **({} if text in keyword() else {text: text})
+            )
+        ],
         references={text: text},
         environment={"cpu": text, "device": text, "versions": {text: text}},
         profile=text,

@@ -20,6 +20,7 @@ BARRED = {
 #: environment names (nothing is fetched with it), and processes of our own that hand each other our own objects.
 EXCEPTIONS = {
     "recommenders/_recbole/bridge.py": ["imports yaml"],
+    "interop/foreign/settings.py": ["imports yaml", "imports yaml"],  # MMRec's configs, by safe_load
     "amazon2023/web.py": ["imports urllib.request"],
     "packed.py": ["imports zipfile"],  # arrays of a cell, without pickles
     "own_objects.py": ["imports cloudpickle", "imports pickle"],

@@ -1,5 +1,5 @@
 """The command `recclaims`: everything around a run of the claims, which pytest itself does."""
 
-from recclaims.cli.main import main
+from recclaims.cli.program import main
 
 __all__ = ["main"]

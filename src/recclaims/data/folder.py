@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import reprlib
 import sys
 from dataclasses import replace
@@ -200,7 +201,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        is_folder, has_manifest, has_items = folder.is_dir(), path.is_file(), (folder / ITEMS).is_file()
+        is_folder, has_items = folder.is_dir(), (folder / ITEMS).is_file()
+        has_manifest = os.path.lexists(path)  # what is there and is no file is refused when it is read
     except (OSError, ValueError) as error:  # too long, or not ours to look into
         raise DatasetError(f"{folder}: cannot be read as a folder: {error}") from None
     if not is_folder:

@@ -23,7 +23,7 @@ The other commands prepare data and features, and work with the results of a run
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; a refusal is one line on stderr and exit code 2."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     command: Command = options.command
     try:
         if not _is_somewhere():
@@ -58,12 +58,13 @@ def _write_no_more() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The parser of every command."""
+    made = argparse.ArgumentParser(
         "recclaims", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--version", action="version", version=f"recclaims {version('recclaims')}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    made.add_argument("--version", action="version", version=f"recclaims {version('recclaims')}")
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
@@ -72,4 +73,4 @@ def _parser() -> argparse.ArgumentParser:
 
     for module in (doctor, data, results, calibrate):
         module.add_commands(add)
-    return parser
+    return made
