@@ -159,6 +159,7 @@ PRODUCTS = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.minutes  # seconds by itself
 @examples(60)
 @given(
     st.lists(ANY | st.sampled_from(["{", "[]", '{"user_id": "U"}']), min_size=20, max_size=80),

@@ -78,7 +78,7 @@ def test_a_study_is_judged_as_the_suite_judges_the_same_cells(bank, pipeline, ra
     arms = {m: (values[3, np.arange(6)].T, values[control, np.arange(6)].T) for m, values in bank.values.items()}
     answer = Reading(Study(arms, luck=True), case, TRAINED).answer(LOOKS, effect)
     assert answer.verdict is suite.verdict
-    assert answer.replicates == suite.n_seeds
+    assert answer.replicates == suite.replicates
     assert answer.estimate.interval() == pytest.approx(suite.estimate.interval(), rel=1e-9)
     assert answer.estimate.p_value == pytest.approx(suite.estimate.p_value, rel=1e-9)
     if effect:

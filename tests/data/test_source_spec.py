@@ -9,7 +9,7 @@ from recclaims import FeatureFile, Parameter, SourceSpec
 from recclaims.data.reference import open_source
 from recclaims.data.source_spec import source_spec
 from recclaims.errors import DatasetError
-from recclaims.features.available_inputs import carried, offered
+from recclaims.features.available_inputs import available_modalities, bundled_encoders
 from recclaims.offers import factory_of
 from recclaims.plugin_manager import Registry, registry
 
@@ -53,8 +53,8 @@ def test_a_spec_and_attributes_of_the_same_names_say_the_same():
         source = opened(made, "plain:red?users=3")
         assert source._source.given == ("red", 3)
         assert source_spec(source) == SourceSpec(**SAID)
-        assert carried(source) == {"textual", "features:clip", "features:bert"}
-        assert "late_fusion:features:clip+features:bert" in offered(source)
+        assert available_modalities(source) == {"textual", "features:clip", "features:bert"}
+        assert "late_fusion:features:clip+features:bert" in bundled_encoders(source)
 
 
 def test_what_only_objects_know_is_said_by_them():

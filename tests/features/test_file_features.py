@@ -13,7 +13,7 @@ from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.reference import open_source
 from recclaims.data.vectors import FeatureFile
 from recclaims.errors import FeatureError, RecclaimsError, UnknownNameError
-from recclaims.features.available_inputs import carried, offered
+from recclaims.features.available_inputs import available_modalities, bundled_encoders
 from recclaims.features.encoded import FeatureReport
 from recclaims.features.extraction import extract
 from recclaims.features.resolve import bind, facts_of, make_encoder
@@ -305,10 +305,10 @@ def test_a_dataset_brings_its_own(tmp_path):
     )
     source = type("Source", (), {"modalities": frozenset(), "features": mine.features})()
     fused = "late_fusion:features:image_feat+features:text_feat"
-    assert offered(source) == ["features:image_feat", "features:text_feat", fused]
-    for name in offered(source):
+    assert bundled_encoders(source) == ["features:image_feat", "features:text_feat", fused]
+    for name in bundled_encoders(source):
         facts = facts_of(name, registry())
-        assert facts.requires <= carried(source)
+        assert facts.requires <= available_modalities(source)
     assert facts.blocks == ("visual", "textual")
     one = bind(make_encoder("features:image_feat", registry()), mine)
     np.testing.assert_array_equal(extract(one, ITEMS).matrix, MATRIX)

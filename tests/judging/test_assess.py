@@ -51,7 +51,7 @@ def test_a_strong_effect_is_supported_at_the_first_look():
     found = judged(one, results_of(one, 0.5, 0.3))
     assert found.verdict is Verdict.SUPPORTED
     assert found.estimate.effect == pytest.approx(0.2, abs=0.05)
-    assert (found.n_seeds, len(found.looks), found.over) == (4, 1, True)
+    assert (found.replicates, len(found.looks), found.over) == (4, 1, True)
     assert found.seconds == pytest.approx(2 * 4 * 1.5)
 
 
@@ -112,6 +112,7 @@ def test_each_look_has_the_level_that_is_left_to_it():
     assert only.levels.sides == CLAIM.level
 
 
+@pytest.mark.minutes  # seconds by itself
 def test_of_no_effect_a_verdict_is_rarely_a_finding():
     found = []
     for number in range(60):
@@ -187,7 +188,7 @@ def test_a_look_that_the_store_does_not_have_leaves_what_was_seen():
     results = {cell: value for cell, value in results_of(one, 0.303, 0.3).items() if cell.seed < 4}
     absent = {cell: Failure("not in the store", missing=True) for cell in one.cells(10) if cell.seed >= 4}
     found = judged(one, results, absent)
-    assert (found.verdict, found.n_seeds, found.next_look) == (Verdict.INCONCLUSIVE, 4, None)
+    assert (found.verdict, found.replicates, found.next_look) == (Verdict.INCONCLUSIVE, 4, None)
 
 
 def test_a_real_failure_is_not_hidden_by_an_absent_one():

@@ -29,6 +29,7 @@ def _studies(k, tau, rng):
     return 0.03 + tau * rng.standard_normal(k) + errors * rng.standard_normal(k), errors
 
 
+@pytest.mark.minutes  # seconds by itself
 @pytest.mark.parametrize("tau", [0.0, 0.01, 0.04])
 @pytest.mark.parametrize("k", [3, 12])
 def test_intervals_hold_the_truth(k, tau):

@@ -76,7 +76,7 @@ def test_what_people_call_things_stays_text():
 
 
 def test_nothing_comes_from_outside():
-    text = Page().render(large(2, 2))
+    text = Page().render(large(1, 2))
     for tag, attributes in Parsed(text).elements:
         for key in ("src", "href", "action", "data", "srcset", "poster"):
             assert key not in attributes or attributes[key].startswith(("#", "data:,")), (tag, attributes)
@@ -163,7 +163,7 @@ def test_a_claim_says_what_it_claims():
 
 
 def test_the_same_document_gives_the_same_page():
-    assert Page().render(large(1, 2)) == Page().render(large(1, 2))
+    assert Page().render(large(1, 1)) == Page().render(large(1, 1))
 
 
 @pytest.mark.minutes  # seconds by itself

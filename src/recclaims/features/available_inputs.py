@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from recclaims.data.dataset import DatasetSource
 
 
-def carried(source: DatasetSource) -> frozenset[str]:
+def available_modalities(source: DatasetSource) -> frozenset[str]:
     """What encoders may require of a dataset: what its items carry, and the names of its own vectors."""
     return source.modalities | {f"{NAME}:{name}" for name in source_spec(source).features}
 
 
-def offered(source: DatasetSource) -> list[str]:
+def bundled_encoders(source: DatasetSource) -> list[str]:
     """References of the dataset's own vectors, and of each visual one fused with each textual one."""
     found = {name: file.modality for name, file in source_spec(source).features.items()}
     pairs = [

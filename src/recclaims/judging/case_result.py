@@ -38,7 +38,7 @@ class CaseResult:
         planned: after how many replicates it is looked at.
         beside: the same comparison in the reported metric, where the case is judged in another.
         seconds: of training both arms.
-        n_seeds: replicates of the last look.
+        replicates: replicates of the last look.
         n_fixed: users who are left out of it in one replicate or more, as nothing could change their value.
         over: whether no further look is to come.
         chance: of an undecided case: what would settle it, and how likely.
@@ -52,7 +52,7 @@ class CaseResult:
     planned: tuple[int, ...] = ()
     beside: Estimate | None = None
     seconds: float = 0.0
-    n_seeds: int = 0
+    replicates: int = 0
     n_fixed: int = 0
     over: bool = True
     chance: Chance | None = None

@@ -60,7 +60,7 @@ def _headline(dataset: str, recommender: str, features: str, found: Mapping[str,
         f"{recommender} {verb} {features} on {dataset}: {'; '.join(parts)}",
         estimate.relative if estimate else None,
         estimate.interval() if estimate else None,
-        lead.n_seeds if lead else 0,
+        lead.replicates if lead else 0,
         bool(lead and lead.over and len(lead.looks) < len(lead.planned)),
     )
 

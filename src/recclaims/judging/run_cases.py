@@ -62,7 +62,7 @@ class Run:
 
     def cells_of(self, case: Case) -> list[CellResult]:
         """The results of both arms of a case, as far as there are any."""
-        replicates = self.judged[case].n_seeds
+        replicates = self.judged[case].replicates
         cells = case.treatment_cells(replicates) + case.control_cells(replicates)
         return [self.outcome.results[cell] for cell in cells if cell in self.outcome.results]
 
@@ -163,7 +163,7 @@ def _out_of_time(result: CaseResult) -> CaseResult:
     """Say of a case that was cut off where it stands: what was not begun says nothing against it."""
     if result.over:
         return result
-    after = f"after {result.n_seeds} replicates" if result.looks else "not looked at"
+    after = f"after {result.replicates} replicates" if result.looks else "not looked at"
     return replace(result, reason=f"{result.reason}; {after}, the budget ended before the look at {result.next_look}")
 
 

@@ -11,7 +11,7 @@ from recclaims.data.source_spec import source_spec
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.evaluation.metrics import check_comparable
 from recclaims.features.answer_types import of_kind
-from recclaims.features.available_inputs import carried, offered
+from recclaims.features.available_inputs import available_modalities, bundled_encoders
 from recclaims.features.fusion import parts_here
 from recclaims.features.resolve import facts_of, known_encoder, why_unavailable
 from recclaims.features.spec import spec_of_factory
@@ -51,9 +51,9 @@ def cases(
     check(claim, registry)
     chosen = controls_of(claim.controls, registry, control_names, f"claim '{claim.id}'")
     answers = source_spec(source).answers
-    names = _encoders(claim, answers, registry, encoders, offered(source))
+    names = _encoders(claim, answers, registry, encoders, bundled_encoders(source))
     facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
-    modalities = carried(source)
+    modalities = available_modalities(source)
     parts = _parts(claim, encoders, registry) if names else ()
     fed = {name: found for name, found in distinct(facts).items() if found.requires <= modalities}
     for recommender in registry.recommenders.values():

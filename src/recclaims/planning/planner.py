@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from recclaims._model.case import Case, Expectation
 from recclaims.data.reference import open_source
 from recclaims.errors import DatasetError
-from recclaims.features.available_inputs import carried
+from recclaims.features.available_inputs import available_modalities
 from recclaims.features.resolve import facts_of
 from recclaims.planning.case import cases, without_argument
 from recclaims.planning.needs import why_no_case
@@ -115,5 +115,5 @@ class Planner:
     def _without_input(self, source: DatasetSource) -> list[str]:
         """The encoders that a dataset has nothing for."""
         wanted = self.encoders or without_argument(self.registry)
-        modalities = carried(source)
+        modalities = available_modalities(source)
         return [name for name in wanted if not facts_of(name, self.registry, "--claims-encoder").requires <= modalities]

@@ -37,7 +37,7 @@ def sentence(changes: Sequence[Change]) -> str:
     return f"{len(compared)} cases compared, {changed} changed, {worse} worse{new}."
 
 
-def silent(changes: Sequence[Change]) -> str:
+def still_inadmissible(changes: Sequence[Change]) -> str:
     """Which cases were inadmissible and still are: nothing failed, and nothing was said of them; empty if none."""
     names = [
         change.case
@@ -54,7 +54,7 @@ def silent(changes: Sequence[Change]) -> str:
 
 
 def _said(changes: Sequence[Change]) -> list[str]:
-    return [line for line in (sentence(changes), silent(changes)) if line]
+    return [line for line in (sentence(changes), still_inadmissible(changes)) if line]
 
 
 def _rows(changes: Sequence[Change]) -> list[list[str]]:

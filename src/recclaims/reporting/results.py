@@ -156,7 +156,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "confirmatory": case.confirmatory,
         "verdict": str(result.verdict),
         "reason": result.reason,
-        "n_seeds": result.n_seeds,
+        "n_seeds": result.replicates,
         "n_fixed": result.n_fixed,
         "seconds": result.seconds,
         "looks": [_look(look) for look in result.looks],
@@ -226,7 +226,7 @@ def _chance(result: CaseResult) -> dict[str, Any] | None:
     plan = result.chance
     if plan is None:
         return None
-    minutes = result.seconds / max(result.n_seeds, 1) * (plan.replicates - result.n_seeds) / 60
+    minutes = result.seconds / max(result.replicates, 1) * (plan.replicates - result.replicates) / 60
     return {"replicates": plan.replicates, "minutes": minutes, "probability": plan.probability}
 
 

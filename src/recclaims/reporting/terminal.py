@@ -67,7 +67,7 @@ def summary(
         yield more
     if changes is not None:
         yield changed.sentence(changes)
-        if silent := changed.silent(changes):
+        if silent := changed.still_inadmissible(changes):
             yield silent
     yield _meaning(exit_code, changes is not None, unjudged, judged)
 
