@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims._model.cell import REPLICATES_PER_ASSIGNMENT, Cell
-
-__all__ = ["REPLICATES_PER_ASSIGNMENT", "Cell", "CellResult"]
+from recclaims._model.cell import Cell
 
 
 @dataclass(frozen=True)

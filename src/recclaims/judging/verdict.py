@@ -15,46 +15,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
+from recclaims._model.claim import Claim
 from recclaims._model.verdict import Judgement, Verdict
 from recclaims.judging.estimate import Estimate
 from recclaims.judging.levels import nominal_levels
 
 #: Of `no_difference`, and of whatever else is said by two one-sided tests: each at this level, over all looks.
 EQUIVALENCE_LEVEL = 0.05
-
-
-class Asks(Protocol):
-    """What is read of a claim here; `_model.claim.Claim` says what each means."""
-
-    @property
-    def direction(self) -> str:
-        """Where the treatment is claimed to be: "greater" or "less"."""
-
-    @property
-    def equivalence(self) -> bool:
-        """Whether the claim is that the arms do not differ."""
-
-    @property
-    def at_least(self) -> float:
-        """By how much the treatment is better, relative to the control."""
-
-    @property
-    def not_worse_than(self) -> float | None:
-        """By how much it is not worse."""
-
-    @property
-    def not_better_than(self) -> float | None:
-        """By how much it is not better."""
-
-    @property
-    def margin(self) -> float:
-        """The smallest effect of interest."""
-
-    @property
-    def level(self) -> float:
-        """How often it may be wrong to either side together."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +38,13 @@ class Levels:
     equivalence: float
 
 
-def levels_of(claim: Asks, looks: tuple[int, ...]) -> list[Levels]:
+def levels_of(claim: Claim, looks: tuple[int, ...]) -> list[Levels]:
     """The levels at which each look at a case of the claim decides."""
     sides = nominal_levels(looks, claim.level)
     return [Levels(*pair) for pair in zip(sides, nominal_levels(looks, EQUIVALENCE_LEVEL, sides=1), strict=True)]
 
 
-def judge(estimate: Estimate, claim: Asks, levels: Levels) -> Judgement:
+def judge(estimate: Estimate, claim: Claim, levels: Levels) -> Judgement:
     """Judge an estimate as the claim asks; see the module.
 
     Args:
@@ -92,7 +60,7 @@ def judge(estimate: Estimate, claim: Asks, levels: Levels) -> Judgement:
 @dataclass(frozen=True)
 class _Look:
     estimate: Estimate
-    claim: Asks
+    claim: Claim
     levels: Levels
 
     def judgement(self) -> Judgement:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import scipy
 
 from recclaims._model.case_result import ClaimResult
+from recclaims._model.claim import Claim
 from recclaims._model.results import ClaimStatement, ResultsDocument
 from recclaims._model.verdict import Judgement, Verdict
 from recclaims.errors import RecclaimsError
@@ -35,19 +36,6 @@ class Part:
     case: ClaimResult
     effect: float
     error: float
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a claim asks of an effect: what `judging.verdict` reads of a claim."""
-
-    margin: float
-    direction: str = "greater"
-    equivalence: bool = False
-    at_least: float = 0.0
-    not_worse_than: float | None = None
-    not_better_than: float | None = None
-    level: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -206,14 +194,22 @@ def _in_general(pooled: Pooled | None, count: int, case: ClaimResult, said: Clai
     return judge(estimate, asked, Levels(asked.level, EQUIVALENCE_LEVEL))
 
 
-def _asked(case: ClaimResult, said: ClaimStatement) -> Asked | None:
-    """What the claim asks; None where a threshold's side is not told."""
+def _asked(case: ClaimResult, said: ClaimStatement) -> Claim | None:
+    """The claim as the document says it, judged at the usual level; None where a threshold's side is not told."""
     least, worse, better = said.at_least, said.not_worse_than, said.not_better_than
     if case.threshold is not None and (least, worse, better) == (None, None, None):
         return None
-    return Asked(case.margin, said.direction, said.equivalence, least or 0.0, worse, better)
-
-
-def data_sets(questions: Iterable[Question]) -> list[str]:
-    """The names of all data sets, in order."""
-    return sorted({part.dataset for question in questions for part in question.parts})
+    return Claim(
+        case.claim,
+        case.version,
+        said.statement,
+        said.source,
+        (case.control,),
+        direction="less" if said.direction == "less" else "greater",
+        equivalence=said.equivalence,
+        at_least=least or 0.0,
+        not_worse_than=worse,
+        not_better_than=better,
+        margin=case.margin,
+        metric=case.metric,
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.transforms import blended_transform_factory
+from matplotlib.transforms import Transform, blended_transform_factory
 
 from recclaims.reporting.styles import STYLES
 from recclaims.reporting.svg import INKS, inline
@@ -80,38 +80,67 @@ def forest(cases: Sequence[Case], name: str, label: str, narrow: bool = False) -
     """
     rows, height = _rows(cases, narrow)
     with style(name):
-        top, bottom, left, right = (8, 44, 8, 8) if narrow else (8, 44, 290, 170)
-        width = NARROW if narrow else WIDE
-        figure = Figure(figsize=(width / 72, (height + top + bottom) / 72))
-        axes = figure.add_axes(
-            (
-                left / width,
-                bottom / (height + top + bottom),
-                (width - left - right) / width,
-                height / (height + top + bottom),
-            )
-        )
-        axes.set_ylim(height, 0)
-        percent_axis(axes, [bound for case in cases for bound in (relative(case), *interval(case))], narrow)
-        margin = 100 * max(case.margin for case in cases)
-        axes.axvspan(-margin, margin, color=INKS["band"], linewidth=0, zorder=0)
-        axes.axvline(0, color=INKS["rule"], linewidth=1, zorder=1)
-        at_edge = blended_transform_factory(figure.transFigure, axes.transData)
-        points: list[tuple[float, float, Verdict]] = []
+        values = [bound for case in cases for bound in (relative(case), *interval(case))]
+        figure, axes = frame(height, values, max(case.margin for case in cases), narrow)
+        marks: list[tuple[float, float, Verdict]] = []
         for y, kind, content in rows:
             if kind == "recommender":
-                axes.text(8 / width, y, str(content), transform=at_edge, va="center", weight="bold")
+                heading(axes, y, str(content), narrow)
                 continue
             shown = _effect_text(content)
-            line = y + 9 if narrow else y
-            label_y = y - 8 if narrow else y
-            room = 45 - len(shown) if narrow else 40  # letters that fit
-            axes.text(16 / width, label_y, _arms(content, room), transform=at_edge, va="center")
-            axes.text(1 - 4 / width, label_y, shown, transform=at_edge, va="center", ha="right")
+            line = entry(axes, y, _arms(content, letters(shown, narrow)), shown, narrow)
             _interval_line(axes, line, content)
-            points.append((_effect(content), line, content.verdict))
-        _points(axes, points)
+            marks.append((_effect(content), line, content.verdict))
+        mark(axes, marks)
         return finish(figure, name, label)
+
+
+def frame(height: float, values: Sequence[float | None], margin: float, narrow: bool) -> tuple[Figure, Axes]:
+    """A figure and its axes for effects in per cent, one line each, with the margin as a band around zero.
+
+    Args:
+        height: of all lines, in pixels.
+        values: every effect and limit that is known.
+        margin: relative to the control.
+        narrow: for a phone; elsewhere labels and figures stand beside the axes.
+    """
+    top, bottom, left, right = (8, 44, 8, 8) if narrow else (8, 44, 290, 170)
+    width, whole = _width(narrow), height + top + bottom
+    figure = Figure(figsize=(width / 72, whole / 72))
+    axes = figure.add_axes((left / width, bottom / whole, (width - left - right) / width, height / whole))
+    axes.set_ylim(height, 0)
+    _percent_axis(axes, values, narrow)
+    axes.axvspan(-100 * margin, 100 * margin, color=INKS["band"], linewidth=0, zorder=0)
+    axes.axvline(0, color=INKS["rule"], linewidth=1, zorder=1)
+    return figure, axes
+
+
+def heading(axes: Axes, y: float, text: str, narrow: bool) -> None:
+    """Write a heading at the left edge."""
+    axes.text(8 / _width(narrow), y, text, transform=_at_edge(axes), va="center", weight="bold")
+
+
+def entry(axes: Axes, y: float, label: str, shown: str, narrow: bool) -> float:
+    """Write a line's label and its figures at either edge; returns where its interval is drawn."""
+    above = y - 8 if narrow else y
+    axes.text(16 / _width(narrow), above, label, transform=_at_edge(axes), va="center")
+    axes.text(1 - 4 / _width(narrow), above, shown, transform=_at_edge(axes), va="center", ha="right")
+    return y + 9 if narrow else y
+
+
+def letters(shown: str, narrow: bool) -> int:
+    """How many letters of a label fit beside its figures."""
+    return 45 - len(shown) if narrow else 40
+
+
+def _width(narrow: bool) -> int:
+    return NARROW if narrow else WIDE
+
+
+def _at_edge(axes: Axes) -> Transform:
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # noqa: S101 - `frame` has put them into one
+    return blended_transform_factory(figure.transFigure, axes.transData)
 
 
 def _rows(cases: Sequence[Case], narrow: bool) -> tuple[list[tuple[float, str, Any]], float]:
@@ -137,13 +166,13 @@ def _interval_line(axes: Axes, y: float, case: Case) -> None:
     axes.plot(ends, (y, y), color=colour, linewidth=2, linestyle="-" if known else ":", solid_capstyle="butt")
 
 
-def _points(axes: Axes, points: Sequence[tuple[float, float, Verdict]]) -> None:
+def mark(axes: Axes, marks: Sequence[tuple[float, float, Verdict]]) -> None:
     """Mark effects (x, y, verdict), each by its verdict's shape and colour."""
-    for verdict in dict.fromkeys(verdict for _, _, verdict in points):
+    for verdict in dict.fromkeys(verdict for _, _, verdict in marks):
         hollow = STYLES[verdict].hollow
         axes.plot(
-            [x for x, _, other in points if other == verdict],
-            [y for _, y, other in points if other == verdict],
+            [x for x, _, other in marks if other == verdict],
+            [y for _, y, other in marks if other == verdict],
             linestyle="none",
             marker=STYLES[verdict].marker,
             markersize=7,
@@ -153,7 +182,7 @@ def _points(axes: Axes, points: Sequence[tuple[float, float, Verdict]]) -> None:
         )
 
 
-def percent_axis(axes: Axes, values: Sequence[float | None], narrow: bool) -> None:
+def _percent_axis(axes: Axes, values: Sequence[float | None], narrow: bool) -> None:
     """Fit the x axis to effects in per cent, zero included; far ones on a logarithmic continuation."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     low, high = min([*known, -3.0]), max([*known, 3.0])
@@ -215,7 +244,7 @@ def cost_and_gain(points: Sequence[Point], name: str, label: str, gain: str) -> 
             colour, (low_end, high_end) = INKS[point.case.verdict], interval(point.case)
             if low_end is not None and high_end is not None:
                 axes.plot([point.seconds] * 2, (low_end, high_end), color=colour, linewidth=1.5)
-        _points(axes, [(p.seconds, _effect(p.case), p.case.verdict) for p in points])
+        mark(axes, [(p.seconds, _effect(p.case), p.case.verdict) for p in points])
         for point, y in _spread(points, axes):
             # A name stands on the side that has room for it.
             right = point.seconds**2 > max(seconds) * min(seconds) and len(points) > 1

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from recclaims.pooling.across import ENOUGH, Part, Question
+from recclaims.pooling.across import ENOUGH, Question
 from recclaims.reporting.markdown import escape, table
 from recclaims.reporting.styles import STYLES
-from recclaims.reporting.tables import plain
+from recclaims.reporting.tables import effect, plain
 
 if TYPE_CHECKING:
     from recclaims._model.results import ResultsDocument
@@ -31,7 +31,7 @@ def limits(low: float, high: float) -> str:
 
 def rows(question: Question) -> list[list[str]]:
     """A question's lines: one per data set, then what they say together."""
-    found = [[part.dataset, _effect(part), STYLES[part.case.verdict].word, ""] for part in question.parts]
+    found = [[part.dataset, effect(part.case), STYLES[part.case.verdict].word, ""] for part in question.parts]
     found += [[name, "", "left out", reason] for name, reason in question.left_out.items()]
     pooled = question.pooled
     if pooled is not None:
@@ -52,16 +52,8 @@ def differ(question: Question) -> str:
     return f"data sets differ by {100 * pooled.tau:.1f} % [{low:.1f}, {high:.1f}], I² {share:.0f} %"
 
 
-def _effect(part: Part) -> str:
-    case = part.case
-    mean, (low, high) = case.control_mean, case.ci
-    if not mean or low is None or high is None or case.relative_effect is None:
-        return ""
-    return f"{100 * case.relative_effect:+.1f} % [{100 * low / mean:+.1f}, {100 * high / mean:+.1f}]"
-
-
-def _shown(effect: float, ends: tuple[float, float]) -> str:
-    return f"{percent(effect)} % {limits(*ends)}"
+def _shown(mean: float, ends: tuple[float, float]) -> str:
+    return f"{percent(mean)} % {limits(*ends)}"
 
 
 def statements(documents: Mapping[str, ResultsDocument]) -> dict[str, str]:

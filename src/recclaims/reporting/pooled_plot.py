@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
-from matplotlib.figure import Figure
-from matplotlib.transforms import blended_transform_factory
 
 from recclaims.pooling.across import ENOUGH, Question
-from recclaims.reporting.plots import NARROW, WIDE, finish, percent_axis, shortened, style
-from recclaims.reporting.styles import STYLES
+from recclaims.reporting.plots import entry, finish, frame, heading, letters, mark, shortened, style
 from recclaims.reporting.svg import INKS
+from recclaims.reporting.tables import interval, relative
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,42 +48,24 @@ def forest(questions: Sequence[Question], name: str, label: str, narrow: bool = 
     """
     lines = [line for question in questions for line in _lines(question)]
     step = 38.0 if narrow else 21.0
-    height = step * len(lines) + 6
-    top, bottom, left, right = (8, 44, 8, 8) if narrow else (8, 44, 290, 170)
-    width = NARROW if narrow else WIDE
-    whole = height + top + bottom
+    values = [end for line in lines for end in (line.effect, line.low, line.high)]
+    margin = max(part.case.margin for question in questions for part in question.parts)
     with style(name):
-        figure = Figure(figsize=(width / 72, whole / 72))
-        axes = figure.add_axes((left / width, bottom / whole, (width - left - right) / width, height / whole))
-        axes.set_ylim(height, 0)
-        percent_axis(axes, [end for line in lines for end in (line.effect, line.low, line.high)], narrow)
-        margin = 100 * max(part.case.margin for question in questions for part in question.parts)
-        axes.axvspan(-margin, margin, color=INKS["band"], linewidth=0, zorder=0)
-        axes.axvline(0, color=INKS["rule"], linewidth=1, zorder=1)
-        edge = blended_transform_factory(figure.transFigure, axes.transData)
+        figure, axes = frame(step * len(lines) + 6, values, margin, narrow)
         for number, line in enumerate(lines):
             y = number * step + step / 2
-            heading = line.low is None
-            up = 8 if narrow and not heading else 0
-            start = 8 if heading else 16
-            weight = "bold" if heading else "normal"
-            shown = "" if heading else _said(line)
-            room = 45 - len(shown) if narrow else 40  # letters that fit
-            axes.text(start / width, y - up, shortened(line.label, room), transform=edge, va="center", weight=weight)
-            if not heading:
-                axes.text(1 - 4 / width, y - up, shown, transform=edge, va="center", ha="right")
-                _draw(axes, y + (9 if narrow else 0), line)
-        return Markup(finish(figure, name, label))  # noqa: S704 - our own drawing; names in it are text
+            if line.low is None:
+                heading(axes, y, shortened(line.label, letters("", narrow)), narrow)
+                continue
+            shown = _said(line)
+            _draw(axes, entry(axes, y, shortened(line.label, letters(shown, narrow)), shown, narrow), line)
+        return Markup(finish(figure, name, label))  # noqa: S704 - our own drawing
 
 
 def _lines(question: Question) -> Iterator[_Line]:
     yield _Line(question.name)
     for part in question.parts:
-        case = part.case
-        mean, (low, high) = case.control_mean or math.nan, case.ci
-        if low is not None and high is not None and case.relative_effect is not None:
-            ends = (100 * low / mean, 100 * high / mean)
-            yield _Line(part.dataset, 100 * case.relative_effect, *ends, case.verdict)
+        yield _Line(part.dataset, relative(part.case), *interval(part.case), part.case.verdict)
     pooled = question.pooled
     if pooled is not None:
         verdict = question.general.verdict if pooled.count >= ENOUGH else None
@@ -103,23 +83,15 @@ def _draw(axes: Axes, y: float, line: _Line) -> None:
     if line.low is None or line.high is None:
         return
     left, right = axes.get_xlim()
-    ink = INKS[line.verdict] if line.verdict else INKS["text"]
+    ink = INKS[line.verdict or "text"]
     ends = (max(line.low, left), min(line.high, right))
-    together = line.verdict is None and line.effect is not None
     axes.plot(ends, (y, y), color=ink, linewidth=2, linestyle=":" if line.effect is None else "-")
     if line.effect is None:
         return
-    shown = STYLES[line.verdict] if line.verdict else None
-    axes.plot(
-        [line.effect],
-        [y],
-        linestyle="none",
-        marker="D" if together or shown is None else shown.marker,
-        markersize=7,
-        markerfacecolor=INKS["page"] if shown and shown.hollow else ink,
-        markeredgecolor=ink,
-        markeredgewidth=1.5 if shown and shown.hollow else 0.5,
-    )
+    if line.verdict:
+        mark(axes, [(line.effect, y, line.verdict)])
+    else:
+        axes.plot(line.effect, y, linestyle="none", marker="D", markersize=7, color=ink, markeredgewidth=0.5)
 
 
 def _said(line: _Line) -> str:
