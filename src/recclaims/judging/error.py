@@ -64,9 +64,12 @@ class ErrorDistribution:
             return min(float(weights @ scipy.special.erfc(x / (math.sqrt(2) * deviations))), 1.0)
 
     def half_width(self, level: float) -> float:
-        """What |error| exceeds with probability `level`; infinite where nothing is known."""
-        if not self.known:
-            return math.inf
+        """What |error| exceeds with probability `level`; infinite where nothing is known. Found once a level."""
+        if level not in self._half_widths:
+            self._half_widths[level] = self._half_width(level) if self.known else math.inf
+        return self._half_widths[level]
+
+    def _half_width(self, level: float) -> float:
         spread = math.sqrt(self.variance)
         if spread == 0:
             return 0.0
@@ -74,6 +77,10 @@ class ErrorDistribution:
         while self.tail(high) > level:
             high *= 2
         return float(scipy.optimize.brentq(lambda x: self.tail(x) - level, 0.0, high, xtol=1e-12 * spread, rtol=1e-10))
+
+    @cached_property
+    def _half_widths(self) -> dict[float, float]:
+        return {}
 
     @cached_property
     def _nodes(self) -> tuple[Floats, Floats]:

@@ -164,7 +164,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "chance": _chance(result),
     }
     if estimate is not None:
-        low, high = estimate.interval()
+        low, high = estimate.interval(result.shown)
         # In units of the metric, so that effect and limits are to each other as the relative ones.
         relative = estimate.relative if math.isfinite(estimate.log_ratio) else math.nan
         document |= {
@@ -188,7 +188,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
             "treatment_mean": _number(beside.treatment_mean),
             "control_mean": _number(beside.control_mean),
             "relative_effect": _number(beside.relative) if math.isfinite(beside.log_ratio) else None,
-            "relative_ci": [_number(limit) for limit in beside.interval()],
+            "relative_ci": [_number(limit) for limit in beside.interval(result.shown)],
         }
     return document
 
