@@ -17,6 +17,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from recclaims.judging.assignment import Shares
+
 Floats = NDArray[np.float64]
 
 #: Quantiles at which a chi-square variable is taken: more for the few replicates than for the many users.
@@ -42,6 +44,11 @@ class ErrorDistribution:
     dof: float
     users: float = 0.0
     users_dof: float = math.inf
+
+    @classmethod
+    def over(cls, shares: Shares, dof: float, users: float = 0.0, users_dof: float = math.inf) -> ErrorDistribution:
+        """The mixture over what replicates say of the share of the assignment."""
+        return cls(tuple(shares.variance.tolist()), tuple(shares.weights.tolist()), dof, users, users_dof)
 
     @property
     def known(self) -> bool:
