@@ -196,6 +196,72 @@ class BM3:
         return loss
 
 
+class Views:
+    """What MGCN and SMORE share; `at` keeps nothing still, as everything has a gradient."""
+
+    def __init__(self, content, settings, edges, n_users, n_items):
+        self.content, self.settings, self.n_users = content, settings, n_users
+        graph = adjacency(edges, n_users, n_items)
+        degree = graph.sum(axis=1)
+        root = np.array([1 / np.sqrt(d) if d > 0 else 0.0 for d in degree])
+        self.graph = root[:, None] * graph * root
+        self.to_users = self.graph[: n_users + 1, n_users + 1 :]
+        self.item_graphs = {name: self.item_graph(name, matrix) for name, matrix in content.items()}
+
+    def item_graph(self, name, matrix):
+        kept = top(padded(matrix), self.k_of(name))
+        degree = kept.sum(axis=1)
+        root = np.array([1 / np.sqrt(d) if d > 0 else 0.0 for d in degree])
+        return root[:, None] * kept * root
+
+    def k_of(self, name):
+        return self.settings["knn_k"]
+
+    def linear(self, p, name, x):
+        return x @ p[f"{name}.weight"].T + p.get(f"{name}.bias", 0)
+
+    def view(self, p, name, x):
+        items = p["item_embedding"] * sigmoid(self.linear(p, f"gates.{name}", x))
+        for _ in range(self.settings["n_item_layers"]):
+            items = self.item_graphs[name] @ items
+        return np.vstack([self.to_users @ items, items])
+
+    def both(self, p):
+        users, items = propagate(self.graph, p, self.settings["n_ui_layers"])
+        behaviour = np.vstack([users, items])
+        return behaviour, self.side(p, behaviour) if self.content else np.zeros_like(behaviour)
+
+    def embeddings(self, p):
+        nodes = sum(self.both(p))
+        return nodes[: self.n_users + 1], nodes[self.n_users + 1 :]
+
+    def loss(self, p, u, i, j):
+        users, items = self.embeddings(p)
+        loss = -log_sigmoid(dot(users[u], items[i] - items[j])).mean()
+        loss += (
+            self.settings["reg_weight"] * half_squares(users[u], items[i], items[j]) / self.settings["train_batch_size"]
+        )
+        if self.content:
+            behaviour, side = self.both(p)
+            for nodes in (u, self.n_users + 1 + i):
+                a, b = unit(side[nodes]), unit(behaviour[nodes])
+                likeness = np.exp(a @ b.T / 0.2)
+                loss += self.settings["cl_weight"] * -np.log(np.diag(likeness) / likeness.sum(axis=1)).mean()
+        return loss
+
+
+class MGCN(Views):
+    def side(self, p, behaviour):
+        views = {name: self.view(p, name, projected(p, self.content, name)) for name in self.content}
+        asked = [self.linear(p, "query.2", np.tanh(self.linear(p, "query.0", view))) for view in views.values()]
+        shares = np.exp(asked) / np.exp(asked).sum(axis=0)
+        common = sum(share * view for share, view in zip(shares, views.values(), strict=True))
+        apart = [
+            sigmoid(self.linear(p, f"preferences.{name}", behaviour)) * (view - common) for name, view in views.items()
+        ]
+        return (common + sum(apart)) / (len(views) + 1)
+
+
 def gradient(model, p, batch, step=1e-6):
     """The gradient of the loss by central differences, by parameter."""
     model.at = {name: value.copy() for name, value in p.items()}

@@ -154,6 +154,26 @@ BM3 = Recommender(
     },
     sampler="train",
 )
+MGCN = Recommender(
+    "mgcn",
+    "1",
+    f"{_HERE}.mgcn:MGCN",
+    flavour="mmrec",
+    separates=True,
+    on_request=True,
+    parameters={
+        "embedding_size": 64,
+        "n_ui_layers": 2,
+        "n_item_layers": 1,
+        "knn_k": 10,
+        "cl_weight": 0.01,
+        "reg_weight": 1e-4,
+        "train_features": True,
+        "projection_dtype": "float32",
+        "learning_rate_decay": [0.96, 50],
+    },
+    sampler="train",
+)
 
 
 @hookimpl
@@ -174,4 +194,5 @@ def recclaims_recommenders() -> list[Recommender]:
         VBPR_ELLIOT,
         LATTICE_ELLIOT,
         FREEDOM_ELLIOT,
+        MGCN,
     ]
