@@ -63,24 +63,23 @@ def info_nce(view: torch.Tensor, other: torch.Tensor, counts: torch.Tensor, temp
     Args:
         view, other: of each id that occurs, (n, d) each.
         counts: how often it does, float (n,).
-        temperature: t; at .2 no exponential is larger than e^5.
+        temperature: t.
     """
-    return (counts * info_nce_terms(view, other, other, counts, temperature)[1]).sum() / counts.sum()
+    return (counts * info_nce_terms(view, other, other, counts, temperature)).sum() / counts.sum()
 
 
 def info_nce_terms(
     view: torch.Tensor, partners: torch.Tensor, others: torch.Tensor, counts: torch.Tensor | None, temperature: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """For each row i of a view, the cosine with its partner, and -log(exp(c_ii / t) / sum_j exp(c_ij / t)): (n,) each.
+) -> torch.Tensor:
+    """-log(exp(cos(view_i, partner_i) / t) / sum_j exp(cos(view_i, other_j) / t)) of each row i of a view, (n,).
 
     Args:
         view, partners: (n, d) each.
         others: over which j runs, (m, d); the partners are among them.
         counts: how often each of the others counts, float (m,); None: once.
-        temperature: t.
+        temperature: t; at .2 no exponential is larger than e^5.
     """
     view, partners, others = (functional.normalize(one, dim=1) for one in (view, partners, others))
-    own = (view * partners).sum(dim=1)
     similar = torch.exp(view @ others.T / temperature)
     total = similar.sum(dim=1) if counts is None else similar @ counts
-    return own, torch.log(total) - own / temperature
+    return torch.log(total) - (view * partners).sum(dim=1) / temperature
