@@ -222,9 +222,15 @@ def _admits(
         raise UnknownNameError.of("flavour", flavour, ["mmrec", "elliot", "all"], "flavour")
     if names:
         return lambda recommender: recommender.name in names
-    if flavour is None:
-        return profile.admits
-    return lambda recommender: flavour == "all" or recommender.flavour in (None, flavour)
+
+    def admitted(recommender: Recommender) -> bool:
+        if recommender.on_request:
+            return False
+        if flavour is None:
+            return profile.admits(recommender)
+        return flavour == "all" or recommender.flavour in (None, flavour)
+
+    return admitted
 
 
 def _cases(planner: Planner, claims: Sequence[Claim]) -> list[Case]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -84,8 +85,9 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--claims-recommender",
         action="append",
-        metavar="mmrec:FILE[:CLASS]",
-        help="a class written for MMRec, as it is, beside the installed ones, repeatable (docs/write-a-recommender.md)",
+        metavar="NAME|mmrec:FILE[:CLASS]",
+        help="one more recommender, repeatable: one that runs only if named (mgcn), or a class written for MMRec, as "
+        "it is (docs/write-a-recommender.md)",
     )
     add(
         "--claims-profile",
@@ -199,24 +201,40 @@ def registry_of(config: pytest.Config) -> Registry:
         RecclaimsError: it names nothing that can be used.
     """
     if REGISTRY not in config.stash:
-        references = config.getoption("claims_recommender") or ()
+        asked = config.getoption("claims_recommender") or ()
         found = registry()
-        if references:
+        if references := [one for one in asked if ":" in one]:
             from recclaims.interop.foreign.recommender import own_objects
 
             found = own_objects(references).beside(found)
+        for name in set(asked).difference(references):
+            if not found.find("recommenders", name, "--claims-recommender").content:
+                raise RecclaimsError(
+                    f"--claims-recommender {name}: it reads no features; claims compare with it anyway"
+                )
         config.stash[REGISTRY] = found
     return config.stash[REGISTRY]
+
+
+def named_recommenders(config: pytest.Config) -> set[str]:
+    """The recommenders that --claims-recommender or -k names."""
+    found = registry_of(config)
+    own = {name for kind, name in (found.own.origin if found.own else ()) if kind == "recommenders"}
+    words = set(re.findall(r"[\w-]+", config.getoption("keyword") or ""))
+    return own | (words | {*(config.getoption("claims_recommender") or ())}) & {*found.recommenders}
 
 
 def recommender_filter(config: pytest.Config) -> Callable[[Recommender], bool]:
     """Which recommenders take part."""
     wanted = config.getoption("claims_flavour")
-    by_profile, found = profile_of(config).admits, registry_of(config)
+    by_profile = profile_of(config).admits
+    named = named_recommenders(config)
 
     def admitted(recommender: Recommender) -> bool:
-        if found.own and ("recommenders", recommender.name) in found.own.origin:
+        if recommender.name in named and (recommender.on_request or recommender.reference):
             return True  # whoever names one wants it, whatever its family
+        if recommender.on_request:
+            return False
         return by_profile(recommender) if wanted is None else wanted == "all" or recommender.flavour in (None, wanted)
 
     return admitted

@@ -15,6 +15,7 @@ from recclaims._pytest.options import (
     add_options,
     baseline_of,
     control_names,
+    named_recommenders,
     planted_filter,
     profile_of,
     recommender_filter,
@@ -303,6 +304,10 @@ def notes(config: pytest.Config) -> list[str]:
             lines.append(
                 f"recclaims: profile {profile.name} runs only {what} {', '.join(chosen)}; more: --claims-{option} all"
             )
+    found = registry_of(config).recommenders.values()
+    waiting = [one.name for one in found if one.on_request and one.name not in named_recommenders(config)]
+    if waiting:
+        lines.append(f"recclaims: {', '.join(waiting)} run only if named: --claims-recommender {waiting[0]}")
     return lines
 
 

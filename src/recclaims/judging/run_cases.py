@@ -127,8 +127,8 @@ def run_cases(
         record["encoder"] = shown.get(record["encoder"], record["encoder"])
     told = {case: _with_cosines(pipeline, judged[case]) for case in cases}
     improving = frozenset(cell for cell, result in outcome.results.items() if pipeline.ended_improving(result))
-    used_here = {case.recommender: pipeline.registry.recommenders[case.recommender].reference for case in cases}
-    classes = {name: reference for name, reference in used_here.items() if reference}
+    used_here = [pipeline.registry.recommenders[case.recommender] for case in cases]
+    classes = {one.name: one.reference or one.name for one in used_here if one.reference or one.on_request}
     return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords, shown, improving, classes)
 
 

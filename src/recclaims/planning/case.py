@@ -31,7 +31,7 @@ def cases(
     source: DatasetSource,
     registry: Registry,
     encoders: Sequence[str] = (),
-    recommender_filter: Callable[[Recommender], bool] = lambda _: True,
+    recommender_filter: Callable[[Recommender], bool] = lambda one: not one.on_request,
     control_names: Collection[str] = (),
 ) -> Iterator[Case]:
     """Yield a claim's cases on a dataset: every content recommender and every encoder that the dataset can feed.
