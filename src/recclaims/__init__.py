@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from recclaims.interop.foreign.recommender import open_recommender
     from recclaims.lvlm.generation import AnswerSettings, Question, Reply, ask
     from recclaims.recommenders.models.content import ContentRecommender
+    from recclaims.release import __version__
     from recclaims.results import Results
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "SourceSpec",
     "StoreError",
     "UnknownNameError",
+    "__version__",
     "ask",
     "data_directory",
     "evaluate",
@@ -82,6 +84,7 @@ _WHEN_ASKED = {
     "evaluate": "recclaims.evaluating",
     "open_recommender": "recclaims.interop.foreign.recommender",
     "Results": "recclaims.results",
+    "__version__": "recclaims.release",
     "FolderDataset": "recclaims.data.folder",
     **dict.fromkeys(("PrepareRequest", "Prepared", "data_directory"), "recclaims.data.preparation"),
     "ContentRecommender": "recclaims.recommenders.models.content",

@@ -47,5 +47,5 @@ def test_ratings_are_the_published_counts(ml100k):
 
 def test_without_recbole_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(NotAvailableError, match=r"pip install recbole==1\.2\.1"):
+    with pytest.raises(NotAvailableError, match=r"pip install --no-deps recbole==1\.2\.1"):
         MovieLens100K().load()

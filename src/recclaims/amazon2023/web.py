@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies
 
@@ -15,7 +14,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
-from recclaims import NotAvailableError
+from recclaims import NotAvailableError, __version__
 
 #: Where the lab that made the dataset keeps its raw files, in the order in which they are tried.
 BASES = (
@@ -124,7 +123,7 @@ class Web:
 
     @cached_property
     def _headers(self) -> dict[str, str]:
-        return {"user-agent": f"recclaims/{version('recclaims')}", "accept-encoding": "identity"}
+        return {"user-agent": f"recclaims/{__version__}", "accept-encoding": "identity"}
 
     @cached_property
     def _pool(self) -> urllib3.PoolManager:

@@ -13,6 +13,7 @@ from recclaims.errors import DatasetError, NotAvailableError, RecclaimsError, Un
 from recclaims.features.resolve import make_encoder, why_unavailable
 from recclaims.paths import expanded
 from recclaims.plugin_manager import registry
+from recclaims.required import check_recbole
 
 
 def add_commands(add: Add) -> None:
@@ -38,12 +39,17 @@ def _doctor(options: argparse.Namespace) -> int:
     if options.prune:
         raise RecclaimsError("--prune needs --store DIR")
     problems = 0
-    for package in ("torch", "torchvision", "transformers", "sentence_transformers", "recbole"):
+    for package in ("torch", "torchvision", "transformers", "sentence_transformers"):
         if importlib.util.find_spec(package) is None:
             problems += 1
             print(f"missing  {package}: pip install {package.replace('_', '-')}")
         else:
             print(f"ok       {package} {version(package.replace('_', '-'))}")
+    try:
+        print(f"ok       recbole {check_recbole()}")
+    except NotAvailableError as error:
+        problems += 1
+        print(f"missing  {error}")
     for name in registry().encoders:
         try:
             reason = why_unavailable(make_encoder(name, registry()))

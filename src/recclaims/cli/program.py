@@ -7,12 +7,12 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from recclaims.cli import calibrate, data, doctor, results
 from recclaims.cli.arguments import Command
 from recclaims.errors import RecclaimsError, printable
+from recclaims.release import __version__
 
 _DESCRIPTION = """\
 Judge the claims on your own data:            pytest suite --claims-data path/to/folder
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         "recclaims", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    made.add_argument("--version", action="version", version=f"recclaims {version('recclaims')}")
+    made.add_argument("--version", action="version", version=f"recclaims {__version__}")
     commands = made.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Command, text: str) -> argparse.ArgumentParser:

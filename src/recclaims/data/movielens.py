@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 from recclaims.data.assemble import assemble
 from recclaims.data.catalogue import Item
 from recclaims.data.dataset import Dataset
-from recclaims.errors import NotAvailableError
 from recclaims.regular_file import open_regular
+from recclaims.required import recbole_folder
 
 #: The paper's protocol: of the held-out ratings, those of 4 and 5 are to be found again.
 RELEVANCE = 4.0
@@ -29,7 +26,7 @@ class MovieLens100K:
         """
         import polars as pl
 
-        stem = _folder() / "ml-100k"
+        stem = recbole_folder() / "dataset_example" / "ml-100k" / "ml-100k"
 
         def read(ending: str) -> pl.DataFrame:
             # Everything as text: a release year is 'V' once, and ids are names, not numbers.
@@ -47,14 +44,6 @@ class MovieLens100K:
         ]
         ratings = read("inter").with_columns(pl.col("rating", "timestamp").cast(pl.Float64))
         return assemble(self.name, items, ratings, f"{stem}.inter", relevance=RELEVANCE)
-
-
-def _folder() -> Path:
-    # find_spec finds the package without importing it: RecBole takes seconds to import.
-    spec = importlib.util.find_spec("recbole")
-    if spec is None or not spec.submodule_search_locations:
-        raise NotAvailableError("ml-100k is read from the recbole package: pip install recbole==1.2.1")
-    return Path(spec.submodule_search_locations[0]) / "dataset_example" / "ml-100k"
 
 
 def _title(title: str, year: str) -> str:

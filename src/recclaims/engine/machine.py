@@ -37,8 +37,11 @@ def _gpu(device: str) -> str | None:
 
 
 def installation() -> dict[str, str]:
-    """By name, the version of all that can change a result: libraries, plugins, and this library's own code."""
-    libraries = sorted({"recclaims", "distributed", *ENCODING_LIBRARIES, *TRAINING_LIBRARIES})
+    """By name, the version of all that can change a result: libraries, plugins, and this library's own code.
+
+    Not the version of this library: two copies of the same code may carry another, as it comes from git.
+    """
+    libraries = sorted({"distributed", *ENCODING_LIBRARIES, *TRAINING_LIBRARIES})
     plugins = {
         f"plugin {p.name}": p.error or p.distribution for p in registry().plugins if p.distribution != "recclaims"
     }

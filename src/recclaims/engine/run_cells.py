@@ -14,6 +14,7 @@ from recclaims.engine.execute.executor import Executor, Failure, InProcess
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.settings import LOCAL, Reuse
 from recclaims.errors import RecclaimsError, StorageError
+from recclaims.required import check_recbole
 
 #: How long what another machine wrote may take to be seen in a shared folder: NFS looks anew after a minute at most.
 SECONDS_UNTIL_SHARED = 70.0
@@ -86,11 +87,15 @@ class CellRunner:
 
     Attributes:
         outcome: of all batches so far.
+
+    Raises:
+        NotAvailableError: RecBole, which trains them, is not installed.
     """
 
     def __init__(
         self, pipeline: Pipeline, tell: Callable[[Progress], None] = lambda _: None, until: float | None = None
     ) -> None:
+        check_recbole()  # one line before anything is read or trained, not a failure of each cell
         self._pipeline, self._tell, self._until = pipeline, tell, until
         self._stack = contextlib.ExitStack()
         self._executor: Executor | None = None

@@ -6,13 +6,12 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recclaims import RecclaimsError, UnknownNameError
+from recclaims import RecclaimsError, UnknownNameError, __version__
 from recclaims.data.folder import MANIFEST
 from recclaims.data.vectors import sidecar
 from recclaims.features.resolve import facts_of
@@ -111,7 +110,7 @@ def _write_record(folder: Path, dataset: Dataset, record: dict[str, Any], name: 
         "dataset": dataset.name,
         "split": "given" if dataset.given_split is not None else dataset.strategy,
         "planted": dataset.planted,
-        "recclaims": version("recclaims"),
+        "recclaims": __version__,
     }
     (folder / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     lines = [] if dataset.relevance is None else [f"relevance = {dataset.relevance!r}"]
