@@ -17,6 +17,7 @@ from recclaims.engine.profile import Profile, profile_names
 from recclaims.engine.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.paths import expanded
+from recclaims.planning.claims_file import with_file, with_project
 from recclaims.planning.controls import noises_of
 from recclaims.plugin_manager import Registry, registry
 
@@ -86,6 +87,14 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         metavar="mmrec:FILE[:CLASS]",
         help="a class written for MMRec, as it is, beside the installed ones, repeatable (docs/write-a-recommender.md)",
+    )
+    add(
+        "--claims-file",
+        action="append",
+        metavar="FILE",
+        type=expanded,
+        help="TOML file with claims of your own, repeatable (docs/claims-file.md); [tool.recclaims] of pyproject.toml "
+        "is read, too",
     )
     add(
         "--claims-profile",
@@ -193,10 +202,10 @@ REGISTRY = pytest.StashKey[Registry]()
 
 
 def registry_of(config: pytest.Config) -> Registry:
-    """What is installed, and what --claims-recommender names.
+    """What is installed, what --claims-recommender names, and the claims of the user's files.
 
     Raises:
-        RecclaimsError: it names nothing that can be used.
+        RecclaimsError: what an option names cannot be used.
     """
     if REGISTRY not in config.stash:
         references = config.getoption("claims_recommender") or ()
@@ -205,6 +214,9 @@ def registry_of(config: pytest.Config) -> Registry:
             from recclaims.interop.foreign.recommender import own_objects
 
             found = own_objects(references).beside(found)
+        found = with_project(found, config.rootpath)
+        for file in config.getoption("claims_file") or ():
+            found = with_file(found, Path(file))
         config.stash[REGISTRY] = found
     return config.stash[REGISTRY]
 
