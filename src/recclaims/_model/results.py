@@ -213,6 +213,8 @@ class ClaimStatement(Entry):
     """By how much it is claimed not to be better."""
     planted: Flag = False
     """Whether it is about the suite itself, on planted data."""
+    file: Text = ""
+    """The file that it comes from, where it is not installed."""
 
 
 class ResultsDocument(Entry):

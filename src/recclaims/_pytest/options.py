@@ -18,6 +18,7 @@ from recclaims.engine.profile import Profile, profile_names
 from recclaims.engine.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.paths import expanded
+from recclaims.planning.claims_file import with_file, with_project
 from recclaims.planning.controls import noises_of
 from recclaims.plugin_manager import Registry, registry
 
@@ -88,6 +89,14 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="NAME|mmrec:FILE[:CLASS]",
         help="one more recommender, repeatable: one that runs only if named (mgcn), or a class written for MMRec, as "
         "it is (docs/write-a-recommender.md)",
+    )
+    add(
+        "--claims-file",
+        action="append",
+        metavar="FILE",
+        type=expanded,
+        help="TOML file with claims of your own, repeatable (docs/claims-file.md); [tool.recclaims] of pyproject.toml "
+        "is read, too",
     )
     add(
         "--claims-profile",
@@ -195,10 +204,10 @@ REGISTRY = pytest.StashKey[Registry]()
 
 
 def registry_of(config: pytest.Config) -> Registry:
-    """What is installed, and what --claims-recommender names.
+    """What is installed, what --claims-recommender names, and the claims of the user's files.
 
     Raises:
-        RecclaimsError: it names nothing that can be used.
+        RecclaimsError: what an option names cannot be used.
     """
     if REGISTRY not in config.stash:
         asked = config.getoption("claims_recommender") or ()
@@ -212,6 +221,9 @@ def registry_of(config: pytest.Config) -> Registry:
                 raise RecclaimsError(
                     f"--claims-recommender {name}: it reads no features; claims compare with it anyway"
                 )
+        found = with_project(found, config.rootpath)
+        for file in config.getoption("claims_file") or ():
+            found = with_file(found, Path(file))
         config.stash[REGISTRY] = found
     return config.stash[REGISTRY]
 

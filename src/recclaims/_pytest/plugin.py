@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -187,9 +189,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     parameters = []
     try:
         planner = planner_of(metafunc.config)
-        for claim in _claims(*marker.args):
+        for claim in _claims(metafunc, *marker.args):
             metafunc.config.addinivalue_line("markers", f"{claim.id}: {printable(claim.statement)}")
-            if not marker.args and not _is_sound(claim, metafunc.config.stash[SESSION]):
+            if not marker.args and not _is_sound(claim, metafunc.config):
                 continue
             marks = [getattr(pytest.mark, claim.id)]
             if is_timed(metafunc.config):
@@ -207,12 +209,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("case", parameters)
 
 
-def _is_sound(claim: Claim, session: ClaimsSession) -> bool:
+def _is_sound(claim: Claim, config: pytest.Config) -> bool:
     """Whether a plugin's claim compares with what there is; one that does not is left out, without the others."""
+    found = registry_of(config)
     try:
-        check(claim, registry())
+        check(claim, found)
     except RecclaimsError as error:
-        session.unsound.append(f"{error}; it is left out ({registry().origin['claims', claim.id]})")
+        config.stash[SESSION].unsound.append(f"{error}; it is left out ({found.origin['claims', claim.id]})")
         return False
     return True
 
@@ -223,12 +226,19 @@ def _no_case(planner: Planner, claim: Claim) -> Any:
     return pytest.param(None, id="no-case", marks=[getattr(pytest.mark, claim.id), pytest.mark.skip(reason=reason)])
 
 
-def _claims(*names: str) -> list[Claim]:
-    """The claims of these names; without a name, those of plugins, which have no module of their own."""
-    found = registry()
-    if names:
-        return [found.find("claims", name) for name in names]
-    return [claim for name, claim in found.claims.items() if found.origin["claims", name] != BUILTIN]
+def _claims(metafunc: pytest.Metafunc, *names: str) -> list[Claim]:
+    """The claims of these names; without a name, those of plugins and files, which have no module of their own.
+
+    One that is made on request alone has cases where the command line names it, or its module.
+    """
+    config = metafunc.config
+    found = registry_of(config)
+    if not names:
+        return [claim for name, claim in found.claims.items() if found.origin["claims", name] != BUILTIN]
+    chosen = f"{config.getoption('markexpr')} {config.getoption('keyword')}"
+    words = {*re.findall(r"[\w.-]+", chosen), *(Path(arg.partition("::")[0]).stem for arg in config.args)}
+    mine = [found.find("claims", name) for name in names]
+    return [claim for claim in mine if not claim.on_request or {claim.id, metafunc.definition.path.stem} & words]
 
 
 def planner_of(config: pytest.Config) -> Planner:

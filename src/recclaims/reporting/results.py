@@ -77,7 +77,10 @@ def build(run: Run, price_per_hour: float | None = None) -> ResultsDocument:
         "encoders": run.encoders,
         "keywords": run.keywords,
         "price_per_hour": price_per_hour,
-        "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
+        "statements": {
+            case.claim.id: {**_statement(case.claim), "file": shareable(run.files.get(case.claim.id, ""))}
+            for case in run.judged
+        },
         "references": {name: shareable(reference) for reference, name in run.names.items()},
         "recommenders": run.classes,
     }
