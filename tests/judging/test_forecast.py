@@ -7,7 +7,7 @@ from recclaims._model.claim import Claim
 from recclaims.judging.components import VarianceComponents
 from recclaims.judging.error import ErrorDistribution
 from recclaims.judging.estimate import Estimate
-from recclaims.judging.forecast import ENOUGH, chance
+from recclaims.judging.forecast import ENOUGH, Chance, chance
 
 CLAIM = Claim("noise", 1, "Real beats noise.", "nobody", controls=("permuted",))
 
@@ -40,3 +40,17 @@ def test_whatever_is_claimed_a_chance_is_a_probability(stated):
 def test_without_a_spread_there_is_no_plan():
     assert chance(estimate(0.02, 0.05, replicates=1), CLAIM) is None
     assert chance(estimate(0.02, 0.0), CLAIM) is None
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [
+        (1.0, "would settle it (chance more than 99 %)"),
+        (0.97, "would settle it (chance 95 %)"),
+        (0.91, "would settle it (chance 90 %)"),
+        (0.3, "would hardly settle it (chance 30 %)"),
+        (0.001, "would hardly settle it (chance less than 5 %)"),
+    ],
+)
+def test_nothing_is_certain_and_nothing_impossible(probability, said):
+    assert str(Chance(12, probability)) == f"12 replicates {said}"
