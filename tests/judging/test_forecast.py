@@ -83,7 +83,15 @@ def test_plans_come_true_about_as_often_as_they_say(share):
     assert scipy.stats.binomtest(sum(kept), len(kept), np.mean(promised), alternative="less").pvalue > 0.01
 
 
-def test_no_chance_is_certain():
-    assert [str(Chance(12, p)).partition("chance ")[2] for p in (0.851, 0.949, 0.951, 1.0)] == [
-        "90 %)", "90 %)", "over 95 %)", "over 95 %)"
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [
+        (1.0, "would settle it (chance more than 99 %)"),
+        (0.97, "would settle it (chance 95 %)"),
+        (0.91, "would settle it (chance 90 %)"),
+        (0.3, "would hardly settle it (chance 30 %)"),
+        (0.001, "would hardly settle it (chance less than 5 %)"),
+    ],
+)
+def test_nothing_is_certain_and_nothing_impossible(probability, said):
+    assert str(Chance(12, probability)) == f"12 replicates {said}"

@@ -188,6 +188,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="price of an hour on this machine, in any currency, for the table of encoder costs",
     )
     add(
+        "--claims-timings",
+        action="store_true",
+        help="also show pytest-benchmark's tables: how long the cells of each case took to train",
+    )
+    add(
         "--claims-trust-remote-code",
         action="store_true",
         help="allow code shipped with a model's checkpoint to run (default: not allowed)",

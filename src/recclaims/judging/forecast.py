@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: How often a plan should do what it says.
 ENOUGH = 0.8
+#: From here on it is more likely than not that it does.
+LIKELY = 0.5
 #: Multiples of the replicates so far that are tried.
 _TIMES = (2, 3, 5, 10)
 #: Into how many worlds the shares of the assignment are gathered, and of how many the interval will be a mixture.
@@ -40,9 +42,17 @@ class Chance:
     probability: float
 
     def __str__(self) -> str:
-        tens = round(10 * self.probability)
-        said = f"{10 * tens} %" if tens < 10 else "over 95 %"
-        return f"{self.replicates} replicates would settle it (chance {said})"
+        word = "would" if self.probability >= LIKELY else "would hardly"
+        return f"{self.replicates} replicates {word} settle it (chance {_percent(self.probability)})"
+
+
+def _percent(probability: float) -> str:
+    """A forecast in tens of per cent; nothing is certain, and nothing impossible."""
+    if probability > 0.99:
+        return "more than 99 %"
+    if probability < 0.05:
+        return "less than 5 %"
+    return f"{min(10 * round(10 * probability), 95)} %"
 
 
 def chance(estimate: Estimate, claim: Claim) -> Chance | None:
