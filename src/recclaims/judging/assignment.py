@@ -25,8 +25,8 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 #: Prior medians of rho; its density is median / (median + rho)^2. Training adds luck of its own to every replicate:
-#: in five banks of trained cells (docs/calibration.md) it was .00 to .10, in the middle .04. What only compares features
-#: has hardly any other luck.
+#: in five banks of trained cells (docs/calibration.md) it was .00 to .10, in the middle .04. What only compares
+#: features has hardly any other luck.
 TRAINED, PROBE = 0.05, 2.0
 #: Quantiles of the prior at which the mixture is taken.
 _QUANTILES = (np.arange(48) + 0.5) / 48
