@@ -25,7 +25,8 @@ from recclaims.engine.profile import Profile
 from recclaims.engine.run_cells import Progress
 from recclaims.engine.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
 from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
-from recclaims.interop.foreign.recommender import MMRecRecommender, is_reference, own_objects
+from recclaims.interop.foreign.declaration import ForeignRecommender
+from recclaims.interop.foreign.recommender import is_reference, own_objects
 from recclaims.judging.run_cases import run_cases
 from recclaims.own_objects import OwnObjects
 from recclaims.planning.claims_file import with_file
@@ -71,8 +72,9 @@ def evaluate(
 
     Args:
         data: a reference as for --claims-data (`"ml-100k"`, the path of a folder), a Dataset, or several of them.
-        recommenders: names, Recommender objects, classes written for MMRec (`"mmrec:PATH/TO/model.py"`), or several of
-            these; None: all installed ones, in the profile's flavours.
+        recommenders: names, Recommender objects, classes written for other libraries (`"mmrec:PATH/TO/model.py"`,
+            `"recbole:MODULE:CLASS"`, `"cornac:MODULE:CLASS"`), or several of these; None: all
+            installed ones, in the profile's flavours.
         encoders: names, with arguments (`"sbert:all-mpnet-base-v2"`), objects with `name`, `modality`, `version`
             and `encode(items)`, or both; None: all installed ones, and the vectors that come with the data.
         claims: ids, Claim objects, claims files (`"claims.toml"`), or several of these; None: all installed ones but
@@ -107,7 +109,7 @@ def evaluate(
     encoding, own_encoders = _split(encoders, "encoders")
     ids, own_claims = _split(claims, "claims")
     known = registry()
-    opened = [one for one in own_recommenders if isinstance(one, MMRecRecommender)]
+    opened = [one for one in own_recommenders if isinstance(one, ForeignRecommender)]
     classes = own_objects([*(name for name in chosen if is_reference(name)), *opened])
     own_recommenders = [one for one in own_recommenders if one not in opened]
     named = [one.name for one in classes.objects["recommenders"]]

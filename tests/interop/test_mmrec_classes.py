@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-import recclaims.interop.foreign.mmrec_model
+import recclaims.interop.foreign.asking
 from recclaims.engine.hyperparameters import Hyperparameters
 from recclaims.engine.profile import Profile
 from recclaims.errors import CellError, NotAvailableError
@@ -127,7 +127,7 @@ def test_to_be_asked_changes_no_result(tmp_path, monkeypatch):
     reference = f"mmrec:{write_clone(tmp_path, noisy)}"
     asked = scores(trained(reference))
     again = scores(trained(reference))  # not asked: it is known of this class
-    monkeypatch.setattr(recclaims.interop.foreign.mmrec_model, "_ASKED", set())
+    monkeypatch.setattr(recclaims.interop.foreign.asking, "ASKED", set())
     np.testing.assert_array_equal(asked, again)
     np.testing.assert_array_equal(asked, scores(trained(reference)))
 

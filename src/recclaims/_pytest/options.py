@@ -86,9 +86,9 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--claims-recommender",
         action="append",
-        metavar="NAME|mmrec:FILE[:CLASS]",
-        help="one more recommender, repeatable: one that runs only if named (mgcn), or a class written for MMRec, as "
-        "it is (docs/write-a-recommender.md)",
+        metavar="NAME|LIBRARY:CLASS",
+        help="one more recommender, repeatable: one that runs only if named (mgcn), or a class written for "
+        "another library: mmrec:FILE[:CLASS], recbole:MODULE:CLASS, cornac:MODULE:CLASS",
     )
     add(
         "--claims-file",

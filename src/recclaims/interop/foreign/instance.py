@@ -6,8 +6,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-import traceback
-import warnings
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,20 +17,17 @@ import torch
 from numpy.typing import NDArray
 
 from recclaims.data.importers.mmrec import ITEM, USER
-from recclaims.errors import CellError, NotAvailableError, RecclaimsError, is_order, one_line
+from recclaims.errors import CellError
 from recclaims.interop.foreign.importing import class_of, clone_of
 from recclaims.interop.foreign.mmrec_data import ConfigOfClass, TrainLoader, TrainSet
+from recclaims.interop.foreign.reading import IMAGE, TEXT
 from recclaims.interop.foreign.source import Source
+from recclaims.interop.foreign.surroundings import explained, quiet_in
 
-#: What MMRec calls the files of features, by the key of the config that names them.
-IMAGE, TEXT = "image_feat.npy", "text_feat.npy"
+#: By the key of the config that names them, the files of features.
 FILES = {"vision_feature_file": IMAGE, "text_feature_file": TEXT}
 #: The folder of a cell's data, within its own.
 _DATA = "data"
-
-
-class ClassFailedError(CellError):
-    """Somebody's class raised something, or returned what it must not."""
 
 
 @dataclass(frozen=True)
@@ -154,19 +149,12 @@ class Instance:
     def _entered(self) -> Iterator[None]:
         """The class's own surroundings: its modules, its folder, no output, and its errors as one line."""
         source, config = self.wanted.source, self.config
-        before = Path.cwd()
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_explained(source, config, self.wanted.device))
+            write = "?KEY=VALUE or config=FILE"
+            stack.enter_context(explained(source.file, lambda: config.absent, self.wanted.device, write))
             stack.enter_context(clone_of(source).entered())
             stack.enter_context(_cuda_is(self.wanted.device))
-            nowhere = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
-            stack.enter_context(contextlib.redirect_stdout(nowhere))
-            stack.enter_context(contextlib.redirect_stderr(nowhere))
-            stack.enter_context(warnings.catch_warnings())
-            warnings.simplefilter("ignore")  # of what numpy and torch have deprecated since it was written
-            # What it writes into the working directory is written here, and goes with the folder.
-            os.chdir(self.folder)
-            stack.callback(os.chdir, before)
+            stack.enter_context(quiet_in(self.folder))
             yield
 
 
@@ -200,34 +188,3 @@ def _cuda_is(device: torch.device) -> Iterator[None]:
     finally:
         for kind, method in zip(kinds, before, strict=True):
             kind.cuda = method
-
-
-@contextlib.contextmanager
-def _explained(source: Source, config: ConfigOfClass, device: torch.device) -> Iterator[None]:
-    """Make one line of whatever the class raises: what, where, and what is not here."""
-    try:
-        yield
-    except RecclaimsError:
-        raise
-    except ModuleNotFoundError as error:
-        raise NotAvailableError(
-            f"{source.file.name} needs {error.name}, which is not installed: install it beside recclaims"
-        ) from error
-    except BaseException as error:
-        if is_order(error):
-            raise
-        if device.type == "cpu" and any(word in str(error) for word in ("CUDA", "NVIDIA", "cuda")):
-            raise NotAvailableError(
-                f"{source.file.name}{_line(source, error)} asks for a GPU, and cells are trained on the CPU; "
-                "use config['device'] in the class"
-            ) from error
-        # What was not there reads as None, as with MMRec: some classes never use it.
-        absent = sorted(config.absent) if "None" in str(error) else []
-        hint = f"; its config has no {', '.join(absent)}: write ?{absent[0]}=VALUE or config=FILE" if absent else ""
-        raise ClassFailedError(f"{one_line(error)} ({source.file.name}{_line(source, error)}){hint}") from error
-
-
-def _line(source: Source, error: BaseException) -> str:
-    """Where in the class's own file it went wrong, as `:12`."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(source.file)]
-    return f":{lines[-1]}" if lines else ""

@@ -21,9 +21,10 @@ with warnings.catch_warnings():
     from recbole.model.abstract_recommender import GeneralRecommender
     from recbole.utils import InputType
 
-from recclaims.errors import CellError, NotAvailableError
-from recclaims.interop.foreign.instance import IMAGE, TEXT, ClassFailedError, Instance, Wanted
-from recclaims.interop.foreign.reading import differs, made_up, others
+from recclaims.errors import NotAvailableError
+from recclaims.interop.foreign.asking import Question
+from recclaims.interop.foreign.instance import Instance, Wanted
+from recclaims.interop.foreign.reading import IMAGE, TEXT, Pairs
 from recclaims.interop.foreign.source import Source
 from recclaims.interop.foreign.state import kept_beside, put_back
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
@@ -34,12 +35,6 @@ if TYPE_CHECKING:
 
 #: Users that a class scores at once, as MMRec's default: some compute all embeddings anew for every batch.
 AT_ONCE = 4096
-#: What was found to read its features, or to need none: by class, settings, and shapes of features.
-_ASKED: set[tuple[Any, ...]] = set()
-
-
-class NeverReadError(CellError):
-    """A class whose loss and scores do not depend on its features."""
 
 
 class MMRecModel(GeneralRecommender):  # type: ignore[misc]
@@ -80,62 +75,19 @@ class MMRecModel(GeneralRecommender):  # type: ignore[misc]
         self.trained_on = torch.from_numpy(np.unique(users))
         self.scored: tuple[torch.Tensor, torch.Tensor] | None = None
         features = by_file({name: matrix[1:].cpu().numpy() for name, matrix in dataset.content})
-        if self.recommender.content and not features:
-            self.instance = Instance(self.wanted, self._of_twin())
-        else:
-            self.instance = self._made(features)
+        trains = settings.get("req_training", True) is not False
+        asked = Question(
+            source.name,
+            (source.digest, source.name, str(sorted(settings.items()))),
+            Pairs(users, items, self.n_items - 1, config["seed"], place, trains, self.negatives),
+            lambda given: Instance(self.wanted, given),
+            self.recommender.switch,
+        )
+        self.instance = asked.twin() if self.recommender.content and not features else asked.made(features)
         self.inner = self.instance.module
         if self.recommender.training_free:  # nobody begins an epoch or ends it
             self.train()
             self.eval()
-
-    def _of_twin(self) -> dict[str, NDArray[np.float32]]:
-        """What a twin is given, whose class cannot be made without: one row for all items, of both modalities."""
-        key = (self.wanted.source.digest, str(sorted(self.wanted.settings.items())), "twin")
-        one, two = made_up(self.wanted.n_items), made_up(self.wanted.n_items, 1)
-        if key not in _ASKED and differs(self.wanted, one, two, self.negatives):
-            switch = ", ".join(f"{key}={value}" for key, value in self.recommender.switch.items())
-            raise CellError(f"with {switch} it still reads features, so it is not a feature-free twin")
-        _ASKED.add(key)
-        return {name: np.ones_like(matrix) for name, matrix in one.items()}
-
-    def _made(self, features: Mapping[str, NDArray[np.float32]]) -> Instance:
-        """The object, of which is known that it reads its features."""
-        try:
-            made = Instance(self.wanted, features)
-            self._ask(features)
-        except (ClassFailedError, NeverReadError) as error:
-            if len(features) == 1 and self._reads_both():
-                has = "images" if IMAGE in features else "texts"
-                raise NotAvailableError(
-                    f"it needs both image and text features and got only {has}; use --claims-encoder "
-                    "late_fusion:VISUAL+TEXTUAL"
-                ) from error
-            raise
-        return made
-
-    def _ask(self, features: Mapping[str, NDArray[np.float32]]) -> None:
-        """Refuse a class that never reads its features; asked once a process of each class, settings and shape."""
-        if not features:
-            return
-        shapes = str(sorted((name, matrix.shape) for name, matrix in features.items()))
-        key = (self.wanted.source.digest, self.wanted.source.name, str(sorted(self.wanted.settings.items())), shapes)
-        if key in _ASKED:
-            return
-        if differs(self.wanted, features, others(features), self.negatives) is False:
-            raise NeverReadError(
-                f"{self.wanted.source.name} never reads its features: other features give exactly the same loss "
-                "and scores"
-            )
-        _ASKED.add(key)
-
-    def _reads_both(self) -> bool:
-        """Whether it works, and reads its features, once it is given both modalities."""
-        one, two = made_up(self.wanted.n_items), made_up(self.wanted.n_items, 1)
-        try:
-            return differs(self.wanted, one, two, self.negatives) is True
-        except (CellError, NotAvailableError):
-            return False
 
     def train(self, mode: bool = True) -> MMRecModel:
         """Switch mode: entering training begins an epoch, and what comes next ends it."""

@@ -8,20 +8,69 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from recclaims.interop.foreign.instance import IMAGE, TEXT, Instance, Wanted
-
+#: What MMRec calls the files of features.
+IMAGE, TEXT = "image_feat.npy", "text_feat.npy"
 #: Steps of the trial, pairs in a batch of it, and users whose scores are looked at.
 STEPS, PAIRS, USERS = 2, 256, 16
 #: Columns of features that are made up, where a cell has none.
 WIDTH = 64
 
+#: By file, float32 (n_items, d).
 Features = Mapping[str, NDArray[np.float32]]
+
+
+class Object(Protocol):
+    """An object of somebody's class, as it is trained and scored."""
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """The object itself."""
+        ...
+
+    def begin_epoch(self) -> None:
+        """Do what the class does before an epoch."""
+        ...
+
+    def end_epoch(self) -> None:
+        """Do what the class does after one."""
+        ...
+
+    def loss(self, batch: torch.Tensor) -> torch.Tensor:
+        """The loss of a batch, int64 (2 or 3, b), from 0: users, items and, where it wants them, negative items."""
+        ...
+
+    def scores(self, users: torch.Tensor) -> torch.Tensor:
+        """Scores of all items, float (b, n_items), for users, int64 (b,), from 0."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What an object is trained on.
+
+    Attributes:
+        users, items: the train pairs, int64 (n,), from 0.
+        n_items: of the catalogue.
+        seed, device: of the cell.
+        trains: whether it is trained at all.
+        negatives: whether a batch has negative items.
+    """
+
+    users: NDArray[np.int64]
+    items: NDArray[np.int64]
+    n_items: int
+    seed: int
+    device: torch.device
+    trains: bool
+    negatives: bool
 
 
 def made_up(n_items: int, seed: int = 0) -> dict[str, NDArray[np.float32]]:
@@ -41,56 +90,55 @@ def others(features: Features) -> dict[str, NDArray[np.float32]]:
     return found
 
 
-def differs(wanted: Wanted, features: Features, other: Features, negatives: bool) -> bool | None:
+def differs(make: Callable[[Features], Object], pairs: Pairs, features: Features, other: Features) -> bool | None:
     """Whether other features change loss or scores; None where that cannot be told, as they are not numbers.
 
     Args:
-        wanted: the class.
+        make: makes an object of the class.
+        pairs: what it would be trained on.
         features, other: two sets of features of one shape.
-        negatives: whether a batch has negative items.
 
     Raises:
         CellError, NotAvailableError: the class fails with `features`.
     """
     with randomness_kept():
-        mine = _trial(wanted, features, negatives)
+        mine = _trial(make, pairs, features)
     try:
         with randomness_kept():
-            his = _trial(wanted, other, negatives)
+            theirs = _trial(make, pairs, other)
     except Exception:
         return None
-    if not (torch.isfinite(mine).all() and torch.isfinite(his).all()):
+    if not (torch.isfinite(mine).all() and torch.isfinite(theirs).all()):
         return None
-    return not torch.equal(mine, his)
+    return not torch.equal(mine, theirs)
 
 
-def _trial(wanted: Wanted, features: Features, negatives: bool) -> torch.Tensor:
+def _trial(make: Callable[[Features], Object], pairs: Pairs, features: Features) -> torch.Tensor:
     """Losses and scores of a few steps, one after the other."""
-    seed_all(wanted.seed)
-    instance = Instance(wanted, features)
-    weights = [weight for weight in instance.module.parameters() if weight.requires_grad]
-    trains = bool(weights) and wanted.settings.get("req_training", True) is not False
-    optimizer = torch.optim.Adam(weights, lr=0.01) if trains else None
+    seed_all(pairs.seed)
+    one: Any = make(features)
+    weights = [weight for weight in one.module.parameters() if weight.requires_grad]
+    optimizer = torch.optim.Adam(weights, lr=0.01) if weights and pairs.trains else None
     drawn = np.random.default_rng(0)
     found = []
-    instance.begin_epoch()
-    instance.module.train()
+    one.begin_epoch()
+    one.module.train()
     for _ in range(STEPS if optimizer else 0):
-        chosen = drawn.integers(len(wanted.users), size=min(PAIRS, len(wanted.users)))
-        columns = [wanted.users[chosen], wanted.items[chosen]]
-        if negatives:
-            columns.append(drawn.integers(wanted.n_items, size=len(chosen)))
-        loss = instance.loss(torch.from_numpy(np.stack(columns)).to(wanted.device))
+        chosen = drawn.integers(len(pairs.users), size=min(PAIRS, len(pairs.users)))
+        columns = [pairs.users[chosen], pairs.items[chosen]]
+        if pairs.negatives:
+            columns.append(drawn.integers(pairs.n_items, size=len(chosen)))
+        loss = one.loss(torch.from_numpy(np.stack(columns)).to(pairs.device))
         found.append(loss.detach().reshape(-1).float().cpu())
         if optimizer and loss.requires_grad:
             optimizer.zero_grad()
-            loss.sum().backward()  # type: ignore[no-untyped-call]
+            loss.sum().backward()
             optimizer.step()
-    instance.end_epoch()
-    instance.module.eval()
-    users = torch.from_numpy(np.unique(wanted.users)[:USERS]).to(wanted.device)
+    one.end_epoch()
+    one.module.eval()
+    users = torch.from_numpy(np.unique(pairs.users)[:USERS]).to(pairs.device)
     with torch.no_grad():
-        found.append(instance.scores(users).reshape(-1).float().cpu())
+        found.append(one.scores(users).reshape(-1).float().cpu())
     return torch.cat(found)
 
 

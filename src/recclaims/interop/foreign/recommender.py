@@ -4,48 +4,31 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl
 
 from recclaims.data.reference import check_question_mark, path_in
-from recclaims.errors import RecclaimsError, UnknownNameError
-from recclaims.features.controls.noise import NOISE
-from recclaims.interop.foreign.settings import declared, value_of
+from recclaims.errors import RecclaimsError
+from recclaims.interop.foreign.declaration import CONSTANT, OWN_KEYS, ForeignRecommender, switch_of
+from recclaims.interop.foreign.modules import LIBRARIES, open_module
+from recclaims.interop.foreign.settings import declared
 from recclaims.interop.foreign.source import Source
 from recclaims.own_objects import OwnObjects
 from recclaims.paths import expanded
-from recclaims.recommenders.spec import Recommender
 
 MMREC = "mmrec"
 #: Raised when the same class would be trained or scored otherwise.
 VERSION = "1"
 #: By which methods a class of MMRec's interface is known.
 METHODS = ("calculate_loss", "full_sort_predict")
-#: What takes the place of features where a class cannot be had without any.
-CONSTANT = next(one.name for one in NOISE if one.name == "constant")
 _PLACE = re.compile(r"(?P<path>.+\.py)(?::(?P<name>[^:]*))?")
-_OWN_KEYS = ("name", "config", "twin")
 
 
 @dataclass(frozen=True)
-class MMRecRecommender(Recommender):
-    """A class of MMRec's interface.
-
-    Attributes:
-        source: the class; its digest is part of `version`, so of every key.
-        switch: what its author sets to switch features off; empty where nobody said.
-    """
-
-    source: Source | None = None
-    switch: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def twins(self) -> dict[str, dict[str, Any]]:
-        """The twin that the author's switch makes; see `stand_in` for where there is none."""
-        return {"twin": dict(self.switch)} if self.switch else {}
+class MMRecRecommender(ForeignRecommender):
+    """A class of MMRec's interface."""
 
     def __call__(self) -> type:
         """Return what RecBole takes for a model, and what trains the class."""
@@ -56,21 +39,28 @@ class MMRecRecommender(Recommender):
 
 def is_reference(name: object) -> bool:
     """Whether a text names a class of another library."""
-    return isinstance(name, str) and name.startswith(f"{MMREC}:")
+    return isinstance(name, str) and name.partition(":")[0] in (MMREC, *LIBRARIES) and ":" in name
 
 
-def open_recommender(reference: str) -> MMRecRecommender:
-    """Open `mmrec:PATH/TO/model.py[:Class][?key=value&config=FILE&name=NAME&twin=key:value]`; nothing is imported.
+def open_recommender(reference: str) -> ForeignRecommender:
+    """Open a class of another library; nothing is imported.
 
     Args:
-        reference: what a person wrote.
+        reference: what a person wrote: `mmrec:PATH/TO/model.py[:Class][?key=value&config=FILE]`,
+            `recbole:MODULE:CLASS[?key=value]` or `cornac:MODULE:CLASS[?key=value]`, each with `name=NAME` and
+            `twin=key:value`, too.
 
     Raises:
         RecclaimsError: it names no class, or a key that nothing reads; says what to write.
     """
+    library = reference.partition(":")[0]
+    if library in LIBRARIES:
+        return open_module(library, reference)
     place = reference.removeprefix(f"{MMREC}:")
     if place == reference:
-        raise RecclaimsError(f"{reference}: write {MMREC}:PATH/TO/model.py")
+        raise RecclaimsError(
+            f"{reference}: write {MMREC}:PATH/TO/model.py, recbole:MODULE:CLASS or cornac:MODULE:CLASS"
+        )
     check_question_mark(expanded(place), reference)
     place, _, query = place.partition("?")
     found = _PLACE.fullmatch(path_in(place))
@@ -80,10 +70,10 @@ def open_recommender(reference: str) -> MMRecRecommender:
     if not file.is_file():
         raise RecclaimsError(f"{reference}: there is no file {file}")
     given = dict(parse_qsl(query, keep_blank_values=True))
-    name, config, twin = (given.pop(key, None) for key in _OWN_KEYS)
+    name, config, twin = (given.pop(key, None) for key in OWN_KEYS)
     source = Source.of(file, found["name"] or None, METHODS, reference)
     says = declared(source, Path(expanded(config)).absolute() if config else None, given, reference)
-    switch = {} if twin is None else _switch(twin, {*says.parameters, *source.keys}, reference)
+    switch = switch_of(twin, {*says.parameters, *source.keys}, reference)
     reads = says.parameters.get("is_multimodal_model", True) is not False
     return MMRecRecommender(
         name or f"{MMREC}-{source.name.lower()}",
@@ -104,26 +94,13 @@ def open_recommender(reference: str) -> MMRecRecommender:
     )
 
 
-def _switch(text: str, known: set[str], reference: str) -> dict[str, Any]:
-    """What `twin=key:value,key:value` sets."""
-    found = {}
-    for part in text.split(","):
-        key, mark, value = part.partition(":")
-        if not mark or not key:
-            raise RecclaimsError(f"{reference}: twin is '{text}'; write twin=KEY:VALUE, as in twin=mm_weight:0")
-        if key not in known:
-            raise UnknownNameError.of("key", key, known, f"{reference}: twin")
-        found[key] = value_of(value)
-    return found
-
-
-def opened(references: Sequence[str | MMRecRecommender]) -> list[MMRecRecommender]:
+def opened(references: Sequence[str | ForeignRecommender]) -> list[ForeignRecommender]:
     """Open several; one that is open already is as good as its reference.
 
     Raises:
         RecclaimsError: one cannot be opened, or two would go by one name.
     """
-    found: dict[str, tuple[str, MMRecRecommender]] = {}
+    found: dict[str, tuple[str, ForeignRecommender]] = {}
     for reference in references:
         one = open_recommender(reference) if isinstance(reference, str) else reference
         said = reference if isinstance(reference, str) else one.model_path
@@ -133,11 +110,11 @@ def opened(references: Sequence[str | MMRecRecommender]) -> list[MMRecRecommende
     return [one for _, one in found.values()]
 
 
-def own_objects(references: Sequence[str | MMRecRecommender]) -> OwnObjects:
+def own_objects(references: Sequence[str | ForeignRecommender]) -> OwnObjects:
     """What a program brings with references: known by their code and not by where it lies.
 
     Raises:
         RecclaimsError: see opened.
     """
     found = opened(references)
-    return OwnObjects({"recommenders": found}, {("recommenders", one.name): f"{MMREC} class" for one in found})
+    return OwnObjects({"recommenders": found}, {("recommenders", one.name): f"{one.library} class" for one in found})

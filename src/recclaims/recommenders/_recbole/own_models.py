@@ -72,18 +72,32 @@ class LabelledBatches:
 
     def __iter__(self) -> Iterator[Interaction]:
         for batch in self._batches:
-            users, items, negatives = triples(batch)
-            labels = torch.cat([torch.ones(len(items)), torch.zeros(len(negatives))])
-            yield interaction_of({
-                USER: torch.cat([users, users]), ITEM: torch.cat([items, negatives]), self._label: labels
-            })  # fmt: skip
+            yield _labelled(batch, self._label)
+
+
+def _labelled(batch: Interaction, label: str) -> Interaction:
+    users, items, negatives = triples(batch)
+    labels = torch.cat([torch.ones(len(items)), torch.zeros(len(negatives))])
+    return interaction_of({USER: torch.cat([users, users]), ITEM: torch.cat([items, negatives]), label: labels})
 
 
 def batches_for(model: Any, batches: PairBatches) -> PairBatches | LabelledBatches:
     """The batches in the form that a model learns from: with labels where it names their column, as RecBole's do."""
+    label = _label_of(model)
+    return batches if label is None else LabelledBatches(batches, label)
+
+
+def labelled(batch: Interaction, model: Any) -> Interaction:
+    """One batch in the form that a model learns from."""
+    label = _label_of(model)
+    return batch if label is None else _labelled(batch, label)
+
+
+def _label_of(model: Any) -> str | None:
+    """The column of labels of a model that learns from them."""
     label = getattr(model, "LABEL", None)
     pointwise = getattr(getattr(model, "input_type", None), "name", "") == "POINTWISE"
-    return LabelledBatches(batches, label) if pointwise and isinstance(label, str) else batches
+    return label if pointwise and isinstance(label, str) else None
 
 
 def scores_by_pairs(model: Any, n_items: int, device: str) -> Callable[[NDArray[np.int64]], torch.Tensor]:
