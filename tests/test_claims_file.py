@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from . import warm
@@ -57,29 +58,49 @@ def test_the_first_example_of_the_page_gives_a_verdict_for_each_recommender(sess
     assert [case["recommender"] for case in found.values()] == ["vbpr", "freedom"]
     assert {case["verdict"] for case in found.values()} <= JUDGED
     assert {(case["metric"], case["threshold"]) for case in found.values()} == {("ndcg@10", 0.05)}
-    assert "ours: Ours beats sbert by at least 5 %." in output
+    assert "ours: Ours beats sbert by at least 5 % on cold items." in output
     assert session.results["statements"]["ours"]["file"] == "claims.toml"
 
 
 def test_the_other_examples_run_as_they_are_written(session):
     write(session, "\n".join(TOML[1:]))
-    _, found = run(session, "--claims-file", "claims.toml", "-m", "needed or text-is-enough or any-fusion", data=EMOJI)
+    asked = "needed or text-is-enough or any-fusion or tail or colder"
+    _, found = run(session, "--claims-file", "claims.toml", "-m", asked, data=EMOJI)
     said = {name: [case["control"] for (claim, _), case in found.items() if claim == name] for name, _ in found}
     parts = "efficientnet-lite0+sbert"
     assert said == {
         "needed": ["twin", "permuted", "bpr"],
         "text-is-enough": [f"late_fusion:{parts}"],
         "any-fusion": [f"late_fusion-concat:{parts}"],
+        "tail": ["twin"],
+        "colder": ["permuted"],
     }
+    (tail,) = (case for (claim, _), case in found.items() if claim == "tail")
+    assert tail["population"] == "items of the long tail, users with at most 30 train interactions"
+    assert 0 < tail["n_users"] < tail["n_tested"] <= 120
+    assert f"{tail['n_users']} of {tail['n_tested']} users tested on {tail['population']}" in tail["reason"]
+    columns = pl.read_parquet(session.report / "per_user.parquet").columns
+    assert f"smooth_recall of {tail['population']}" in columns
     assert {case["verdict"] for case in found.values()} <= JUDGED
+
+
+def test_few_interactions_in_train_leave_nobody_to_compare(session):
+    """Every item of the toy has more than five: said in so many words, not as an effect of nothing."""
+    write(session, PROBE)
+    output, found = run(session, "--claims-file", "claims.toml", "-m", "ours", code=1)
+    (case,) = found.values()
+    assert (case["verdict"], case["n_users"]) == ("inadmissible", 0)
+    assert "no user of the claim's population (items with at most 5 train interactions) has a relevant" in output
 
 
 EMOJI = "emoji?users=120&items=100"
 PROBE = TOML[0].replace('["freedom", "vbpr"]', '["content-knn"]').replace('encoder = "sbert"', 'noise = "permuted"')
+#: The same of all items.
+ALL = PROBE.replace("items = { train_at_most = 5 }\n", "")
 
 
 def test_a_claim_has_the_same_verdict_alone_and_among_others(session):
-    write(session, PROBE + PROBE.replace('"ours"', '"theirs"').replace("at_least = 0.05", "at_least = 9.0"))
+    write(session, ALL + ALL.replace('"ours"', '"theirs"').replace("at_least = 0.05", "at_least = 9.0"))
     _, both = run(session, "--claims-file", "claims.toml", "-m", "ours or theirs or noise", "-k", "content-knn")
     assert {claim for claim, _ in both} == {"ours", "theirs", "noise"}
     _, alone = run(session, "--claims-file", "claims.toml", "-m", "ours", code=0)
@@ -89,7 +110,7 @@ def test_a_claim_has_the_same_verdict_alone_and_among_others(session):
 
 
 def test_it_fails_against_a_baseline_only_where_it_got_worse(session):
-    write(session, PROBE)
+    write(session, ALL)
     options = ("--claims-file", "claims.toml", "-m", "ours", "--claims-baseline", "baseline.json")
     run(session, *options, "--claims-update-baseline", code=0)
     output, _ = run(session, *options, code=0)
@@ -103,7 +124,7 @@ def test_it_fails_against_a_baseline_only_where_it_got_worse(session):
 
 def test_a_project_s_claims_join_without_an_option(session):
     project = session.place / "pyproject.toml"
-    project.write_text(PROBE.replace("[[claim]]", "[[tool.recclaims.claim]]"))
+    project.write_text(ALL.replace("[[claim]]", "[[tool.recclaims.claim]]"))
     try:
         _, found = run(session, "-m", "ours", code=0)
     finally:
@@ -112,7 +133,7 @@ def test_a_project_s_claims_join_without_an_option(session):
 
 
 def test_a_mistake_ends_the_session_with_one_line(session):
-    write(session, PROBE.replace("content-knn", "content-nn"))
+    write(session, ALL.replace("content-knn", "content-nn"))
     output, _ = run(session, "--claims-file", "claims.toml", "-m", "ours", code=4)
     assert "ERROR: claims.toml: claim 'ours': unknown recommender 'content-nn'; did you mean 'content-knn'?" in output
     output, _ = run(session, "--claims-file", "nowhere.toml", code=4)
@@ -120,7 +141,7 @@ def test_a_mistake_ends_the_session_with_one_line(session):
 
 
 def test_a_program_takes_the_file(session):
-    write(session, PROBE)
+    write(session, ALL)
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     place = session.place / "path" / "to"
     place.mkdir(parents=True)

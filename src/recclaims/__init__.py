@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from recclaims._model.case import Case
 from recclaims._model.claim import Claim
+from recclaims._model.population import SomeItems, SomeUsers
+from recclaims._model.reads import Reads
 from recclaims.data.catalogue import Item
 from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.parameters import Parameter
@@ -63,10 +65,13 @@ __all__ = [
     "PrepareRequest",
     "Prepared",
     "Question",
+    "Reads",
     "RecclaimsError",
     "Recommender",
     "Reply",
     "Results",
+    "SomeItems",
+    "SomeUsers",
     "SourceSpec",
     "StoreError",
     "UnknownNameError",

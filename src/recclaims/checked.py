@@ -8,6 +8,7 @@ from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
 from recclaims._model.claim import DIRECTIONS, IN_A_FILE, Claim, claim_type
+from recclaims._model.population import CARRIED, SomeItems, SomeUsers
 from recclaims._model.reads import MODALITIES, Reads
 from recclaims.errors import RecclaimsError, UnknownNameError
 
@@ -35,9 +36,15 @@ _WANTED = {
 _WORDS = {
     "direction": ("direction", DIRECTIONS),
     **dict.fromkeys(("modalities", "modality"), ("modality", MODALITIES)),
+    **dict.fromkeys(("having", "lacking"), ("content", CARRIED)),
+    "popularity": ("popularity", ("head", "tail")),
 }
 #: The tables that a claim can have.
-_TABLES: dict[str, type] = {"treatment": Reads, "control": Reads}
+_TABLES: dict[str, type] = {
+    **dict.fromkeys(("treatment", "control"), Reads),
+    **dict.fromkeys(("items", "than_on"), SomeItems),
+    "users": SomeUsers,
+}
 #: How what is easily written otherwise is written.
 _HINTS = {
     **dict.fromkeys(("margin", "at_least", "not_worse_than", "not_better_than"), "0.02 for 2 %"),
@@ -45,6 +52,7 @@ _HINTS = {
     **dict.fromkeys(("controls", "treatments"), '["permuted"]'),
     **dict.fromkeys(("encoders", "recommenders"), '["name"]'),
     **dict.fromkeys(("treatment", "control"), '{ encoder = "sbert" }'),
+    **dict.fromkeys(("items", "users", "than_on"), "{ train_at_most = 5 }"),
 }
 
 

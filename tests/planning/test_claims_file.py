@@ -197,6 +197,17 @@ WRONG = [
     (OURS.replace('control = { encoder = "sbert" }\n', ""), "it compares with nothing; write control = { encoder"),
     (OURS + 'controls = ["twin"]\n', "claim 'ours': it has both control and controls; write one of them"),
     (OURS + 'encoders = ["sbert"]\n', "claim 'ours': it has both treatment and encoders; write one of them"),
+    (OURS + "items = { train_at_most = -1 }\n", "items.train_at_most is -1, not a number from 0; write"),
+    (OURS + "items = { train_atmost = 5 }\n", "items: unknown key 'train_atmost'; did you mean 'train_at_most'?"),
+    (OURS + "items = {}\n", "items says nothing; write { train_at_most = 5 }"),
+    (OURS + 'items = { popularity = "tial" }\n', "unknown popularity 'tial'; did you mean 'tail'?"),
+    (OURS + 'items = { having = "image" }\n', "unknown content 'image'; known: answers, attributes"),
+    (OURS + "items = 5\n", "items is 5, not a table; write { train_at_most = 5 }"),
+    (OURS + "users = { train_at_most = 2, train_at_least = 3 }\n", "users has train_at_least = 3 above"),
+    (
+        OURS.replace("ndcg", "aplt") + "items = { train_at_most = 5 }\n",
+        "aplt@10 describes whole lists, which items do not narrow; leave out items, or write users",
+    ),
     (OURS + "planted = true\n", "claim 'ours': planted is for the suite's own claim; leave it out"),
 ]  # fmt: skip
 

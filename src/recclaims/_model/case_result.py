@@ -95,6 +95,10 @@ class ClaimResult(Entry):
     """Replicates."""
     n_fixed: Count = 0
     """Users who are left out in one replicate or more, as nothing could change their value."""
+    population: Text = ""
+    """Of which items and users the claim speaks; empty: of all."""
+    n_tested: Count = 0
+    """Users with a relevant test item, of whatever population."""
     seconds: Number | None = None
     """Of training both arms."""
     treatment_mean: Number | None = None

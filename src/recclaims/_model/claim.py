@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from annotated_types import Ge, Gt, Lt, MinLen
 
+from recclaims._model.population import Population, SomeItems, SomeUsers
 from recclaims._model.reads import Modality, Reads
 
 if TYPE_CHECKING:
@@ -87,6 +88,13 @@ class Claim:
     metric: str = JUDGED
     """What is compared: any metric of users, as `recall@20` or `smooth_recall`."""
 
+    items: SomeItems | None = None
+    """Of which items it speaks: a user's value is over their relevant test items among these, ranked among all."""
+    users: SomeUsers | None = None
+    """Of which users it speaks."""
+    than_on: SomeItems | None = None
+    """Where the claim is that the effect is larger on `items` than on these: the ratio of both ratios is judged."""
+
     #: How pydantic reads it, see claim_type.
     __pydantic_config__: ClassVar[dict[str, Any]] = {
         "strict": True,
@@ -107,6 +115,21 @@ class Claim:
         return (*([self.treatment] if self.treatment else []), *self.control)
 
     @property
+    def population(self) -> Population:
+        """Of which items and users it speaks."""
+        return Population(self.items, self.users)
+
+    @property
+    def other_population(self) -> Population | None:
+        """On which the effect is claimed to be smaller; None: the claim compares no two effects."""
+        return Population(self.than_on, self.users) if self.than_on else None
+
+    @property
+    def spoken_of(self) -> str:
+        """Of which items and users it speaks, for people; empty: of all."""
+        return f"{self.population} against {self.than_on}" if self.than_on else str(self.population)
+
+    @property
     def faults(self) -> Iterator[str]:
         """What does not go together."""
         if len(self.thresholds) > 1:
@@ -117,6 +140,10 @@ class Claim:
             yield "it has both control and controls; write one of them"
         for name, parts in (("treatment", [self.treatment] if self.treatment else []), ("control", self.control)):
             yield from (f"{name} {fault}" for part in parts for fault in part.faults)
+        if self.than_on and not self.items:
+            yield "it has than_on without items; write items, too: on which the effect is claimed to be larger"
+        for name, one in (("items", self.items), ("users", self.users), ("than_on", self.than_on)):
+            yield from (f"{name} {fault}" for fault in (one.faults if one else ()))
         if self.treatment:
             # Each would be overruled without a word.
             said = {"treatments": self.treatments != (REAL,), "encoders": self.encoders, "generative": self.generative}

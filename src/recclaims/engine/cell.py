@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims._model.cell import Cell
+from recclaims._model.population import EVERYONE, Population
+
+
+class UserValues(Mapping[str, NDArray[np.float64]]):
+    """Values of users by metric that can be had of some items and users alone."""
+
+    @abstractmethod
+    def within(self, population: Population) -> UserValues:
+        """The values of these users, over their relevant test items among these items."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,13 @@ class CellResult:
     derived: str | None = None
     scores: str = ""
     fresh: bool = False
+
+    def values(self, metric: str, population: Population = EVERYONE) -> NDArray[np.float64]:
+        """A metric of every user, float64 (n_users,); NaN for those without a relevant test item in the population."""
+        if population.is_everyone:
+            return self.per_user[metric]
+        assert isinstance(self.per_user, UserValues)  # noqa: S101 - a cell of the store, of which alone it is asked
+        return self.per_user.within(population)[metric]
 
     @property
     def metrics(self) -> dict[str, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from recclaims.evaluation.lists import Catalogue
 from recclaims.evaluation.metrics import METRICS, Ranks, parse_metric
 
 if TYPE_CHECKING:
+    from recclaims._model.population import Population, SomeItems, SomeUsers
+    from recclaims.data.catalogue import Item
     from recclaims.data.dataset import Dataset
     from recclaims.data.splits import Split
 
@@ -42,6 +45,9 @@ class HeldOut:
         self.wanted: NDArray[np.int64] = np.bincount(self.test_users[flags], minlength=self.n_users)
         #: The users whose items are ranked, int64 (n_scored,).
         self.users: NDArray[np.int64] = np.flatnonzero(lists.lengths)
+        #: Whom nothing is said of, bool (n_users,), see `within`; None: of everybody something.
+        self.outside: NDArray[np.bool_] | None = None
+        self._within: dict[Population, HeldOut] = {}
 
     @property
     def test(self) -> ItemLists:
@@ -57,6 +63,36 @@ class HeldOut:
     def valid(self) -> ItemLists:
         """The validation items of every user."""
         return self._lists(self._split.valid)
+
+    def within(self, population: Population) -> HeldOut:
+        """The same part, of which only some users' relevant items among some items count; ranks are among all items."""
+        if population.is_everyone:
+            return self
+        if population not in self._within:
+            self._within[population] = self._narrowed(population)
+        return self._within[population]
+
+    def _narrowed(self, population: Population) -> HeldOut:
+        found = copy.copy(self)
+        found._within = {}
+        items = self._items(population.items)[self.test.items] if population.items else np.bool_(True)
+        inside = np.ones(self.n_users, dtype=bool)
+        if population.users:
+            inside = _counted(population.users, self.train.lengths)
+            found.outside = ~inside
+        found.counts = self.counts & items & inside[self.test_users]
+        found.wanted = np.bincount(self.test_users[found.counts], minlength=self.n_users)
+        return found
+
+    def _items(self, items: SomeItems) -> NDArray[np.bool_]:
+        """Which items are meant, bool (n_items,)."""
+        found = _counted(items, self.catalogue.popularity)
+        if items.popularity:
+            found &= self.catalogue.tail == (items.popularity == "tail")
+        for content, wanted in ((items.having, True), (items.lacking, False)):
+            if content:
+                found &= np.array([_carries(item, content) == wanted for item in self._dataset.items])
+        return found
 
     @cached_property
     def candidates(self) -> NDArray[np.int64]:
@@ -88,6 +124,20 @@ class HeldOut:
     def _lists(self, index: NDArray[np.integer[Any]]) -> ItemLists:
         interactions = self._dataset.interactions
         return ItemLists.of(interactions.users[index], interactions.items[index], self.n_users)
+
+
+def _counted(of: SomeUsers, train: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Who has as many train interactions as is said, bool of the shape of `train`."""
+    least, most = of.train_at_least, of.train_at_most
+    found: NDArray[np.bool_] = train >= (least or 0)
+    return found if most is None else found & (train <= most)
+
+
+def _carries(item: Item, content: str) -> bool:
+    """Whether an item has what a population asks for."""
+    if content in ("attributes", "answers"):
+        return bool(getattr(item, content))
+    return item.has(content)
 
 
 class FixedValues(Mapping[str, NDArray[np.bool_]]):

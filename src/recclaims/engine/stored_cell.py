@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims._model.cell import Cell
-from recclaims.engine.cell import CellResult
+from recclaims.engine.cell import CellResult, UserValues
 from recclaims.engine.held_out import HeldOut
 from recclaims.engine.settings import Mask
 from recclaims.errors import RecclaimsError, StoreError, UnknownNameError
@@ -23,6 +23,7 @@ from recclaims.evaluation.metrics import METRICS, Ranks, check_comparable, parse
 from recclaims.evaluation.ranking import listed_of, without
 
 if TYPE_CHECKING:
+    from recclaims._model.population import Population
     from recclaims.store import Artefact
 
 RANKINGS, FACTS = "rankings", "facts"
@@ -118,7 +119,7 @@ class StoredRankings:
                 raise StoreError("ranks that contradict its lists")
 
 
-class StoredValues(Mapping[str, NDArray[np.float64]]):
+class StoredValues(UserValues):
     """By metric, the values of all users: those of METRICS, and any other that is asked for.
 
     Args:
@@ -137,6 +138,10 @@ class StoredValues(Mapping[str, NDArray[np.float64]]):
     def __getitem__(self, metric: str) -> NDArray[np.float64]:
         check_comparable(metric)
         return self._remembered.values(self.rankings, self.held, self.mask, metric)
+
+    def within(self, population: Population) -> StoredValues:
+        """See UserValues."""
+        return StoredValues(self.rankings, self.held.within(population), self.mask, self._remembered)
 
     def __contains__(self, metric: object) -> bool:
         try:
@@ -181,7 +186,7 @@ class Remembered:
 
     def __init__(self) -> None:
         self.values = lru_cache(maxsize=REMEMBERED)(self._values)
-        self._ranks = lru_cache(maxsize=2)(StoredRankings.ranks)
+        self._ranks = lru_cache(maxsize=2)(StoredRankings.test_ranks)
 
     def __reduce__(self) -> tuple[type[Remembered], tuple[()]]:
         return Remembered, ()
@@ -191,7 +196,9 @@ class Remembered:
         if parsed.of_lists:
             values = np.asarray(StoredValues(rankings, held, mask, self).of_lists(metric))
         else:
-            values = parsed.values(self._ranks(rankings, mask))
+            values = parsed.values(held.ranks(self._ranks(rankings, mask)))
+        if held.outside is not None:
+            values[held.outside] = np.nan
         values[held.fixed(mask)[metric]] = np.nan
         values.flags.writeable = False
         return values

@@ -38,6 +38,7 @@ class Evidence:
         features_fault: why a case's real features are inadmissible, or None.
         training_free: whether the case's recommender is a probe that may rank below popularity.
         fixed: how many users are left out of that many replicates of a case, as nothing could change their value.
+        tested: how many users have a relevant test item in them, of whatever population.
     """
 
     results: Mapping[Cell, CellResult]
@@ -46,6 +47,7 @@ class Evidence:
     features_fault: Callable[[Case], str | None] = lambda _: None
     training_free: Callable[[Case], bool] = lambda _: False
     fixed: Callable[[Case, int], int] = lambda *_: 0
+    tested: Callable[[Case, int], int] = lambda *_: 0
 
 
 def assess(case: Case, evidence: Evidence, before: CaseResult | None = None) -> CaseResult:
@@ -86,9 +88,16 @@ def _look(case: Case, replicates: int, levels: Levels, evidence: Evidence, befor
     assignments = case.assignments(replicates)
     probe = evidence.training_free(case)
     prior = PROBE if probe else TRAINED
-    estimate = compare(*arms, metric, assignments, case.real_against_noise, prior)
-    beside = None if metric == PRIMARY else compare(*arms, PRIMARY, assignments, case.real_against_noise, prior)
+
+    def compared(what: str) -> Estimate:
+        claim = case.claim
+        of = (claim.population, claim.other_population)
+        return compare(*arms, what, assignments, case.real_against_noise, prior, *of)
+
+    estimate = compared(metric)
+    beside = None if metric == PRIMARY else compared(PRIMARY)
     n_fixed = evidence.fixed(case, replicates)
+    n_tested = evidence.tested(case, replicates)
     unread, shared = why_alike(case, *arms)
     below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(replicates)])
     fault = (
@@ -101,7 +110,8 @@ def _look(case: Case, replicates: int, levels: Levels, evidence: Evidence, befor
     judgement = Judgement(Verdict.INADMISSIBLE, fault) if fault else _judge(case, estimate, levels)
     undecided = judgement.verdict is Verdict.INCONCLUSIVE
     plan = chance(estimate, case.claim) if undecided and case.expects is None else None
-    flags = (shared, below, _left_out(case, n_fixed), _other_way(estimate, beside)) if not fault else ()
+    told = _spoken_of(case, estimate, n_tested)
+    flags = (told, shared, below, _left_out(case, n_fixed), _other_way(estimate, beside)) if not fault else ()
     looks = before.looks if before else ()
     looks += (Look(replicates, levels, estimate, judgement.verdict),)
     return CaseResult(
@@ -115,6 +125,7 @@ def _look(case: Case, replicates: int, levels: Levels, evidence: Evidence, befor
         sum(result.seconds for arm in arms for result in arm),
         replicates,
         n_fixed,
+        n_tested=n_tested,
         over=not undecided or len(looks) == len(planned),
         chance=plan,
     )
@@ -139,7 +150,17 @@ def _nobody_to_compare(case: Case, estimate: Estimate, n_fixed: int) -> str | No
         return None
     if n_fixed:
         return f"no recommender could change any user's {case.claim.metric}: too few candidates"
-    return "no user has a relevant test item in both arms"
+    of = f" of the claim's population ({case.claim.spoken_of})" if case.claim.spoken_of else ""
+    return f"no user{of} has a relevant test item in both arms"
+
+
+def _spoken_of(case: Case, estimate: Estimate, n_tested: int) -> str | None:
+    """How many users have a value where the claim is not about all items and users."""
+    told = f"{estimate.n_users:,} of {n_tested:,} users tested on {case.claim.spoken_of}"
+    if case.claim.other_population:
+        on, other = (f"{100 * (ratio - 1):+.1f} %" for ratio in (estimate.treatment_mean, estimate.control_mean))
+        told += f": {on} against {other}"
+    return told if case.claim.spoken_of else None
 
 
 def _left_out(case: Case, n_fixed: int) -> str | None:
@@ -157,6 +178,10 @@ def _other_way(estimate: Estimate, beside: Estimate | None) -> str | None:
 
 def _finds_nothing(case: Case, estimate: Estimate) -> str | None:
     """Why a mean of exactly zero is a failure: scores that say nothing look like an effect of -100 %."""
+    if math.isnan(estimate.log_ratio) and case.claim.other_population:
+        return (
+            f"an arm finds nothing for any user of a replicate on {case.claim.spoken_of}: there is no ratio to compare"
+        )
     if math.isnan(estimate.log_ratio):
         return f"neither arm finds anything for any user ({case.claim.metric} is 0): there is nothing to compare"
     if math.isinf(estimate.log_ratio):

@@ -40,6 +40,7 @@ class CaseResult:
         seconds: of training both arms.
         replicates: replicates of the last look.
         n_fixed: users who are left out of it in one replicate or more, as nothing could change their value.
+        n_tested: users who have a relevant test item in one replicate or more, of whatever population.
         over: whether no further look is to come.
         chance: of an undecided case: what would settle it, and how likely.
     """
@@ -54,6 +55,7 @@ class CaseResult:
     seconds: float = 0.0
     replicates: int = 0
     n_fixed: int = 0
+    n_tested: int = 0
     over: bool = True
     chance: Chance | None = None
 

@@ -95,31 +95,84 @@ def estimate(
         luck: whether the other arm reads the same features as they are, whose assignment is then one of many.
         prior: see assignment.
     """
-    first, second = (np.asarray(arm, dtype=np.float64) for arm in (treatment, control))
-    absent = np.asarray(np.isnan(first - second))
-    first, second = (np.where(absent, np.nan, arm) for arm in (first, second))
-    evaluable = np.asarray(~absent.all(axis=0))
-    of_replicates = np.full((2, len(evaluable)), np.nan)
-    for row, arm in zip(of_replicates, (first, second), strict=True):
-        row[evaluable] = np.nanmean(arm[:, evaluable], axis=0)
-    treated, other = (float(row[evaluable].mean()) if evaluable.any() else math.nan for row in of_replicates)
-    if not (of_replicates[:, evaluable] > 0).all() or not evaluable.any():
-        table = Table(first - second)
-        empty = (of_replicates[:, evaluable] == 0).any(axis=1)
-        log_ratio = math.nan if empty.all() or not evaluable.any() else (-math.inf if empty[0] else math.inf)
-        error = ErrorDistribution((math.nan,), (1.0,), 0.0)
-        return Estimate(treated, other, log_ratio, error, table.n_users, table.n_replicates, table.components())
-    table = Table(np.log(of_replicates[0] / of_replicates[1]) + first / of_replicates[0] - second / of_replicates[1])
-    groups = None if assignments is None else [group for group, one in zip(assignments, evaluable, strict=True) if one]
-    shares = None if groups is None or table.n_replicates < 2 else Shares.of(table.replicate_means, groups, luck, prior)
-    error = _error(table, shares)
-    return Estimate(treated, other, table.effect, error, table.n_users, table.n_replicates, table.components(), shares)
+    pair = Pair.of(treatment, control)
+    treated, other = (float(row[pair.evaluable].mean()) if pair.evaluable.any() else math.nan for row in pair.means)
+    if not pair.is_positive:
+        table = Table(pair.first - pair.second)
+        empty = (pair.means[:, pair.evaluable] == 0).any(axis=1)
+        log_ratio = math.nan if empty.all() or not pair.evaluable.any() else (-math.inf if empty[0] else math.inf)
+        return without_error(treated, other, log_ratio, table)
+    table = Table(pair.log_ratios + pair.shares)
+    return estimate_of(table, (treated, other), assignments, pair.evaluable, luck, prior)
 
 
-def _error(table: Table, shares: Shares | None) -> ErrorDistribution:
+@dataclass(frozen=True)
+class Pair:
+    """Two arms on the users and replicates that both have.
+
+    Attributes:
+        first, second: float64 (n_users, n_replicates), NaN where either has no value.
+        evaluable: which replicates have anybody, bool (n_replicates,).
+        means: of either arm in each, float64 (2, n_replicates), NaN in the others.
+    """
+
+    first: NDArray[np.float64]
+    second: NDArray[np.float64]
+    evaluable: NDArray[np.bool_]
+    means: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, treatment: ArrayLike, control: ArrayLike) -> Pair:
+        """Leave out what one arm lacks."""
+        first, second = (np.asarray(arm, dtype=np.float64) for arm in (treatment, control))
+        absent = np.asarray(np.isnan(first - second))
+        first, second = (np.where(absent, np.nan, arm) for arm in (first, second))
+        evaluable = np.asarray(~absent.all(axis=0))
+        means = np.full((2, len(evaluable)), np.nan)
+        for row, arm in zip(means, (first, second), strict=True):
+            row[evaluable] = np.nanmean(arm[:, evaluable], axis=0)
+        return cls(first, second, evaluable, means)
+
+    @property
+    def is_positive(self) -> bool:
+        """Whether both arms find something in every replicate that has anybody, so that there is a ratio."""
+        return bool(self.evaluable.any() and (self.means[:, self.evaluable] > 0).all())
+
+    @property
+    def log_ratios(self) -> NDArray[np.float64]:
+        """The effect in each replicate, float64 (n_replicates,)."""
+        found: NDArray[np.float64] = np.log(self.means[0] / self.means[1])
+        return found
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """How far each user moves it, float64 (n_users, n_replicates), with a mean of zero in each replicate."""
+        found: NDArray[np.float64] = self.first / self.means[0] - self.second / self.means[1]
+        return found
+
+
+def without_error(treated: float, other: float, log_ratio: float, table: Table) -> Estimate:
+    """Where there is no ratio: the means, and nothing of how far they may be from the truth."""
+    error = ErrorDistribution((math.nan,), (1.0,), 0.0)
+    return Estimate(treated, other, log_ratio, error, table.n_users, table.n_replicates, table.components())
+
+
+def estimate_of(
+    table: Table,
+    means: tuple[float, float],
+    assignments: Sequence[int] | None,
+    evaluable: NDArray[np.bool_],
+    luck: bool,
+    prior: float,
+) -> Estimate:
+    """The mean of a table of the evaluable replicates, beside the means of what it compares; see estimate."""
     parts = parts_of(table)
     dof = table.n_replicates - 1.0
     users_dof = table.n_users - 1.0 if parts.users > 0 else math.inf
-    if shares is None:
-        return ErrorDistribution((parts.replicates,), (1.0,), dof, parts.users, users_dof)
-    return ErrorDistribution.over(shares, dof, parts.users, users_dof)
+    shares = None
+    error = ErrorDistribution((parts.replicates,), (1.0,), dof, parts.users, users_dof)
+    if assignments is not None and dof >= 1:
+        groups = [group for group, one in zip(assignments, evaluable, strict=True) if one]
+        shares = Shares.of(table.replicate_means, groups, luck, prior)
+        error = ErrorDistribution.over(shares, dof, parts.users, users_dof)
+    return Estimate(*means, table.effect, error, table.n_users, table.n_replicates, table.components(), shares)

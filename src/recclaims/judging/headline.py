@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from recclaims._model.case import CONFIRMATORY_NOISE, CONFIRMATORY_TWIN
+from recclaims._model.claim import Claim
 from recclaims._model.verdict import Verdict
 from recclaims.judging.case_result import CaseResult
 
@@ -41,10 +42,15 @@ def headlines(results: Iterable[CaseResult]) -> list[Headline]:
     for result in results:
         case = result.case
         real = case.arms[0].features is not None and case.arms[0].noise is None
-        if case.expects is None and real and case.control in _OVER:
+        if case.expects is None and real and case.control in _OVER and _asks(case.claim):
             key = case.dataset_name, case.recommender, case.treatment
             questions.setdefault(key, {}).setdefault(case.control, result)
     return [_headline(*key, found) for key, found in questions.items()]
+
+
+def _asks(claim: Claim) -> bool:
+    """Whether a claim asks if features are used, and no more: not of some items alone, nor by how much."""
+    return not (claim.thresholds or claim.spoken_of or claim.direction == "less")
 
 
 def _headline(dataset: str, recommender: str, features: str, found: Mapping[str, CaseResult]) -> Headline:

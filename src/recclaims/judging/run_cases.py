@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from recclaims._model.case import Case
     from recclaims._model.cell import Cell
     from recclaims.engine.cell import CellResult
+    from recclaims.engine.held_out import HeldOut
     from recclaims.engine.settings import Settings
 
 
@@ -107,6 +108,7 @@ def run_cases(
         features_fault=lambda case: _fault(pipeline, case),
         training_free=lambda case: pipeline.registry.recommenders[case.recommender].training_free,
         fixed=partial(_fixed, pipeline),
+        tested=partial(_tested, pipeline),
     )
     budget = pipeline.settings.budget
     if outcome is None:
@@ -194,9 +196,22 @@ def _wanted(pipeline: Pipeline, case: Case, replicates: int) -> list[Cell]:
 
 def _fixed(pipeline: Pipeline, case: Case, replicates: int) -> int:
     """How many users have a value of the case's metric, in either arm and any replicate, that nothing could change."""
+    mask, claim = pipeline.settings.mask, case.claim
+    populations = [one for one in (claim.population, claim.other_population) if one is not None]
+    helds = [*_held_out(pipeline, case, replicates)]
+    parts = [held.within(population).fixed(mask) for held in helds for population in populations]
+    return int(np.any([part[case.claim.metric] for part in parts], axis=0).sum())
+
+
+def _tested(pipeline: Pipeline, case: Case, replicates: int) -> int:
+    """How many users have a relevant test item, in either arm and any replicate."""
+    return int(np.any([held.wanted > 0 for held in _held_out(pipeline, case, replicates)], axis=0).sum())
+
+
+def _held_out(pipeline: Pipeline, case: Case, replicates: int) -> Iterator[HeldOut]:
+    """What the cells of a case are scored on."""
     datasets = dict.fromkeys(cell.dataset for cell in case.treatment_cells(1) + case.control_cells(1))
-    values = [pipeline.fixed(dataset, seed)[case.claim.metric] for dataset in datasets for seed in range(replicates)]
-    return int(np.any(values, axis=0).sum())
+    return (pipeline.held_out(dataset, seed) for dataset in datasets for seed in range(replicates))
 
 
 def _is_absent(pipeline: Pipeline, reference: str, encoder: str) -> bool:

@@ -200,7 +200,10 @@ def check(claim: Claim, registry: Registry, where: str = "") -> None:
         RecclaimsError: its metric has no value of each user.
     """
     where = where or f"claim '{claim.id}'"
-    check_comparable(claim.metric, where)
+    if check_comparable(claim.metric, where).of_lists and claim.items:
+        raise RecclaimsError(
+            f"{where}: {claim.metric} describes whole lists, which items do not narrow; leave out items, or write users"
+        )
     for reads in claim.reads:
         check_reads(reads, registry, f"{where}: {'treatment' if reads is claim.treatment else 'control'}")
     for kind, names, known in (

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recclaims._model.population import EVERYONE, Population
 from recclaims._model.results import SCHEMA, DatasetCard, Hyperparameters, ResultsDocument
 from recclaims._model.verdict import Verdict
 from recclaims.data.reference import path_in
@@ -152,7 +153,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "expects": case.expects and str(case.expects),
         "asked": list(case.asked),
         "metric": claim.metric,
-        "estimand": ESTIMAND if estimate else None,
+        "estimand": (ESTIMAND_OF_TWO if claim.than_on else ESTIMAND) if estimate else None,
         "margin": claim.margin,
         "threshold": _threshold(claim),
         "level": claim.level,
@@ -161,6 +162,8 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "reason": result.reason,
         "n_seeds": result.replicates,
         "n_fixed": result.n_fixed,
+        "population": claim.spoken_of,
+        "n_tested": result.n_tested,
         "seconds": result.seconds,
         "looks": [_look(look) for look in result.looks],
         "planned": list(result.planned),
@@ -198,6 +201,8 @@ def _claim(result: CaseResult) -> dict[str, Any]:
 
 #: What the effect is of.
 ESTIMAND = "log ratio of the arms' means, over splits, initialisations and users like these"
+
+ESTIMAND_OF_TWO = "log ratio of the ratios of treatment to control on both kinds of items, over the same"
 
 
 def _threshold(claim: Claim) -> float | None:
@@ -331,8 +336,10 @@ def _write_per_user(run: Run, path: Path) -> None:
     import pyarrow.parquet as pq
 
     columns = {"key": pa.string(), "recommender": pa.string(), "features": pa.string(), "seed": pa.int32()}
-    metrics = [*dict.fromkeys((*METRICS, *(case.claim.metric for case in run.judged)))]
-    columns |= {"user": pa.int32(), **dict.fromkeys(metrics, pa.float64())}
+    claims = dict.fromkeys(case.claim for case in run.judged)
+    asked = [(claim.metric, of) for claim in claims for of in (claim.population, claim.other_population) if of]
+    metrics = [*dict.fromkeys([*((metric, EVERYONE) for metric in METRICS), *asked])]
+    columns |= {"user": pa.int32(), **{_column(*one): pa.float64() for one in metrics}}
     schema = pa.schema(list(columns.items()))
     waiting: list[Any] = []
     # Arrow opens no path that is not UTF-8.
@@ -350,11 +357,16 @@ def _write_per_user(run: Run, path: Path) -> None:
             writer.write_table(pa.concat_tables(waiting))
 
 
-def _rows(result: CellResult, cell: Cell, metrics: Sequence[str], schema: Any) -> Any:
+def _column(metric: str, population: Population) -> str:
+    """What a column is called: `ndcg@10`, or `ndcg@10 of items with at most 5 train interactions`."""
+    return metric if population.is_everyone else f"{metric} of {population}"
+
+
+def _rows(result: CellResult, cell: Cell, metrics: Sequence[tuple[str, Population]], schema: Any) -> Any:
     """The users of a cell who have a value of any metric, as a table of Arrow."""
     import pyarrow as pa
 
-    values = np.stack([result.per_user[metric] for metric in metrics])
+    values = np.stack([result.values(*one) for one in metrics])
     users = np.flatnonzero(np.isfinite(values).any(axis=0))
     same = {"key": result.key, "recommender": cell.recommender, "features": share(cell.arm), "seed": cell.seed}
     columns = [pa.repeat(pa.scalar(value, schema.field(name).type), len(users)) for name, value in same.items()]
