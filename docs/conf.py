@@ -38,8 +38,6 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 # Backquotes in docstrings are code, as in Markdown.
 default_role = "code"
-# An option keeps its two hyphens.
-smartquotes = False
 python_use_unqualified_type_names = True
 add_module_names = False
 

@@ -35,3 +35,10 @@ def test_the_reference_has_every_public_name_once():
     hooks = {f"recclaims.hookspecs.recclaims_{kind}" for kind in KINDS}
     assert len(documented) == len(set(documented))
     assert set(documented) == public | contracts | hooks
+
+
+def test_options_in_docstrings_are_code():
+    """Elsewhere two hyphens become a dash on the site."""
+    for name in recclaims.__all__:
+        text = getattr(recclaims, name).__doc__ or ""
+        assert not re.search(r"(?<!`)--claims-", text), name

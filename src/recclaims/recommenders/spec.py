@@ -45,7 +45,7 @@ class Recommender:
         feature_free: whether anything is left of it without features; if so, it has twins.
         fixed: hyper-parameters that no profile changes, but the user may.
         apart: whether it is given the parts of every fusion as modalities of their own.
-        reference: what --claims-recommender takes to get it, if it is not installed.
+        reference: what `--claims-recommender` takes to get it, if it is not installed.
         stand_in: the noise control that claims compare with if they ask for a twin and it has none.
     """
 
