@@ -101,6 +101,19 @@ def test_the_notebook_s_lines_judge_arrays(tmp_path):
     assert (tmp_path / "report" / "results.html").exists()
 
 
+def test_the_first_verdict_is_asked_for_and_read_as_its_page_shows(tmp_path):
+    """On toy data, which is small; the page's own is judged with the baseline of the suite."""
+    page = (DOCS / "first-verdict.md").read_text()
+    (asked, _) = [shlex.split(rest) for program, rest in commands(page) if program == "pytest" and "suite" in rest]
+    session = Session(tmp_path)
+    session(*asked[1:])
+    assert {case["control"] for case in session.results["claims"]} == {"permuted", "gaussian", "twin"}
+    (tmp_path / "reports").mkdir()
+    session.report.rename(tmp_path / "reports" / "latest")
+    (tmp_path / "reading.py").write_text(*_python("first-verdict.md"))
+    assert _run(tmp_path, _absolute(), "reading").startswith("freedom ")
+
+
 def _absolute():
     """The environment, its PYTHONPATH readable from any folder."""
     paths = [str(Path(path).absolute()) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]

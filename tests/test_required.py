@@ -73,7 +73,5 @@ def test_with_another_release_pytest_stops_with_the_command(older, tmp_path):
 
 
 def test_pip_brings_it_only_where_its_metadata_can_be_met():
-    """And what is named there, in the command and in the documentation is one release."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert f"recbole=={RECBOLE}; python_version < '3.12'" in project["dependencies"]
-    assert COMMAND in (ROOT / "README.md").read_text()

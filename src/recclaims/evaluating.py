@@ -71,7 +71,7 @@ def evaluate(
     """Judge claims: the same as `pytest suite`, as a function.
 
     Args:
-        data: a reference as for --claims-data (`"ml-100k"`, the path of a folder), a Dataset, or several of them.
+        data: a reference as for `--claims-data` (`"ml-100k"`, the path of a folder), a Dataset, or several of them.
         recommenders: names, Recommender objects, classes written for other libraries (`"mmrec:PATH/TO/model.py"`,
             `"recbole:MODULE:CLASS"`, `"cornac:MODULE:CLASS"`), or several of these; None: all
             installed ones, in the profile's flavours.
@@ -88,7 +88,7 @@ def evaluate(
             that time. The same call continues later.
         mask: "train+valid" or "train": which of a user's items are excluded from ranking at test time.
         store: the folder that keeps all results; what is in it is not computed again.
-        reuse: "missing", "always" or "never"; see --claims-reuse.
+        reuse: "missing", "always" or "never"; see `--claims-reuse`.
         device: "auto", "cpu", "cuda" or "cuda:n".
         executor: "local" or "dask://HOST:PORT".
         workers: number of training processes; 0: train in this process; None: one per core.

@@ -23,15 +23,16 @@ def recclaims_encoders() -> Sequence[Any]:  # type: ignore[empty-body]
     """Encoders: `name`, `modality`, `version` and `encode(items) -> float32 array (n, d)`.
 
     Everything else is optional: `spec = recclaims.EncoderSpec(...)` and a few methods (docs/write-an-encoder.md).
+    For example::
 
-    class TitleLength:
-        name, modality, version = "title-length", "textual", "1"
-        def encode(self, items):
-            return np.array([[len(item.title)] for item in items], dtype=np.float32)
+        class TitleLength:
+            name, modality, version = "title-length", "textual", "1"
+            def encode(self, items):
+                return np.array([[len(item.title)] for item in items], dtype=np.float32)
 
-    @recclaims.hookimpl
-    def recclaims_encoders():
-        return [TitleLength]
+        @recclaims.hookimpl
+        def recclaims_encoders():
+            return [TitleLength]
     """
 
 
@@ -55,12 +56,14 @@ def recclaims_datasets() -> Sequence[Any]:  # type: ignore[empty-body]
 def recclaims_controls() -> Sequence[Any]:  # type: ignore[empty-body]
     """Noise controls, which replace real features by noise; each joins every claim that compares with noise.
 
-    def shuffled(matrix, seed):
-        return np.random.default_rng(seed).permuted(matrix, axis=0)
+    For example::
 
-    @recclaims.hookimpl
-    def recclaims_controls():
-        return [recclaims.NoiseControl("shuffled", "1", shuffled, preserves="each column's values")]
+        def shuffled(matrix, seed):
+            return np.random.default_rng(seed).permuted(matrix, axis=0)
+
+        @recclaims.hookimpl
+        def recclaims_controls():
+            return [recclaims.NoiseControl("shuffled", "1", shuffled, preserves="each column's values")]
     """
 
 

@@ -69,7 +69,9 @@ def test_what_is_no_file_is_no_image(folder):
 def test_a_ring_of_links_is_refused(folder):
     (folder / "items.jsonl").unlink()
     (folder / "items.jsonl").symlink_to("items.jsonl")
-    assert "not a file name" in refused(folder)
+    said = refused(folder)
+    # Before Python 3.13 resolving it fails, and from then on opening it.
+    assert "items.jsonl is not a file name" in said or "items.jsonl: cannot be read: Too many levels" in said
 
 
 def test_a_manifest_of_the_store_names_no_file_elsewhere(tmp_path, caplog):

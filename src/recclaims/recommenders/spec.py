@@ -48,7 +48,7 @@ class Recommender:
         fixed: hyper-parameters that no profile changes, but the user may.
         apart: whether it is given the parts of every fusion as modalities of their own.
         on_request: whether it takes part only where somebody names it.
-        reference: what --claims-recommender takes to get it, if it is not installed.
+        reference: what `--claims-recommender` takes to get it, if it is not installed.
         stand_in: the noise control that claims compare with if they ask for a twin and it has none.
     """
 
