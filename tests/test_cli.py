@@ -29,6 +29,11 @@ def files(tmp_path):
     return [str(tmp_path / f"{name}.json") for name in ("old", "new")]
 
 
+def test_compare_writes_a_page(files, capsys, tmp_path):
+    assert main(["compare", *files, "--html", str(tmp_path / "compare.html")]) == 1
+    assert "Got worse: 1 case" in (tmp_path / "compare.html").read_text()
+
+
 def test_compare_finds_what_was_made_worse(files, capsys):
     assert main(["compare", *files]) == 1
     output = capsys.readouterr().out
@@ -192,7 +197,7 @@ PATHS = {
     "prepare": ["--from=~/a", "--to=~/a"],
     "keywords": ["--domain=~/a"],
     "report": ["~/a", "--output=~/a"],
-    "compare": [],
+    "compare": ["--html=~/a"],
     "calibrate": ["--data=~/a", "--store=~/a"],
     "export": ["--format=mmrec", "--to=~/a", "--store=~/a"],
     "doctor": ["--store=~/a"],

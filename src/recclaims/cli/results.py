@@ -27,6 +27,7 @@ def add_commands(add: Add) -> None:
     compare = add("compare", _compare, "compare two results.json files; exit with code 1 if a case got worse")
     compare.add_argument("old", type=expanded, help="results.json of the earlier run, or a baseline")
     compare.add_argument("new", type=expanded, help="results.json of the later run")
+    compare.add_argument("--html", type=expanded, metavar="FILE", help="also write a page: what got worse, better, new")
     pooled = add("pool", _pool, "pool the results of several data sets: the effect over data sets like these")
     pooled.add_argument("results", nargs="+", type=expanded, metavar="FILE", help="results.json files")
     pooled.add_argument("--format", default="text", metavar="NAME", help="text, markdown or html (default: text)")
@@ -51,11 +52,14 @@ def _compare(options: argparse.Namespace) -> int:
     from recclaims.reporting import changes as changed
     from recclaims.reporting import github
     from recclaims.reporting.baseline import compare
+    from recclaims.reporting.privacy import shareable
     from recclaims.reporting.results import read
 
     new = read(Path(options.new))
     changes = compare(read(Path(options.old)), new, options.old)
     print(changed.plain(changes))
+    if options.html:
+        _put(changed.html(changes, *(shareable(name) for name in (options.old, options.new))), options.html)
     if github.here():
         print("\n".join(github.annotate(new, changes)))
         unwritten = github.write_summary(new, changes)
