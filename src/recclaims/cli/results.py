@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recclaims.cli.arguments import Add
 from recclaims.errors import RecclaimsError, UnknownNameError, foreign
 from recclaims.paths import expanded
 from recclaims.plugin_manager import registry
+
+if TYPE_CHECKING:
+    from recclaims._model.results import ResultsDocument
 
 
 def add_commands(add: Add) -> None:
@@ -24,6 +28,12 @@ def add_commands(add: Add) -> None:
     )
     report.add_argument("--format", default="markdown", metavar="NAME", help="name of a reporter (default: markdown)")
     report.add_argument("--output", type=expanded, metavar="FILE", help="file to write (default: print)")
+    report.add_argument(
+        "--figures",
+        type=expanded,
+        metavar="DIR",
+        help="write forest plots for a paper there instead, as PDF and SVG, 3.35 and 7 inches wide",
+    )
     compare = add("compare", _compare, "compare two results.json files; exit with code 1 if a case got worse")
     compare.add_argument("old", type=expanded, help="results.json of the earlier run, or a baseline")
     compare.add_argument("new", type=expanded, help="results.json of the later run")
@@ -42,9 +52,20 @@ def _report(options: argparse.Namespace) -> int:
 
     reporter = registry().find("reporters", options.format, "--format")
     document = read(Path(options.results))
+    if options.figures:
+        return _figures(document, Path(options.figures))
     with foreign(f"reporter '{options.format}' failed"):
         text = rendered(reporter(), document)
     _put(text, options.output)
+    return 0
+
+
+def _figures(document: ResultsDocument, directory: Path) -> int:
+    from recclaims.reporting.paper_figures import write_figures
+    from recclaims.reporting.words import counted
+
+    written = write_figures(document, directory)
+    print(f"{counted(len(written), 'figure')} written to {directory}.")
     return 0
 
 
