@@ -186,7 +186,17 @@ def test_home_may_be_given_behind_an_equals_sign(tmp_path, monkeypatch, capsys):
     assert main(["encode", "attributes", "--data=~/data", "--store=~/store"]) == 0
     assert (tmp_path / "store" / "features").is_dir()
     assert not (tmp_path / "data" / "~").exists()
-    for command in ("encode x", "prepare x", "keywords x", "report", "compare x y", "calibrate", "export x", "doctor"):
+    for command in (
+        "encode x",
+        "prepare x",
+        "keywords x",
+        "report",
+        "compare x y",
+        "calibrate",
+        "export x",
+        "doctor",
+        "init",
+    ):
         given = vars(parser().parse_args([*command.split(), *PATHS[command.split()[0]]]))
         assert "~" not in str(given), command
 
@@ -201,6 +211,7 @@ PATHS = {
     "calibrate": ["--data=~/a", "--store=~/a"],
     "export": ["--format=mmrec", "--to=~/a", "--store=~/a"],
     "doctor": ["--store=~/a"],
+    "init": ["~/a"],
 }
 
 
