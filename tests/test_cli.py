@@ -29,6 +29,11 @@ def files(tmp_path):
     return [str(tmp_path / f"{name}.json") for name in ("old", "new")]
 
 
+def test_compare_writes_a_page(files, capsys, tmp_path):
+    assert main(["compare", *files, "--html", str(tmp_path / "compare.html")]) == 1
+    assert "Got worse: 1 case" in (tmp_path / "compare.html").read_text()
+
+
 def test_compare_finds_what_was_made_worse(files, capsys):
     assert main(["compare", *files]) == 1
     output = capsys.readouterr().out
@@ -181,7 +186,17 @@ def test_home_may_be_given_behind_an_equals_sign(tmp_path, monkeypatch, capsys):
     assert main(["encode", "attributes", "--data=~/data", "--store=~/store"]) == 0
     assert (tmp_path / "store" / "features").is_dir()
     assert not (tmp_path / "data" / "~").exists()
-    for command in ("encode x", "prepare x", "keywords x", "report", "compare x y", "calibrate", "export x", "doctor"):
+    for command in (
+        "encode x",
+        "prepare x",
+        "keywords x",
+        "report",
+        "compare x y",
+        "calibrate",
+        "export x",
+        "doctor",
+        "init",
+    ):
         given = vars(parser().parse_args([*command.split(), *PATHS[command.split()[0]]]))
         assert "~" not in str(given), command
 
@@ -192,10 +207,11 @@ PATHS = {
     "prepare": ["--from=~/a", "--to=~/a"],
     "keywords": ["--domain=~/a"],
     "report": ["~/a", "--output=~/a"],
-    "compare": [],
+    "compare": ["--html=~/a"],
     "calibrate": ["--data=~/a", "--store=~/a"],
     "export": ["--format=mmrec", "--to=~/a", "--store=~/a"],
     "doctor": ["--store=~/a"],
+    "init": ["~/a"],
 }
 
 

@@ -91,6 +91,7 @@ def test_the_document_says_what_was_claimed_and_what_the_data_was_asked_for_by(s
 
 def test_every_reporter_writes_its_file(session, first):
     names = {"results.json", "results.md", "results.html", "results.tex", "claims.csv", "cells.csv", "per_user.parquet"}
+    names |= {"methods.tex", "methods.bib"}
     assert {path.name for path in session.report.iterdir()} == names
     assert "content-knn-attributes-permuted-toy" in (session.report / "results.html").read_text()
     n_cells = len(session.first_results["cells"])

@@ -40,8 +40,12 @@ def test_the_best_is_bold_and_differences_are_marked():
     ]  # fmt: skip
 
 
-def test_what_prints_alike_is_bold_alike():
-    assert render(case(control_mean=0.330_004)).count(r"\textbf{0.3300}") == 2
+def test_nothing_is_bold_where_nothing_differs():
+    open_case = case(verdict="inconclusive", p_adjusted=0.2)
+    body = render(open_case, case(control="gaussian", control_mean=0.35, verdict="inconclusive"))
+    assert r"\textbf" not in body
+    assert r"\textbf{0.3300}" in render(case(), case(control="gaussian", control_mean=0.31))
+    assert r"\textbf" not in render(case(), case(control="gaussian", control_mean=0.31, verdict="no_difference"))
 
 
 def test_an_equivalence_that_holds_has_a_mark_of_its_own():

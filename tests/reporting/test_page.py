@@ -12,6 +12,8 @@ import pytest
 
 from recclaims._model.results import ResultsDocument
 from recclaims.reporting import plots, view
+from recclaims.reporting.baseline import compare
+from recclaims.reporting.changes import html
 from recclaims.reporting.page import Page
 from recclaims.reporting.svg import INKS
 from recclaims.reporting.view import MOST_OF_ALL
@@ -125,6 +127,53 @@ def test_the_board_counts_verdicts_and_leads_to_them():
     assert [text.strip() for text in parsed.texts["a"] if "supported" in text] == ["2 supported", "1 supported"]
 
 
+def test_it_opens_with_the_headlines_then_the_families_side_by_side_then_noise_and_content():
+    found = [{"recommender": "vbpr", "dataset": "toy", "features": "sbert", "replicates": 3,
+              "sentence": "vbpr uses sbert on toy: +10.0 % over other items' features"}]  # fmt: skip
+    twin = case(claim="content", control="twin", case="vbpr-sbert-twin-toy")
+    capacity = case(claim="capacity", treatment="sbert/permuted", treatment_noise="permuted", control="bpr", case="c")
+    open_case = case(control="gaussian", case="g", verdict="inconclusive")
+    shown = page(capacity, case(), open_case, twin, not_run(case="n"), headlines=found)
+    places = [
+        shown.index(text)
+        for text in (
+            "<strong>vbpr uses sbert on toy</strong>: +10.0 %",
+            "No forecast for g.",
+            "n: the weights are not here",
+            '<th scope="col">noise: permuted</th><th scope="col">content: twin</th>',
+            "<h3>noise",
+            "<h3>content",
+            "<h3>capacity",
+            'id="table"',
+            'id="board"',
+        )
+    ]
+    assert places == sorted(places)
+    assert "<details" not in shown[shown.index('id="side"') : shown.index('id="effects"')]
+
+
+def test_landmarks_can_be_told_apart():
+    content = large(2, 2).model_copy(update={"headlines": None})
+    parsed = Parsed(Page().render(content))
+    titles = dict(re.findall(r'<h2 id="([\w-]+)">([^<]*)<', Page().render(content)))
+    names = [titles[a["aria-labelledby"]] for a in parsed.of("section")]
+    names += [a["aria-label"] for _, a in parsed.elements if a.get("role") == "region"]
+    assert len(names) == len(set(names))
+
+
+def test_a_page_says_what_got_worse_better_and_new():
+    old = document(case(), case(case="b", verdict="inconclusive"), case(case="gone"))
+    new = document(case(verdict="contradicted", reason=MARKUP), case(case="b"), case(case=MARKUP))
+    shown = html(compare(old, new, "old"), "old.json", "new.json")
+    parsed = Parsed(shown)
+    titles = ["Got worse: 2 cases", "Got better: 1 case", "New: 1 case"]
+    assert parsed.texts["h2"] == titles
+    assert not parsed.of("img")
+    assert not parsed.of("script")
+    assert "the case is gone" in shown
+    assert "No verdict changed" in html(compare(old, old, "old"), "a", "b")
+
+
 def test_sections_appear_only_with_what_they_show():
     bare = page(case())
     assert 'id="keywords"' not in bare
@@ -148,7 +197,7 @@ def test_a_document_without_cases_or_with_the_baselines_keys_alone_is_a_page():
 
 def test_planted_data_is_labelled_wherever_it_is_named():
     shown = page(case(), datasets=[card(planted=True)])
-    assert shown.count('<span class="planted">') == 4  # board, figure, row, card
+    assert shown.count('<span class="planted">') == 5  # side by side, figure, row, board, card
     assert '<span class="planted">' not in page(case())
 
 
@@ -160,6 +209,9 @@ def test_a_claim_says_what_it_claims():
     assert "noise: A is B." in equal
     assert "the whole interval inside the band" in equal
     assert "zero" not in equal.split("Claimed:")[1].split("</p>")[0]
+    assert "interval to the left of +2 %." in page(case(), statements={"noise": {**says, "not_better_than": 0.02}})
+    assert "interval to the right of -1 %." in page(case(), statements={"noise": {**says, "not_worse_than": 0.01}})
+    assert "interval to the right of +5 %." in page(case(), statements={"noise": {**says, "at_least": 0.05}})
 
 
 def test_the_same_document_gives_the_same_page():

@@ -1,6 +1,8 @@
 """The page in a real browser, from disk: it is quiet, asks for nothing, sorts, filters, and fits a phone."""
 
 import shutil
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -175,6 +177,47 @@ def test_it_fits_its_window_and_shows_one_layout_of_each_plot(visit, file, viewp
     font = page.locator("svg.plot:visible text").first
     scale = font.evaluate("text => text.getScreenCTM().a")
     assert 12 * scale >= 11  # pixels: legible
+
+
+#: What stands outside the window or is wider than its own box, but for what scrolls and what only screen readers read.
+CLIPPED = """() => [...document.querySelectorAll("body *")].filter((e) => {
+  if (e.closest("svg, .scroll, .skip, [hidden]")) return false;
+  if (matchMedia("(max-width: 56rem)").matches && e.closest("#table thead")) return false;
+  const style = getComputedStyle(e), box = e.getBoundingClientRect();
+  if (style.display === "none" || !box.width || !box.height) return false;
+  const wider = style.overflowX === "visible" && style.display !== "inline" && e.scrollWidth > e.clientWidth + 2;
+  return box.right > document.documentElement.clientWidth + 1 || box.left < -1 || wider;
+}).map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`)"""
+
+
+@pytest.mark.parametrize("width", [1400, 1100, 768, 390])
+def test_nothing_is_clipped(visit, file, width):
+    page = visit(file, {"width": width, "height": 900})
+    assert page.evaluate(CLIPPED) == []
+
+
+def test_a_table_that_scrolls_says_so_and_keeps_its_head(visit, file):
+    page = visit(file, PHONE)
+    assert page.locator("#side .cue").first.is_visible()
+    assert page.locator("#side thead th").first.evaluate("e => getComputedStyle(e).position") == "sticky"
+    assert not visit(file).locator("#encoders .cue").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_plots_can_be_saved_in_the_colours_of_the_light_page(visit, file, scheme):
+    page = visit(file, color_scheme=scheme)
+    saved = {}
+    for kind in ("SVG", "PNG"):
+        with page.expect_download() as download:
+            page.locator("#effects .save").first.get_by_text(kind).click()
+        assert download.value.suggested_filename.endswith(f".{kind.lower()}")
+        saved[kind] = Path(download.value.path()).read_bytes()
+    assert saved["PNG"].startswith(b"\x89PNG")
+    assert len(saved["PNG"]) > 5_000
+    svg = ElementTree.fromstring(saved["SVG"])  # noqa: S314 - our own drawing
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    assert b"var(" not in saved["SVG"]
+    assert b"#1b1f24" in saved["SVG"]
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])

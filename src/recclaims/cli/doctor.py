@@ -5,14 +5,26 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import inspect
+import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
+from recclaims._model.control import ControlDeclaration
 from recclaims.cli.arguments import Add
-from recclaims.errors import DatasetError, NotAvailableError, RecclaimsError, UnknownNameError
+from recclaims.errors import (
+    DatasetError,
+    NotAvailableError,
+    RecclaimsError,
+    UnknownNameError,
+    foreign,
+    printable,
+)
 from recclaims.features.resolve import make_encoder, why_unavailable
 from recclaims.paths import expanded
-from recclaims.plugin_manager import registry
+from recclaims.plugin_manager import Registry, registry
+from recclaims.recommenders.spec import Recommender
+from recclaims.reporting.words import counted
 from recclaims.required import check_recbole
 
 
@@ -38,18 +50,7 @@ def _doctor(options: argparse.Namespace) -> int:
         return _check_store(options)
     if options.prune:
         raise RecclaimsError("--prune needs --store DIR")
-    problems = 0
-    for package in ("torch", "torchvision", "transformers", "sentence_transformers"):
-        if importlib.util.find_spec(package) is None:
-            problems += 1
-            print(f"missing  {package}: pip install {package.replace('_', '-')}")
-        else:
-            print(f"ok       {package} {version(package.replace('_', '-'))}")
-    try:
-        print(f"ok       recbole {check_recbole()}")
-    except NotAvailableError as error:
-        problems += 1
-        print(f"missing  {error}")
+    problems = _missing_packages()
     for name in registry().encoders:
         try:
             reason = why_unavailable(make_encoder(name, registry()))
@@ -63,8 +64,28 @@ def _doctor(options: argparse.Namespace) -> int:
     for plugin in registry().broken:
         problems += 1
         print(f"broken   {plugin}")
-    print("recclaims is ready." if not problems else f"{problems} problems.")
-    return 1 if problems else 0
+    if problems:
+        print(f"{counted(problems, 'problem')}. Next: do what the lines above say, then run recclaims doctor again.")
+        return 1
+    print("recclaims is ready. Next: pytest suite --claims-profile smoke, or recclaims init my-shop for your own data.")
+    return 0
+
+
+def _missing_packages() -> int:
+    """Say of each large package whether it is here; how many are not."""
+    missing = 0
+    for package in ("torch", "torchvision", "transformers", "sentence_transformers"):
+        if importlib.util.find_spec(package) is None:
+            missing += 1
+            print(f"missing  {package}: pip install {package.replace('_', '-')}")
+        else:
+            print(f"ok       {package} {version(package.replace('_', '-'))}")
+    try:
+        print(f"ok       recbole {check_recbole()}")
+    except NotAvailableError as error:
+        missing += 1
+        print(f"missing  {error}")
+    return missing
 
 
 def _check_store(options: argparse.Namespace) -> int:
@@ -91,14 +112,43 @@ def _check_store(options: argparse.Namespace) -> int:
     return 1 if found.damaged else 0
 
 
+#: What a line of `recclaims plugins` has room for.
+_ONE_LINE = 60
+
+
+def _described(found: Registry, kind: str, name: str) -> tuple[str, str]:
+    """A plugin's modality, where it has one, and what it is: the first sentence of its documentation."""
+    plugin = getattr(found, kind).get(name)
+    with foreign(f"{kind.removesuffix('s')} '{name}' cannot be described"):  # somebody else's code answers
+        modality = str(getattr(plugin, "modality", None) or "")
+        if isinstance(plugin, Recommender):
+            text = _recommender(plugin)
+        elif isinstance(plugin, ControlDeclaration):
+            text = f"keeps {plugin.preserves}"
+        else:
+            text = getattr(plugin, "statement", None) or inspect.getdoc(plugin) or ""
+        sentence = " ".join(str(text).split("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+        return printable(modality), printable(textwrap.shorten(sentence, _ONE_LINE, placeholder=" ..."))
+
+
+def _recommender(plugin: Recommender) -> str:
+    """What a recommender declares, in a phrase; its class is not imported, which takes seconds."""
+    trained = "not trained" if plugin.training_free else "trained"
+    reads = "no features" if not plugin.content else "sets of attributes" if plugin.reads == "sets" else "features"
+    return f"reads {reads}; {trained}" + (f"; as in {plugin.flavour}" if plugin.flavour else "")
+
+
 def _plugins(_: argparse.Namespace) -> int:
     from tabulate import tabulate
 
     from recclaims.data.source_spec import source_spec
 
     found = registry()
-    rows = [(kind.removesuffix("s"), name, origin) for (kind, name), origin in found.origin.items()]
-    print(tabulate(rows, headers=["kind", "name", "from"]))
+    rows = [
+        (kind.removesuffix("s"), name, *_described(found, kind, name), origin)
+        for (kind, name), origin in found.origin.items()
+    ]
+    print(tabulate(rows, headers=["kind", "name", "modality", "what it is", "from"], disable_numparse=True))
     settable: list[tuple[str, str, str]] = []
     for name, factory in found.datasets.items():
         with contextlib.suppress(DatasetError):  # whoever asks for that dataset is told

@@ -9,16 +9,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recclaims.cli import calibrate, data, doctor, results
+from recclaims.cli import calibrate, data, doctor, init, results
 from recclaims.cli.arguments import Command
 from recclaims.errors import RecclaimsError, printable
 from recclaims.release import __version__
 
 _DESCRIPTION = """\
-Judge the claims on your own data:            pytest suite --claims-data path/to/folder
-See what is missing here and how to fix it:   recclaims doctor
+Judge the claims:                        pytest suite
+Begin with your own data:                recclaims init my-shop
 
-The other commands prepare data and features, and work with the results of a run."""
+`pytest suite --claims-data path/to/folder` judges a folder that you have; `recclaims doctor` says what is
+missing on this machine. The other commands prepare data and features, and work with the results of a run.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +73,6 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=command)
         return sub
 
-    for module in (doctor, data, results, calibrate):
+    for module in (init, doctor, data, results, calibrate):
         module.add_commands(add)
     return made

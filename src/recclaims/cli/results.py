@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recclaims.cli.arguments import Add
 from recclaims.errors import RecclaimsError, UnknownNameError, foreign
 from recclaims.paths import expanded
 from recclaims.plugin_manager import registry
+
+if TYPE_CHECKING:
+    from recclaims._model.results import ResultsDocument
 
 
 def add_commands(add: Add) -> None:
@@ -24,9 +28,16 @@ def add_commands(add: Add) -> None:
     )
     report.add_argument("--format", default="markdown", metavar="NAME", help="name of a reporter (default: markdown)")
     report.add_argument("--output", type=expanded, metavar="FILE", help="file to write (default: print)")
+    report.add_argument(
+        "--figures",
+        type=expanded,
+        metavar="DIR",
+        help="write forest plots for a paper there instead, as PDF and SVG, 3.35 and 7 inches wide",
+    )
     compare = add("compare", _compare, "compare two results.json files; exit with code 1 if a case got worse")
     compare.add_argument("old", type=expanded, help="results.json of the earlier run, or a baseline")
     compare.add_argument("new", type=expanded, help="results.json of the later run")
+    compare.add_argument("--html", type=expanded, metavar="FILE", help="also write a page: what got worse, better, new")
     pooled = add("pool", _pool, "pool the results of several data sets: the effect over data sets like these")
     pooled.add_argument("results", nargs="+", type=expanded, metavar="FILE", help="results.json files")
     pooled.add_argument("--format", default="text", metavar="NAME", help="text, markdown or html (default: text)")
@@ -41,9 +52,20 @@ def _report(options: argparse.Namespace) -> int:
 
     reporter = registry().find("reporters", options.format, "--format")
     document = read(Path(options.results))
+    if options.figures:
+        return _figures(document, Path(options.figures))
     with foreign(f"reporter '{options.format}' failed"):
         text = rendered(reporter(), document)
     _put(text, options.output)
+    return 0
+
+
+def _figures(document: ResultsDocument, directory: Path) -> int:
+    from recclaims.reporting.paper_figures import write_figures
+    from recclaims.reporting.words import counted
+
+    written = write_figures(document, directory)
+    print(f"{counted(len(written), 'figure')} written to {directory}.")
     return 0
 
 
@@ -51,11 +73,14 @@ def _compare(options: argparse.Namespace) -> int:
     from recclaims.reporting import changes as changed
     from recclaims.reporting import github
     from recclaims.reporting.baseline import compare
+    from recclaims.reporting.privacy import shareable
     from recclaims.reporting.results import read
 
     new = read(Path(options.new))
     changes = compare(read(Path(options.old)), new, options.old)
     print(changed.plain(changes))
+    if options.html:
+        _put(changed.html(changes, *(shareable(name) for name in (options.old, options.new))), options.html)
     if github.here():
         print("\n".join(github.annotate(new, changes)))
         unwritten = github.write_summary(new, changes)

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from recclaims._model.verdict import Verdict
 from recclaims.engine.profile import Profile, profile_names
 from recclaims.judging.forecast import LIKELY
+from recclaims.reporting.words import counted
 
 if TYPE_CHECKING:
     from recclaims._model.case_result import ClaimResult
     from recclaims._model.results import ResultsDocument
 
+#: From so many cases on, a list counts them; the page has a row for each.
+_NAMED = 3
 #: Budgets that are proposed, in minutes.
 _BUDGETS = {10: "10m", 30: "30m", 60: "1h", 120: "2h", 240: "4h"}
 _LONGEST = "8h"
@@ -43,6 +46,18 @@ def plans(document: ResultsDocument) -> list[Plan]:
             found.setdefault((likely, case.chance.replicates if case.chance else None), []).append(case)
     keys = sorted(found, key=lambda key: (not key[0], key[1] is None, key[1] or 0))
     return [Plan(found[key], key[1], key[0]) for key in keys]
+
+
+def undecided(found: Sequence[Plan]) -> list[str]:
+    """What would decide the cases of these plans, a phrase for each prospect."""
+    told: dict[str, list[str]] = {}
+    for plan in found:
+        what = "probably decided by" if plan.likely else "hardly even by" if plan.replicates else "no forecast for"
+        how = f"{counted(plan.replicates, 'replicate')}: " if plan.replicates else ""
+        few = len(plan.cases) < _NAMED
+        names = ", ".join(case.case for case in plan.cases) if few else counted(len(plan.cases), "case")
+        told.setdefault(what, []).append(how + names)
+    return [f"{what} {'; '.join(some)}" for what, some in told.items()]
 
 
 def more_replicates(document: ResultsDocument) -> list[str]:

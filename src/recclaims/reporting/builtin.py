@@ -5,6 +5,7 @@ from __future__ import annotations
 from recclaims.hookspecs import hookimpl
 from recclaims.reporting.latex import Latex
 from recclaims.reporting.markdown import Markdown
+from recclaims.reporting.methods import BibTeX, Methods
 from recclaims.reporting.page import Page
 from recclaims.reporting.spreadsheets import CellsCsv, ClaimsCsv
 
@@ -12,4 +13,4 @@ from recclaims.reporting.spreadsheets import CellsCsv, ClaimsCsv
 @hookimpl
 def recclaims_reporters() -> list[type]:
     """See hookspecs."""
-    return [Markdown, Page, Latex, ClaimsCsv, CellsCsv]
+    return [Markdown, Page, Latex, Methods, BibTeX, ClaimsCsv, CellsCsv]

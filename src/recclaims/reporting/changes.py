@@ -53,6 +53,25 @@ def markdown(changes: Sequence[Change]) -> str:
     return "\n\n".join(["# Against the baseline", *map(escape, _said(changes)), *laid_out]) + "\n"
 
 
+def html(changes: Sequence[Change], old: str, new: str) -> str:
+    """A page that opens from disk: what got worse, better and new.
+
+    Args:
+        changes: of every case.
+        old, new: what the two runs are called.
+    """
+    from recclaims.reporting.page import still
+
+    return still(
+        "compare.html.j2",
+        sections=[(kind, f"{KINDS[kind]}: {counted(len(some), 'case')}", some) for kind, some in told(changes).items()],
+        verdicts={str(verdict): (style.symbol, style.text) for verdict, style in STYLES.items()},
+        said=_said(changes),
+        old=old,
+        new=new,
+    )
+
+
 def sentence(changes: Sequence[Change]) -> str:
     """How many cases were compared, changed, got worse, are new."""
     compared = [change for change in changes if change.before != ABSENT]

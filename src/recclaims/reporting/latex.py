@@ -147,7 +147,8 @@ def _means(
     found = {(c.recommender, c.treatment, c.claim, c.control): c for c in cases}
     caption = (
         f"{_metric(metric)} on {_named(dataset)}, mean of {document.seeds} "
-        f"replicates, profile {escape(tables.profile(document))}. Bold: the best of a row. "
+        f"replicates, profile {escape(tables.profile(document))}. Bold: the best of a row, "
+        "where it differs from the real features, or they from all others. "
         r"$^{*}$, $^{**}$, $^{***}$: differs from the real features, $p \leq 0.05$, $0.01$, $0.001$; "
         r"$^{=}$: an equivalence that was claimed holds; $^{\dagger}$: inadmissible."
     )
@@ -219,13 +220,23 @@ def _heads(columns: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def _entries(arms: Sequence[Case | None], equal: Container[str]) -> list[str]:
-    """The means of a row: the real arm's first, the best in bold as printed, each control with its mark."""
+    """The means of a row: the real arm's first, the best in bold where it differs, each control with its mark."""
     real = next((case.treatment_mean for case in arms if case and case.treatment_mean is not None), None)
     means = [real, *(case.control_mean if case else None for case in arms)]
     shown = ["--" if mean is None else f"{mean:.4f}" for mean in means]
     best = max((entry for entry in shown if entry != "--"), key=float, default=None)
-    bold = [rf"\textbf{{{entry}}}" if entry == best else entry for entry in shown]
-    return [bold[0], *(entry + _mark(case, equal) for entry, case in zip(bold[1:], arms, strict=True))]
+    compared = [case for case in arms if case and case.control_mean is not None]
+    if shown[0] == best:  # better than all of its controls, or than none that one could name
+        bold = [bool(compared) and all(_differs(case) for case in compared), *(False for _ in arms)]
+    else:
+        bold = [False, *(entry == best and _differs(case) for entry, case in zip(shown[1:], arms, strict=True))]
+    printed = [rf"\textbf{{{entry}}}" if is_bold else entry for entry, is_bold in zip(shown, bold, strict=True)]
+    return [printed[0], *(entry + _mark(case, equal) for entry, case in zip(printed[1:], arms, strict=True))]
+
+
+def _differs(case: Case | None) -> bool:
+    """Whether a case is decided one way or the other; what is open differs from nothing."""
+    return case is not None and case.verdict in (Verdict.SUPPORTED, Verdict.CONTRADICTED)
 
 
 def _mark(case: Case | None, equal: Container[str]) -> str:

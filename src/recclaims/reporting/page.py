@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -25,21 +26,29 @@ class Page:
     def render(self, document: ResultsDocument) -> str:
         """Return the page for a results.json document."""
         # Here, not above: pytest asks for the reporters while it collects, and drawing takes its time to import.
-        import jinja2
-
         from recclaims.reporting.view import view
 
-        environment = jinja2.Environment(
-            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
-        script, style = shipped("page.js"), shipped("page.css")
-        template = environment.from_string(shipped("page.html.j2"))
-        return template.render(
-            view(document),
-            style=Markup(style),  # noqa: S704 - ours
-            script=Markup(script),  # noqa: S704 - ours
-            policy=policy(style, script),
-        )
+        script = shipped("page.js")
+        return _filled("page.html.j2", script, view(document) | {"script": Markup(script)})  # noqa: S704 - ours
+
+
+def still(template: str, **content: Any) -> str:
+    """A page without a script, in the style of the others."""
+    return _filled(template, None, content)
+
+
+def _filled(template: str, script: str | None, content: Mapping[str, Any]) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style = shipped("page.css")
+    return environment.from_string(shipped(template)).render(
+        content,
+        style=Markup(style),  # noqa: S704 - ours
+        policy=policy(style, script),
+    )
 
 
 def shipped(name: str) -> str:

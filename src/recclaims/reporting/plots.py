@@ -87,8 +87,8 @@ def forest(cases: Sequence[Case], name: str, label: str, narrow: bool = False) -
             if kind == "recommender":
                 heading(axes, y, str(content), narrow)
                 continue
-            shown = _effect_text(content)
-            line = entry(axes, y, _arms(content, letters(shown, narrow)), shown, narrow)
+            shown = effect_text(content)
+            line = entry(axes, y, arms(content, letters(shown, narrow)), shown, narrow)
             _interval_line(axes, line, content)
             marks.append((_effect(content), line, content.verdict))
         mark(axes, marks)
@@ -109,7 +109,7 @@ def frame(height: float, values: Sequence[float | None], margin: float, narrow: 
     figure = Figure(figsize=(width / 72, whole / 72))
     axes = figure.add_axes((left / width, bottom / whole, (width - left - right) / width, height / whole))
     axes.set_ylim(height, 0)
-    _percent_axis(axes, values, narrow)
+    percent_axis(axes, values, narrow)
     axes.axvspan(-100 * margin, 100 * margin, color=INKS["band"], linewidth=0, zorder=0)
     axes.axvline(0, color=INKS["rule"], linewidth=1, zorder=1)
     return figure, axes
@@ -182,7 +182,7 @@ def mark(axes: Axes, marks: Sequence[tuple[float, float, Verdict]]) -> None:
         )
 
 
-def _percent_axis(axes: Axes, values: Sequence[float | None], narrow: bool) -> None:
+def percent_axis(axes: Axes, values: Sequence[float | None], narrow: bool) -> None:
     """Fit the x axis to effects in per cent, zero included; far ones on a logarithmic continuation."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     low, high = min([*known, -3.0]), max([*known, 3.0])
@@ -276,7 +276,8 @@ def _spread(points: Sequence[Point], axes: Axes) -> Iterator[tuple[Point, float]
         yield point, taken
 
 
-def _effect_text(case: Case) -> str:
+def effect_text(case: Case) -> str:
+    """An effect with its interval, in per cent."""
     low, high = interval(case)
     ends = ", ".join("" if end is None else f"{end:+.1f}" for end in (low, high))
     return f"{_effect(case):+.1f} [{ends}]".replace("-", "\N{MINUS SIGN}")
@@ -288,7 +289,7 @@ def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _arms(case: Case, length: int) -> str:
+def arms(case: Case, length: int) -> str:
     """Treatment and control in at most so many letters; neither pushes the other out."""
     control = shortened(case.control, length // 2 - 4)
     return f"{shortened(case.treatment, length - 4 - len(control))} vs {control}"

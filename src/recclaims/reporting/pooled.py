@@ -91,16 +91,9 @@ def markdown(questions: Sequence[Question], documents: Mapping[str, ResultsDocum
 
 def html(questions: Sequence[Question], documents: Mapping[str, ResultsDocument]) -> str:
     """One page that opens from disk, with a forest plot of every question over its data sets."""
-    import jinja2
-    from markupsafe import Markup
-
-    from recclaims.reporting.page import policy, shipped
+    from recclaims.reporting.page import still
     from recclaims.reporting.pooled_plot import forest
 
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    style = shipped("page.css")
     said = statements(documents)
     sections = [
         {
@@ -113,13 +106,7 @@ def html(questions: Sequence[Question], documents: Mapping[str, ResultsDocument]
         }
         for number, (claim, mine) in enumerate(_sections(questions).items())
     ]
-    return environment.from_string(shipped("pooled.html.j2")).render(
-        sections=sections,
-        headers=HEADERS,
-        style=Markup(style),  # noqa: S704 - ours
-        policy=policy(style),
-        explained=explained(),
-    )
+    return still("pooled.html.j2", sections=sections, headers=HEADERS, explained=explained())
 
 
 def explained() -> str:

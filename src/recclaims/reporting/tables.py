@@ -14,7 +14,7 @@ from recclaims.reporting.words import counted
 
 if TYPE_CHECKING:
     from recclaims._model.case_result import ClaimResult
-    from recclaims._model.results import DatasetCard, EncoderRow, KeywordRow, ResultsDocument
+    from recclaims._model.results import DatasetCard, EncoderRow, Headline, KeywordRow, ResultsDocument
 
 
 def percent(value: float | None, control_mean: float | None) -> str:
@@ -88,6 +88,8 @@ def of_real_features(document: ResultsDocument, dataset: str) -> list[ClaimResul
     return [case for case in mine if not case.treatment_noise]
 
 
+#: The comparisons that show an encoder's gain, and decide the question whether a recommender uses it.
+GAINS = (("content", "twin"), ("noise", "permuted"))
 #: A row of the board: recommender, features, the mean with them, and for each column its case, if there is one.
 BoardRow = tuple[str, str, str, list["ClaimResult | None"]]
 
@@ -99,11 +101,11 @@ def board(document: ResultsDocument, dataset: str) -> tuple[list[tuple[str, str]
     not selected stays, and says so.
     """
     cases = of_real_features(document, dataset)
-    columns = list(dict.fromkeys([*((c.claim, c.control) for c in cases if c.claim != "content")]))
-    columns += list(dict.fromkeys((c.claim, c.control) for c in cases if c.claim == "content"))
-    for claim, control in (("noise", "permuted"), ("content", "twin")):
-        if claim not in {c for c, _ in columns}:
-            columns.append((claim, control))
+    compared = list(dict.fromkeys((case.claim, case.control) for case in cases))
+    claims = {claim for claim, _ in compared}
+    # What decides a question stands first: on one screen, and however many controls follow.
+    columns = [gain for gain in reversed(GAINS) if gain in compared or gain[0] not in claims]
+    columns += [column for column in compared if column not in columns]
     found = {(c.recommender, c.treatment, c.claim, c.control): c for c in cases}
     rows: list[BoardRow] = []
     for recommender, treatment in dict.fromkeys((c.recommender, c.treatment) for c in cases):
@@ -167,10 +169,6 @@ def encoder_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]
         for e, row in zip(document.encoders, rows, strict=True):
             row.append(shown_made([one.as_json() for one in e.made]))
     return headers, rows
-
-
-#: The comparisons that show an encoder's gain, and decide the question whether a recommender uses it.
-GAINS = (("content", "twin"), ("noise", "permuted"))
 
 
 def cost_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]:
@@ -265,6 +263,13 @@ def questions(document: ResultsDocument) -> str:
         return ""
     asked = counted(n, "question")
     return f"{asked}, each answered wrongly at most 5 % of the time: expect at most {0.05 * n:.1f} false answers."
+
+
+def parted(headline: Headline) -> tuple[str, str]:
+    """A headline's finding, and its figures; the second is empty where it cannot be cut."""
+    subject = f" {headline.features} on {headline.dataset}"
+    finding, found, figures = headline.sentence.partition(f"{subject}: ")
+    return (finding + subject, figures) if found else (headline.sentence, "")
 
 
 def improving(document: ResultsDocument) -> str:

@@ -16,15 +16,13 @@ from recclaims.reporting.words import counted
 
 if TYPE_CHECKING:
     from recclaims._model.case_result import ClaimResult
-    from recclaims._model.results import Headline, ResultsDocument
+    from recclaims._model.results import ResultsDocument
 
 #: What a run says that judged no case, though it was to be compared with a baseline.
 NOTHING_JUDGED = (
     "Exit code 1: no case was judged (none was selected, or --benchmark-skip left them out), so that nothing was "
     "compared with the baseline."
 )
-#: From so many cases on, a list counts them; the page names all.
-_NAMED = 3
 #: Headlines that stand with their figures; more of them would push themselves off the screen.
 _TOLD = 6
 _NUMBERS = ("real", "items", "dimension", "items/s", "imputed", "zero rows", "duplicate rows", "s/1,000 items")
@@ -114,14 +112,12 @@ def _board(document: ResultsDocument, dataset: str, marks: Mapping[str, str], pa
     columns, rows = tables.board(document, dataset)
     if not rows:
         return []
-    # What decides a question stands first, on one screen.
-    order = sorted(range(len(columns)), key=lambda i: columns[i] not in tables.GAINS)
     laid_out, before = [], ""
     for recommender, features, _, cases in rows:
-        entries = [_entry(cases[i], marks, paint) for i in order]
+        entries = [_entry(case, marks, paint) for case in cases]
         laid_out.append(["" if recommender == before else recommender, features, *entries])
         before = recommender
-    headers = ["recommender", "features", *(": ".join(columns[i]) for i in order)]
+    headers = ["recommender", "features", *map(": ".join, columns)]
     title = f"Side by side on {dataset}: by how many per cent features beat each control [95 % interval]"
     return ["", *wrapped(title), *fitted(headers, laid_out, labels=2)]
 
@@ -167,7 +163,7 @@ def summary(
         yield paint("In short", "strong")
         for headline in document.headlines:
             whole = quiet or len(document.headlines) <= _TOLD
-            yield from wrapped(headline.sentence if whole else _finding(headline), 2, 4)
+            yield from wrapped(headline.sentence if whole else tables.parted(headline)[0], 2, 4)
         if not quiet:
             yield from wrapped(tables.questions(document), 2)
     if not quiet:
@@ -182,13 +178,6 @@ def summary(
         yield f"{counted(n_cells, 'cell')}: {ending.trained} trained, {n_cells - ending.trained} from the store."
         # On one line, however long: it is copied.
         yield f"Report: {ending.report}/results.html"
-
-
-def _finding(headline: Headline) -> str:
-    """The finding without its figures, which stand in the table above."""
-    subject = f" {headline.features} on {headline.dataset}"
-    before, found, _ = headline.sentence.partition(f"{subject}: ")
-    return before + subject if found else headline.sentence
 
 
 def _remarks(document: ResultsDocument, ending: Ending) -> Iterator[str]:
@@ -210,14 +199,8 @@ def _open(document: ResultsDocument, ending: Ending, paint: Paint) -> Iterator[s
     number = sum(len(plan.cases) for plan in plans)
     yield ""
     yield paint(f"Not decided: {number} of {counted(len(document.claims), 'case')}", "strong")
-    likely = [f"{plan.replicates} replicates: {_names(plan.cases)}" for plan in plans if plan.likely]
-    hardly = [
-        f"{plan.replicates} replicates: {_names(plan.cases)}" for plan in plans if not plan.likely and plan.replicates
-    ]
-    without = [_names(plan.cases) for plan in plans if plan.replicates is None]
-    for what, some in (("probably decided by", likely), ("hardly even by", hardly), ("no forecast for", without)):
-        if some:
-            yield from wrapped(f"{what} {'; '.join(some)}", 2, 4)
+    for told in answer.undecided(plans):
+        yield from wrapped(told, 2, 4)
     if option := answer.more_replicates(document):
         yield f"  To go on: {_command(option, ending)}"
 
@@ -234,11 +217,6 @@ def _not_run(document: ResultsDocument | None, ending: Ending, paint: Paint) -> 
         yield from wrapped(f"{claims}, {counted(len(some), 'case')}: {why}", 2, 4)
     for why, names in ending.without_cases.items():
         yield from wrapped(f"{', '.join(names)}: {why}", 2, 4)
-
-
-def _names(cases: Sequence[ClaimResult]) -> str:
-    """The names of cases where they are few, or else how many there are."""
-    return ", ".join(case.case for case in cases) if len(cases) < _NAMED else counted(len(cases), "case")
 
 
 def _command(option: Sequence[str], ending: Ending) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from recclaims.reporting import plots, reproduce, tables
+from recclaims.reporting import answer, plots, reproduce, tables
 from recclaims.reporting.styles import STYLES
+from recclaims.reporting.words import counted
 
 if TYPE_CHECKING:
     from recclaims._model.case_result import ClaimResult as Case
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: The comparison that shows an encoder's gain, the best one first.
 GAINS = (("content", "twin"), ("noise", "permuted"))
+#: The claims that a page begins with.
+_FIRST = ("noise", "content")
 #: A forest plot of more cases than this is opened by whoever wants it: it is longer than two screens.
 LONG = 60
 #: The most cases that a plot shows, and that all of a page show: nobody reads more, and a case takes 10 ms to draw.
@@ -30,10 +33,14 @@ def view(document: Document) -> dict[str, Any]:
     return {
         "document": document,
         "profile": tables.profile(document),
+        "cases_counted": counted(len(document.claims), "case"),
         "counts": tables.counts(document),
         "improving": tables.improving(document),
         "replicates": tables.replicates(document.claims),
+        "headlines": [tables.parted(headline) for headline in document.headlines or ()],
         "questions": tables.questions(document),
+        "undecided": answer.undecided(answer.plans(document)),
+        "not_run": [(why, [case.case for case in cases]) for why, cases in answer.not_run(document)],
         "verdicts": {str(verdict): (style.symbol, style.text) for verdict, style in STYLES.items()},
         "claims": list(_claims(document)),
         "boards": _boards(document),
@@ -61,7 +68,8 @@ def _grouped(cases: Sequence[Case], key: str) -> dict[str, list[Case]]:
 
 
 def _claims(document: Document) -> Iterator[dict[str, Any]]:
-    by_claim = _grouped(document.claims, "claim")
+    found = _grouped(document.claims, "claim")
+    by_claim = {claim: found[claim] for claim in sorted(found, key=_place)}
     by_dataset = {claim: _grouped(cases, "dataset") for claim, cases in by_claim.items()}
     most = _most([sum(map(plots.drawable, mine)) for found in by_dataset.values() for mine in found.values()])
     for number, (claim, cases) in enumerate(by_claim.items()):
@@ -82,6 +90,11 @@ def _claims(document: Document) -> Iterator[dict[str, Any]]:
         }
 
 
+def _place(claim: str) -> int:
+    """The claims that answer the question stand first: without them, what the others say cannot be read."""
+    return _FIRST.index(claim) if claim in _FIRST else len(_FIRST)
+
+
 def _most(counts: Sequence[int]) -> int:
     """How many cases each plot may show, so that all of them show MOST_OF_ALL at most, or one each."""
     return next((most for most in range(MOST, 1, -1) if sum(min(n, most) for n in counts) <= MOST_OF_ALL), 1)
@@ -93,8 +106,14 @@ def _claimed(said: ClaimStatement) -> str:
         return ""
     if said.equivalence:
         return "Claimed: no difference, the whole interval inside the band."
-    side = "right" if said.direction == "greater" else "left"
-    return f"Claimed: the whole interval to the {side} of zero."
+    if said.not_better_than is not None:
+        return f"Claimed: the whole interval to the left of {100 * said.not_better_than:+g} %."
+    if said.not_worse_than is not None:
+        return f"Claimed: the whole interval to the right of {-100 * said.not_worse_than:+g} %."
+    greater = said.direction == "greater"
+    bound = (said.at_least or 0.0) * (100 if greater else -100)
+    place = f"{bound:+g} %" if bound else "zero"
+    return f"Claimed: the whole interval to the {'right' if greater else 'left'} of {place}."
 
 
 def _forest(claim: str, dataset: str, mine: Sequence[Case], name: str, most: int) -> dict[str, Any]:
@@ -134,8 +153,15 @@ def _board(document: Document, dataset: DatasetCard) -> dict[str, Any]:
     return {
         "dataset": name,
         **_verdicts(cases, "claim"),
-        "side_by_side": tables.board_rows(document, name),
+        "side_by_side": _side_by_side(document, name),
     }
+
+
+def _side_by_side(document: Document, dataset: str) -> dict[str, Any]:
+    """The columns, and rows of recommender, features, mean and (effect, verdict) or None for each column."""
+    columns, rows = tables.board(document, dataset)
+    shown = [(*names, [case and (tables.effect(case), case.verdict) for case in cases]) for *names, cases in rows]
+    return {"columns": [": ".join(column) for column in columns], "rows": shown}
 
 
 def _controls(document: Document) -> dict[str, Any] | None:

@@ -1,4 +1,70 @@
 "use strict";
+// Says where a table goes on to the right.
+(() => {
+  const mark = () => {
+    for (const box of document.querySelectorAll(".scroll")) {
+      box.classList.toggle("scrolls", box.scrollWidth > box.clientWidth + 1);
+    }
+  };
+  window.addEventListener("resize", mark);
+  document.addEventListener("toggle", mark, true);
+  mark();
+})();
+// Lets each plot be saved, in the colours of the light page whatever the reader's mode.
+(() => {
+  const light = document.styleSheets[0].cssRules[0].style;
+  const drawn = (plot) => {
+    const copy = plot.cloneNode(true);
+    copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+    copy.setAttribute("font-family", "Helvetica, Arial, sans-serif");
+    copy.removeAttribute("class");
+    const text = new XMLSerializer().serializeToString(copy);
+    return text.replace(/var\((--[\w-]+)\)/g, (_, name) => light.getPropertyValue(name).trim());
+  };
+  const save = (address, name) => {
+    const link = document.createElement("a");
+    link.href = address;
+    link.download = name;
+    link.click();
+  };
+  const asSvg = (plot, name) => {
+    const address = URL.createObjectURL(new Blob([drawn(plot)], { type: "image/svg+xml" }));
+    save(address, `${name}.svg`);
+    setTimeout(() => URL.revokeObjectURL(address), 10000);
+  };
+  const asPng = (plot, name) => {
+    const image = new Image();
+    image.addEventListener("load", () => {
+      const canvas = document.createElement("canvas");
+      canvas.width = 3 * plot.width.baseVal.value;
+      canvas.height = 3 * plot.height.baseVal.value;
+      const context = canvas.getContext("2d");
+      context.fillStyle = "#ffffff";
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.drawImage(image, 0, 0, canvas.width, canvas.height);
+      save(canvas.toDataURL("image/png"), `${name}.png`);
+    });
+    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(drawn(plot))}`;
+  };
+  for (const figure of document.querySelectorAll("figure")) {
+    const caption = figure.querySelector("figcaption");
+    const plot = figure.querySelector("svg.plot");
+    if (!caption || !plot) continue;
+    const title = caption.textContent.trim();
+    const name = title.replace(/[^\w.-]+/g, "-").slice(0, 80);
+    const box = document.createElement("span");
+    box.className = "save";
+    for (const [kind, write] of [["SVG", asSvg], ["PNG", asPng]]) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = kind;
+      button.setAttribute("aria-label", `Save the plot of ${title} as ${kind}`);
+      button.addEventListener("click", () => write(plot, name));
+      box.append(button);
+    }
+    caption.append(box);
+  }
+})();
 // Sorts and filters the table of cases. Without it the page is whole: every case is in the table.
 (() => {
   const form = document.getElementById("controls");
