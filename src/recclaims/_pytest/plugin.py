@@ -262,6 +262,12 @@ def case_of(item: pytest.Item) -> Case | None:
     return case if isinstance(case, Case) else None
 
 
+def _is_unasked(item: pytest.Item) -> bool:
+    """Whether a test is of a claim that is made on request, and nobody asked: no case, and no reason in its place."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return any(marker.args for marker in item.iter_markers("claim")) and params.get("case") is not None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """End the session with one line where the cases could not be made; leave out tests that got none.
 
@@ -275,7 +281,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     empty = [
         item
         for item in items
-        if item.get_closest_marker("claim") and case_of(item) is None and not item.get_closest_marker("skip")
+        if item.get_closest_marker("claim")
+        and case_of(item) is None
+        and (_is_unasked(item) or not item.get_closest_marker("skip"))
     ]
     if empty:
         config.hook.pytest_deselected(items=empty)
