@@ -211,6 +211,12 @@ def case_of(item: pytest.Item) -> Case | None:
     return case if isinstance(case, Case) else None
 
 
+def _is_unasked(item: pytest.Item) -> bool:
+    """Whether a test is of a claim that is made on request, and nobody asked: no case, and no reason in its place."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return any(marker.args for marker in item.iter_markers("claim")) and params.get("case") is not None
+
+
 def _makes_claim(item: pytest.Item) -> bool:
     return item.get_closest_marker("claim") is not None
 
@@ -226,7 +232,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError(str(error))
     # A claim without a case keeps its one skipped item; plugins may have brought no claim at all.
     empty = [
-        item for item in items if _makes_claim(item) and case_of(item) is None and not item.get_closest_marker("skip")
+        item
+        for item in items
+        if _makes_claim(item) and case_of(item) is None and (_is_unasked(item) or not item.get_closest_marker("skip"))
     ]
     if empty:
         config.hook.pytest_deselected(items=empty)

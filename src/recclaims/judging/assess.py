@@ -111,13 +111,13 @@ def _look(case: Case, replicates: int, levels: Levels, evidence: Evidence, befor
     undecided = judgement.verdict is Verdict.INCONCLUSIVE
     plan = chance(estimate, case.claim) if undecided and case.expects is None else None
     told = _spoken_of(case, estimate, n_tested)
-    flags = (told, shared, below, _left_out(case, n_fixed), _other_way(estimate, beside)) if not fault else ()
+    flags = (shared, below, _left_out(case, n_fixed), _other_way(estimate, beside)) if not fault else ()
     looks = before.looks if before else ()
     looks += (Look(replicates, levels, estimate, judgement.verdict),)
     return CaseResult(
         case,
         judgement.verdict,
-        "; ".join([judgement.reason, *([str(plan)] if plan else []), *(flag for flag in flags if flag)]),
+        "; ".join([judgement.reason, *([str(plan)] if plan else []), *filter(None, (told, *flags))]),
         estimate,
         looks,
         planned,
@@ -157,10 +157,10 @@ def _nobody_to_compare(case: Case, estimate: Estimate, n_fixed: int) -> str | No
 def _spoken_of(case: Case, estimate: Estimate, n_tested: int) -> str | None:
     """How many users have a value where the claim is not about all items and users."""
     told = f"{estimate.n_users:,} of {n_tested:,} users tested on {case.claim.spoken_of}"
-    if case.claim.other_population:
+    if case.claim.other_population and math.isfinite(estimate.log_ratio):
         on, other = (f"{100 * (ratio - 1):+.1f} %" for ratio in (estimate.treatment_mean, estimate.control_mean))
         told += f": {on} against {other}"
-    return told if case.claim.spoken_of else None
+    return told if case.claim.spoken_of and estimate.n_users else None
 
 
 def _left_out(case: Case, n_fixed: int) -> str | None:
