@@ -115,8 +115,8 @@ def test_one_of_the_name_of_another_is_refused(tmp_path, folder):
 
 def test_the_class_of_the_documentation_is_judged(tmp_path):
     text = DOCUMENTED.read_text()
-    (model,) = re.findall(r"```python\n(import torch\n.*?)```", text, re.DOTALL)
-    (reference,) = re.findall(r"--claims-recommender '(.*?)'", text)
+    (model,) = re.findall(r"```python\n(import torch\nfrom common.*?)```", text, re.DOTALL)
+    (reference,) = re.findall(r"--claims-recommender '(mmrec:.*?)'", text)
     write_clone(tmp_path / "MMRec", name="other")
     write(tmp_path / "MMRec" / "src" / "models" / "mine.py", model)
     session = Session(tmp_path)
@@ -140,3 +140,20 @@ def test_it_joins_the_others_whatever_flavour_was_asked_for(tmp_path):
     output = session("--collect-only", "-q", *asked, "--claims-flavour", "elliot", "-m", "noise")
     for name in ("mmrec-linear", "vbpr-elliot", "content-knn"):
         assert (f"[{name}-attributes-permuted-toy]" in output) == (name != "content-knn")
+
+
+def test_the_recbole_class_of_the_documentation_is_judged(tmp_path, folder, monkeypatch):
+    text = DOCUMENTED.read_text()
+    (model,) = re.findall(r"```python\n(import torch\nfrom recbole.*?)```", text, re.DOTALL)
+    (reference,) = re.findall(r"--claims-recommender '(recbole:.*?)'", text)
+    write(tmp_path / "my_model.py", model)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    bpr = "recbole:recbole.model.general_recommender.bpr:BPR"
+    asked = {**ASKED, "replicates": 1, "workers": 0, "store": tmp_path / "store"}
+    found = by_case(recclaims.evaluate(folder, recommenders=[reference, bpr], **asked))
+    for control in ("permuted", "twin"):
+        verdict, reason = found.pop(f"recbole-preloaded-attributes-{control}-toy")
+        assert verdict in JUDGED, reason
+    verdict, reason = found["recbole-bpr-attributes-permuted-toy"]
+    assert verdict == "inadmissible"
+    assert "BPR never reads its features: other features give exactly the same loss and scores" in reason

@@ -222,11 +222,17 @@ class Blind(GeneralRecommender):
         return torch.rand(len(batch), self.n_items)
 
 
-@pytest.mark.parametrize("test", ["test_it_finds_what_is_obvious", "test_a_users_scores_do_not_depend_on_the_others"])
-def test_a_recommender_that_guesses_fails(test):
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        ("test_it_finds_what_is_obvious", "it does not learn which half of the items a user likes"),
+        ("test_a_users_scores_do_not_depend_on_the_others", "differ with who else is asked for"),
+    ],
+)
+def test_a_recommender_that_guesses_fails(test, says):
     blind = Recommender("blind", "1", f"{__name__}:Blind", training_free=True)
     contract = type("Contract", (RecommenderContract,), {"recommender": blind, "parameters": {}})()
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match=says):
         getattr(contract, test)()
 
 
@@ -240,8 +246,10 @@ class Deaf(Blind):
 def test_a_recommender_that_reads_nothing_fails():
     deaf = Recommender("deaf", "1", f"{__name__}:Deaf", training_free=True)
     contract = type("Contract", (RecommenderContract,), {"recommender": deaf, "parameters": {}})()
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="it never reads its features"):
         contract.test_it_reads_its_features()
+    with pytest.raises(AssertionError, match=r"97 % of its scores are equal to another .* so the lot ranks and not it"):
+        contract.test_it_tells_items_apart()
 
 
 class Keeps(Blind):

@@ -80,25 +80,46 @@ class RecommenderContract:
 
     def test_it_finds_what_is_obvious(self) -> None:
         """Even users want even items."""
-        assert self._recall(self._fit()) >= self.least_recall
+        found = self._recall(self._fit())
+        assert found >= self.least_recall, (
+            f"its recall@10 is {found:.2f}, below {self.least_recall}: it does not learn which half of the items a "
+            "user likes; check its loss, or set `parameters` with which it learns from so little data"
+        )
 
     def test_it_scores_every_item_with_a_number(self) -> None:
         """One row per user that was asked for, one column per item, nothing NaN or inf."""
         scores = self._scores(self._fit(), np.arange(5))
-        assert scores.shape == (5, _ITEMS)
-        assert np.isfinite(scores).all()
+        assert scores.shape == (5, _ITEMS), f"it gives {scores.shape} scores for 5 users and {_ITEMS} items"
+        assert np.isfinite(scores).all(), f"{np.sum(~np.isfinite(scores))} of its scores are NaN or inf"
+
+    def test_it_tells_items_apart(self) -> None:
+        """Most of a user's scores differ: a ranking of equal scores is drawn by lot."""
+        scores = self._scores(self._fit(), np.arange(_USERS))
+        alike = 1 - float(np.mean([len(np.unique(row)) for row in scores])) / _ITEMS
+        assert alike < 0.9, (
+            f"{100 * alike:.0f} % of its scores are equal to another score of the same user, so the lot ranks and not "
+            "it; return scores before they are rounded, thresholded or clipped"
+        )
 
     def test_a_users_scores_do_not_depend_on_the_others(self) -> None:
         """Users are scored in blocks of any size."""
         fitted = self._fit()
         together, alone = self._scores(fitted, np.array([7, 3, 9])), self._scores(fitted, np.array([3]))
-        np.testing.assert_allclose(together[1], alone[0], rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(
+            together[1],
+            alone[0],
+            rtol=1e-4,
+            atol=1e-6,
+            err_msg="a user's scores differ with who else is asked for; draw nothing, and mix no users, in scoring",
+        )
 
     def test_the_seed_decides(self) -> None:
         """The same seed gives the same scores to the last bit; what is trained differs with another one."""
         users = np.arange(_USERS)
         one, same, other = (self._scores(self._fit(seed=seed), users) for seed in (1, 1, 2))
-        np.testing.assert_array_equal(one, same)
+        np.testing.assert_array_equal(
+            one, same, err_msg="the same seed gives other scores; draw from torch or config['seed'] alone"
+        )
         if not self.recommender.training_free:
             assert (one != other).any(), "the seed changes nothing"
 
@@ -177,7 +198,11 @@ class RecommenderContract:
         if not self.recommender.twins:
             pytest.skip("it has no twin")
         for changes in self.recommender.twins.values():
-            assert self._recall(self._fit(content={}, changes=changes)) >= self.least_recall
+            found = self._recall(self._fit(content={}, changes=changes))
+            assert found >= self.least_recall, (
+                f"without features its recall@10 is {found:.2f}, below {self.least_recall}; if nothing is left of it "
+                "then, declare feature_free=False"
+            )
 
     def _needs_content(self) -> None:
         if not self.recommender.content:
