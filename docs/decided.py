@@ -18,7 +18,7 @@ import scipy.stats
 
 from recclaims._model.verdict import Verdict
 from recclaims.calibration.holm import holm
-from recclaims.judging.assignment import scales
+from recclaims.judging.assignment import Shares
 from recclaims.judging.components import VarianceComponents
 from recclaims.judging.error import ErrorDistribution
 from recclaims.judging.estimate import Estimate
@@ -58,10 +58,9 @@ def now(values, noise, claim):
     for look, levels in zip(LOOKS, levels_of(claim, LOOKS), strict=True):
         y = values[:look]
         if noise:
-            found, weights = scales(y, [n // 2 for n in range(look)], luck=True)
+            error = ErrorDistribution.over(Shares.of(y, [n // 2 for n in range(look)], luck=True), look - 1)
         else:
-            found, weights = np.array([y.var(ddof=1) / look]), np.ones(1)
-        error = ErrorDistribution(tuple(found), tuple(weights), look - 1)
+            error = ErrorDistribution((y.var(ddof=1) / look,), (1.0,), look - 1)
         # Users are left out, so that nothing is known of the arms but their ratio.
         verdict = judge(Estimate(1.0, 1.0, y.mean(), error, 0, look, NO_USERS), claim, levels).verdict
         if verdict is not Verdict.INCONCLUSIVE:

@@ -16,7 +16,8 @@ from safetensors.numpy import save as safetensors
 
 from recclaims._model.cell import Cell
 from recclaims._pytest.options import add_options, settings_of
-from recclaims._pytest.plugin import SESSION, ClaimsSession, planner_of
+from recclaims._pytest.plugin import planner_of
+from recclaims._pytest.session import SESSION, ClaimsSession
 from recclaims.artefact import artefact_json
 from recclaims.data.catalogue import Item
 from recclaims.data.dataset import Dataset, Interactions

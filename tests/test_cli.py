@@ -32,7 +32,7 @@ def files(tmp_path):
 def test_compare_finds_what_was_made_worse(files, capsys):
     assert main(["compare", *files]) == 1
     output = capsys.readouterr().out
-    assert "verdict was supported, is no_difference (inside the margin)" in output
+    assert "verdict was supported, is no_difference (inside the margin)" in " ".join(output.split())
     assert "2 cases compared, 1 changed, 1 worse." in output
 
 

@@ -109,18 +109,60 @@ def test_github_is_told_of_a_run_and_of_what_got_worse(session, first, tmp_path)
     errors = [line for line in output.splitlines() if line.startswith("::")]
     assert len(errors) == 1  # the case that was not selected is not gone
     assert errors[0].startswith("::error title=noise%3A content-knn-attributes-gaussian-toy::effect fell to")
-    assert "1 cases compared, 1 changed, 1 worse." in summary.read_text()
+    assert "1 case compared, 1 changed, 1 worse." in summary.read_text()
 
 
-def test_the_terminal_shows_tables_and_says_what_the_exit_code_means(first):
+def test_the_terminal_ends_with_the_answer(session, first):
     assert re.search(r"toy: 150 users, 48 items, 1,800 interactions \(density 25\.00 %\)", first)
     assert "noise: Real features beat noise of the same shape." in first
-    assert re.search(
-        r"content-knn-attributes-permuted-toy +0\.\d{4} +0\.\d{4} +\+[\d.]+ % \[\+[\d.]+, \+[\d.]+\] +supported",
-        first,
-    )
-    assert "Exit code 0: every claim held" in first
     assert "content: twin" in first  # the families stand side by side, even where one was not selected
+    assert re.search(r"content-knn +attributes +● \+[\d.]+ \[\+[\d.]+,\+[\d.]+\] +- ", first)
+    ends = first[first.index("In short") :].splitlines()
+    assert ends[1].startswith("  content-knn uses attributes on toy: +")
+    *_, cases, cells, report, _counts = [line for line in ends if line]
+    assert cases == "2 cases: 2 supported."
+    assert re.fullmatch(r"\d+ cells: \d+ trained, 0 from the store\.", cells)
+    assert report == f"Report: {session.report}/results.html"
+    assert "Exit code 0: every claim held" in first
+    assert "benchmark 'noise'" not in first
+
+
+def test_q_is_headlines_and_counts_and_v_is_every_case(session, first, tmp_path):
+    apart = ("-k", "content-knn-attributes", "--claims-report", str(tmp_path))  # other tests read the first run's
+    quiet, verbose = (session(*apart, option, code=0) for option in ("-q", "-v"))
+    told = quiet[quiet.index("In short") :].splitlines()
+    assert [line.split(":")[0] for line in told if line and not line.startswith("    ")][:2] == [
+        "In short",
+        "  content-knn uses attributes on toy",
+    ]
+    assert "Side by side" not in quiet
+    assert "Exit code" not in quiet
+    assert "2 cases: 2 supported." in quiet
+    name = "  content-knn-attributes-permuted-toy\n"
+    assert name not in first
+    (values,) = re.findall(f"{name}    (.*)", verbose)
+    assert re.match(r"0\.\d{4} against 0\.\d{4}, \+[\d.]+ % \[.*\]: supported; p", values)
+
+
+def test_what_is_printed_fits_100_columns_and_has_colours_where_they_are_asked_for(session, first, tmp_path):
+    apart = ("-k", "content-knn-attributes", "--claims-report", str(tmp_path))
+    plain = session(*apart, "-v", code=0)
+    mine = plain[plain.index("= recclaims =") :].splitlines()[1:]
+    assert max(len(line) for line in mine if not line.startswith(("Report:", "  To go on:"))) <= 100
+    assert "\x1b[" not in plain
+    assert "\x1b[32m● +" in session(*apart, "--color=yes", code=0)
+
+
+@pytest.mark.parametrize("option", ["--claims-timings", "--benchmark-columns=min,max"])
+def test_timings_are_shown_to_whoever_asks_for_them(session, first, option, tmp_path):
+    apart = ("-k", "content-knn-attributes-permuted", "--claims-report", str(tmp_path))
+    assert "benchmark 'noise'" in session(*apart, option, code=0)
+
+
+def test_a_claim_without_a_case_is_told_with_what_it_needs(session, first):
+    output = session("-m", "fusion or stability", code=0)
+    told = " ".join(output[output.index("Not run") :].split())
+    assert re.match(r"Not run fusion, stability: no case on \S+: it needs a vision-language model, --claims-enc", told)
 
 
 def test_results_json_keeps_the_contract(session, first):
@@ -246,7 +288,7 @@ def test_options_of_other_plugins_do_not_decide_whether_cases_are_judged(session
 def test_a_failure_without_a_verdict_is_no_finding(session, first):
     path = "tests/inner/unjudged.py"
     output = session("-k", "content-knn-attributes-permuted", path=path, code=1)
-    assert "Exit code 1: 1 tests failed for a reason other than their verdict" in output
+    assert "Exit code 1: 1 test failed for a reason other than a verdict" in output
     assert "a finding, not a fault" not in output
 
 
@@ -323,7 +365,11 @@ def test_a_baseline_fails_only_what_got_worse(session, first, tmp_path):
     path.write_text(json.dumps(document))
     output = session(*select, code=1)
     assert "1 failed, 1 passed" in output
-    assert "worse than the baseline: effect fell to" in output
+    name = re.escape(f"[{document['claims'][1]['case']}]")
+    assert re.search(
+        rf"^FAILED suite/test_noise.py::\S+{name}\n  worse than the baseline: effect fell to", output, re.M
+    )
+    assert output.count("effect fell to") == 1
 
 
 def test_a_case_that_cannot_be_run_any_more_is_worse_than_the_baseline(session, first, tmp_path):

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
 
-from recclaims._model.claim import DIRECTIONS, MODALITIES, Claim, claim_type
+from recclaims._model.claim import DIRECTIONS, IN_A_FILE, Claim, claim_type
+from recclaims._model.reads import MODALITIES, Reads
 from recclaims.errors import RecclaimsError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -31,13 +32,19 @@ _WANTED = {
     "too_long": "a list of {max_length}",
 }
 #: Words that a claim's keys can have, and what one of them is called.
-_WORDS = {"direction": ("direction", DIRECTIONS), "modalities": ("modality", MODALITIES)}
+_WORDS = {
+    "direction": ("direction", DIRECTIONS),
+    **dict.fromkeys(("modalities", "modality"), ("modality", MODALITIES)),
+}
+#: The tables that a claim can have.
+_TABLES: dict[str, type] = {"treatment": Reads, "control": Reads}
 #: How what is easily written otherwise is written.
 _HINTS = {
     **dict.fromkeys(("margin", "at_least", "not_worse_than", "not_better_than"), "0.02 for 2 %"),
     "level": "0.05 for 5 %",
     **dict.fromkeys(("controls", "treatments"), '["permuted"]'),
     **dict.fromkeys(("encoders", "recommenders"), '["name"]'),
+    **dict.fromkeys(("treatment", "control"), '{ encoder = "sbert" }'),
 }
 
 
@@ -83,21 +90,75 @@ def claim_of(content: Mapping[str, Any], where: str) -> Claim:
     """
     from pydantic import ValidationError
 
-    known = {one.name: one.default is MISSING for one in fields(Claim)}
+    _check_keys(content, Claim, where)
+    said = {key: _with_tables(key, _as_tuple(value), where) for key, value in content.items()}
+    try:
+        return claim_type().validate_python(Claim(**said))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if first["type"] == "literal_error":
+            place = [str(part) for part in first["loc"] if str(part) in _WORDS]
+            kind, words = _WORDS[place[-1]]
+            raise UnknownNameError.of(kind, str(first["input"]), words, where) from None
+        raise refusal(error, where, _HINTS) from None
+
+
+def claims_of(document: Mapping[str, Any], where: str, source: str) -> list[Claim]:
+    """The claims of a file: a list of tables, `[[claim]]`.
+
+    Args:
+        document: what the file says.
+        where: the file, for messages.
+        source: of a claim that names none.
+
+    Raises:
+        RecclaimsError: see claim_of; or there is none, or two have one id.
+    """
+    for key in document:
+        if key != "claim":
+            raise UnknownNameError.of("table", key, ["claim"], where)
+    entries = document.get("claim", [])
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise RecclaimsError(f"{where}: has no claim; write [[claim]] above each")
+    found: dict[str, Claim] = {}
+    for number, entry in enumerate(entries):
+        named = entry.get("id")
+        place = f"{where}: claim '{named}'" if isinstance(named, str) and named else f"{where}: claim[{number}]"
+        claim = claim_of({**IN_A_FILE, "source": source, **entry}, place)
+        if claim.id in found:
+            raise RecclaimsError(f"{place} is there twice; give each its own id")
+        found[claim.id] = claim
+    return [*found.values()]
+
+
+def _check_keys(content: Mapping[str, Any], kind: type, where: str) -> None:
+    known = {one.name: one.default is MISSING for one in fields(kind)}
     for key in content:
         if key not in known:
             raise UnknownNameError.of("key", key, known, where)
     for key, needed in known.items():
         if needed and key not in content:
             raise RecclaimsError(f"{where}: {key} is missing")
-    try:
-        return claim_type().validate_python(Claim(**{key: _as_tuple(value) for key, value in content.items()}))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        if first["type"] == "literal_error":
-            kind, words = _WORDS[str(first["loc"][0])]
-            raise UnknownNameError.of(kind, str(first["input"]), words, where) from None
-        raise refusal(error, where, _HINTS) from None
+
+
+def _with_tables(key: str, value: Any, where: str) -> Any:
+    """A value of a claim whose tables are what they stand for; `control` may be one table or several."""
+    if key not in _TABLES:
+        return value
+    several = (value,) if key == "control" and isinstance(value, Mapping | Reads) else value
+    if isinstance(several, tuple):
+        return tuple(_table(key, part, where) for part in several)
+    return _table(key, several, where)
+
+
+def _table(key: str, value: Any, where: str) -> Any:
+    kind = _TABLES[key]
+    if value is None or isinstance(value, kind):
+        return value
+    if not isinstance(value, Mapping):
+        raise RecclaimsError(f"{where}: {key} is {reprlib.repr(value)}, not a table; write {_HINTS[key]}")
+    _check_keys(value, kind, f"{where}: {key}")
+    return kind(**{name: _as_tuple(part) for name, part in value.items()})
 
 
 def _as_tuple(value: Any) -> Any:

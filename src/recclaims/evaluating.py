@@ -28,6 +28,7 @@ from recclaims.errors import DatasetError, RecclaimsError, UnknownNameError
 from recclaims.interop.foreign.recommender import MMRecRecommender, is_reference, own_objects
 from recclaims.judging.run_cases import run_cases
 from recclaims.own_objects import OwnObjects
+from recclaims.planning.claims_file import with_file
 from recclaims.planning.controls import noises_of
 from recclaims.planning.planner import Planner
 from recclaims.plugin_manager import Registry, registry
@@ -74,7 +75,8 @@ def evaluate(
             these; None: all installed ones, in the profile's flavours.
         encoders: names, with arguments (`"sbert:all-mpnet-base-v2"`), objects with `name`, `modality`, `version`
             and `encode(items)`, or both; None: all installed ones, and the vectors that come with the data.
-        claims: ids, Claim objects, or both; None: all but `controls`, which tests the suite itself.
+        claims: ids, Claim objects, claims files (`"claims.toml"`), or several of these; None: all installed ones but
+            those that are made on request alone, and `controls`, which tests the suite itself.
         controls: the noise to compare with; None: the profile's.
         flavour: "mmrec", "elliot" or "all": whose implementation to follow where they differ; None: the profile's.
         profile: how much to train: "smoke", "quick" or "paper".
@@ -123,7 +125,12 @@ def evaluate(
         lambda recommender: recommender_filter(recommender) and lines.plants(recommender),
         noises_of([controls] if isinstance(controls, str) else controls, lines.controls, known, "controls"),
     )
-    asked = [known.find("claims", one) for one in ids] if ids else [c for c in known.claims.values() if not c.planted]
+    for file in [one for one in ids if one.endswith(".toml")]:
+        installed, known = {*known.claims}, with_file(known, Path(file).expanduser())
+        place = ids.index(file)
+        ids[place : place + 1] = [name for name in known.claims if name not in installed]
+    installed_ones = [one for one in known.claims.values() if not (one.planted or one.on_request)]
+    asked = [known.find("claims", one) for one in ids] if ids else installed_ones
     with trust.given(trust_remote_code):  # which cases there are already depends on what may be loaded
         cases = _cases(planner, asked)
     settings = Settings(
@@ -222,9 +229,15 @@ def _admits(
         raise UnknownNameError.of("flavour", flavour, ["mmrec", "elliot", "all"], "flavour")
     if names:
         return lambda recommender: recommender.name in names
-    if flavour is None:
-        return profile.admits
-    return lambda recommender: flavour == "all" or recommender.flavour in (None, flavour)
+
+    def admitted(recommender: Recommender) -> bool:
+        if recommender.on_request:
+            return False
+        if flavour is None:
+            return profile.admits(recommender)
+        return flavour == "all" or recommender.flavour in (None, flavour)
+
+    return admitted
 
 
 def _cases(planner: Planner, claims: Sequence[Claim]) -> list[Case]:

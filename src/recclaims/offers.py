@@ -29,6 +29,7 @@ DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
             "sampler": ("catalogue", "train", "users", "distinct-users"),
             "separates": bool,
             "feature_free": bool,
+            "on_request": bool,
             "flavour": str | None,
             "twins": Mapping,
         },

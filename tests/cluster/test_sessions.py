@@ -60,7 +60,7 @@ def test_under_xdist_each_cell_is_computed_once_and_the_summary_is_printed_once(
         "20 cells: 20 trained, 0 from the store.",
         "Exit code 0: every claim held",
         "recclaims: profile smoke runs only noise permuted, gaussian",
-        f"Written to {sessions.place / 'report'}.",
+        f"Report: {sessions.place / 'report'}/results.html",
     ):
         assert together.count(once) == 1, together
     ended = sessions.log.count("end")

@@ -4,7 +4,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recclaims.judging.assignment import PROBE, TRAINED, scales
+from recclaims.judging.assignment import PROBE, TRAINED, Shares
 from recclaims.judging.error import ErrorDistribution
 from recclaims.judging.levels import nominal_levels
 
@@ -16,6 +16,12 @@ def drawn(random, rho, effect=0.0, replicates=LOOKS[-1]):
     """Real features against noise that two replicates share, in units of the spread of the rest."""
     noise = random.normal(0, np.sqrt(rho), (replicates + 1) // 2)[np.arange(replicates) // 2]
     return effect + random.normal(0, np.sqrt(rho)) - noise + random.normal(size=replicates)
+
+
+def scales(values, groups, luck, prior=TRAINED):
+    """Variances of the mean and their weights."""
+    found = Shares.of(values, groups, luck, prior)
+    return found.variance, found.weights
 
 
 def p_of(values, prior=TRAINED):

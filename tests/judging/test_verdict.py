@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from recclaims._model.verdict import Verdict
 from recclaims.judging.components import VarianceComponents
 from recclaims.judging.error import ErrorDistribution
 from recclaims.judging.estimate import Estimate
-from recclaims.judging.verdict import Levels, judge
+from recclaims.judging.verdict import Levels, judge, levels_of
 
 CLAIM = Claim("noise", 1, "Real beats noise.", "nobody", controls=("permuted",), margin=0.02)
 LEVELS = Levels(0.05, 0.05)
@@ -108,3 +109,33 @@ def test_interval_and_p_agree(relative, half):
     one = estimate(relative, half, dof=5)
     low, high = one.interval(0.9)
     assert (low > 0 or high < 0) == (one.p_value < 0.1) or np.isclose(one.p_value, 0.1)
+
+
+@pytest.mark.parametrize("looks", [(4, 6), (4, 6, 10), (4, 6, 10, 16)])
+@pytest.mark.parametrize("true", [0.0, 0.5, 1.0, 1.5, 2.0, 3.0])
+def test_the_interval_that_is_shown_holds_the_truth_after_stopping(looks, true):
+    """Normal replicates with a spread of 1.5 %; they stop as cases do, by a gain, a loss or no difference."""
+    values = np.random.default_rng(0).normal(true, 1.5, (10_000, looks[-1]))
+    levels = levels_of(dataclasses.replace(CLAIM, level=0.025), looks)
+    open_, held, usual = np.ones(len(values), bool), np.zeros(len(values), bool), np.zeros(len(values), bool)
+    for replicates, level in zip(looks, levels, strict=True):
+        seen = values[:, :replicates]
+        mean, error = seen.mean(axis=1), scipy.stats.sem(seen, axis=1)
+
+        def half(one_sided, error=error, dof=replicates - 1):
+            return scipy.stats.t.isf(one_sided, dof) * error
+
+        decided = (np.abs(mean) > half(level.sides / 2)) | (np.abs(mean) + half(level.equivalence) < 2)
+        ends = open_ & (decided | (replicates == looks[-1]))
+        held[ends] = (np.abs(mean - true) < half(level.shown / 2))[ends]
+        usual[ends] = (np.abs(mean - true) < half(0.025))[ends]
+        open_ &= ~ends
+    assert 0.925 < held.mean() < 0.97
+    assert held.mean() > usual.mean()
+
+
+def test_after_one_look_the_interval_that_is_shown_is_the_usual_one():
+    assert [level.shown for level in levels_of(CLAIM, (5,))] == pytest.approx([0.05])
+    several = levels_of(CLAIM, (4, 6, 10))
+    assert len({level.shown for level in several}) == 1
+    assert 0.025 < several[0].shown < 0.05

@@ -14,6 +14,7 @@ from recclaims.cli import main
 from recclaims.offers import factory_of
 from recclaims.own_objects import OwnObjects
 from recclaims.plugin_manager import load
+from recclaims.resources import shipped
 
 WRITTEN = """
 id = "mine"
@@ -90,14 +91,19 @@ def test_the_claims_that_come_with_recclaims_are_what_the_schema_says(capsys):
     assert main(["schema", "claim"]) == 0
     schema = json.loads(capsys.readouterr().out)
     assert schema == claim_schema()
-    assert schema["properties"]["margin"]["description"].startswith("The smallest effect of interest")
+    assert schema["$defs"]["Claim"]["properties"]["margin"]["description"].startswith("The smallest effect of interest")
     jsonschema = pytest.importorskip("jsonschema")
+    jsonschema.validate(tomllib.loads(shipped("suite", "claims.toml").read_text()), schema)
     claims = load().claims
     assert {"noise", "stability"} <= {*claims}
     for claim in claims.values():
-        jsonschema.validate(json.loads(json.dumps(asdict(claim))), schema)
+        jsonschema.validate({"claim": [json.loads(json.dumps(asdict(claim)))]}, schema)
     content = tomllib.loads(WRITTEN)
-    jsonschema.validate(content, schema)
-    for broken in ({"margin": 2}, {"direction": "up"}, {"controls": "permuted"}, {"margn": 0.1}):
+    arms = {"treatment": {"encoder": "sbert"}, "control": {"twin": "twin"}}
+    for said in ({}, arms, {"control": [{"noise": "permuted"}, {"recommender": "bpr"}]}):
+        jsonschema.validate({"claim": [content | said]}, schema)
+    jsonschema.validate({"claim": [{"id": "mine", "statement": "So."} | arms]}, schema)
+    wrong = ({"margin": 2}, {"direction": "up"}, {"controls": "permuted"}, {"margn": 0.1}, {"control": {"encodr": "x"}})
+    for broken in wrong:
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(content | broken, schema)
+            jsonschema.validate({"claim": [content | broken]}, schema)

@@ -196,6 +196,175 @@ class BM3:
         return loss
 
 
+class Views:
+    """What MGCN and SMORE share; `at` keeps nothing still, as everything has a gradient."""
+
+    def __init__(self, content, settings, edges, n_users, n_items):
+        self.content, self.settings, self.n_users = content, settings, n_users
+        graph = adjacency(edges, n_users, n_items)
+        degree = graph.sum(axis=1)
+        root = np.array([1 / np.sqrt(d) if d > 0 else 0.0 for d in degree])
+        self.graph = root[:, None] * graph * root
+        self.to_users = self.graph[: n_users + 1, n_users + 1 :]
+        self.item_graphs = {name: self.item_graph(name, matrix) for name, matrix in content.items()}
+
+    def item_graph(self, name, matrix):
+        kept = top(padded(matrix), self.k_of(name))
+        degree = kept.sum(axis=1)
+        root = np.array([1 / np.sqrt(d) if d > 0 else 0.0 for d in degree])
+        return root[:, None] * kept * root
+
+    def k_of(self, name):
+        return self.settings["knn_k"]
+
+    def linear(self, p, name, x):
+        return x @ p[f"{name}.weight"].T + p.get(f"{name}.bias", 0)
+
+    def view(self, p, name, x):
+        items = p["item_embedding"] * sigmoid(self.linear(p, f"gates.{name}", x))
+        for _ in range(self.settings["n_item_layers"]):
+            items = self.item_graphs[name] @ items
+        return np.vstack([self.to_users @ items, items])
+
+    def both(self, p):
+        users, items = propagate(self.graph, p, self.settings["n_ui_layers"])
+        behaviour = np.vstack([users, items])
+        return behaviour, self.side(p, behaviour) if self.content else np.zeros_like(behaviour)
+
+    def embeddings(self, p):
+        nodes = sum(self.both(p))
+        return nodes[: self.n_users + 1], nodes[self.n_users + 1 :]
+
+    def loss(self, p, u, i, j):
+        users, items = self.embeddings(p)
+        loss = -log_sigmoid(dot(users[u], items[i] - items[j])).mean()
+        loss += (
+            self.settings["reg_weight"] * half_squares(users[u], items[i], items[j]) / self.settings["train_batch_size"]
+        )
+        if self.content:
+            behaviour, side = self.both(p)
+            for nodes in (u, self.n_users + 1 + i):
+                a, b = unit(side[nodes]), unit(behaviour[nodes])
+                likeness = np.exp(a @ b.T / 0.2)
+                loss += self.settings["cl_weight"] * -np.log(np.diag(likeness) / likeness.sum(axis=1)).mean()
+        return loss
+
+
+class MGCN(Views):
+    def side(self, p, behaviour):
+        views = {name: self.view(p, name, projected(p, self.content, name)) for name in self.content}
+        asked = [self.linear(p, "query.2", np.tanh(self.linear(p, "query.0", view))) for view in views.values()]
+        shares = np.exp(asked) / np.exp(asked).sum(axis=0)
+        common = sum(share * view for share, view in zip(shares, views.values(), strict=True))
+        apart = [
+            sigmoid(self.linear(p, f"preferences.{name}", behaviour)) * (view - common) for name, view in views.items()
+        ]
+        return (common + sum(apart)) / (len(views) + 1)
+
+
+class SMORE(Views):
+    """Without dropout. A filter in the spectrum by its definition, without an FFT."""
+
+    def __init__(self, content, settings, edges, n_users, n_items):
+        super().__init__(content, settings, edges, n_users, n_items)
+        if content:
+            one, other = self.item_graphs.values()
+            # A missing edge has no weight, not weight 0.
+            known = [np.where(graph != 0, graph, -np.inf) for graph in (one, other)]
+            largest = np.maximum(*known)
+            self.item_graphs["fused"] = np.where(np.isfinite(largest), largest, 0.0)
+
+    def k_of(self, name):
+        return self.settings["visual_knn_k" if name == "visual" else "textual_knn_k"]
+
+    def spectrum(self, x):
+        size = x.shape[1]
+        return x @ np.exp(-2j * np.pi * np.outer(np.arange(size), np.arange(size // 2 + 1)) / size) / np.sqrt(size)
+
+    def filtered(self, p, name, spectrum):
+        size = p["item_embedding"].shape[1]
+        real, imaginary = p[f"filters.{name}"].T
+        product = spectrum * (real + 1j * imaginary)
+        # The other half mirrors this one; the first has no twin, and of an even size the last has none.
+        weight = np.where((np.arange(size // 2 + 1) == 0) | (2 * np.arange(size // 2 + 1) == size), 1, 2)
+        back = np.exp(2j * np.pi * np.outer(np.arange(size // 2 + 1), np.arange(size)) / size)
+        return ((product * weight) @ back).real / np.sqrt(size)
+
+    def side(self, p, behaviour):
+        spectra = [self.spectrum(projected(p, self.content, name)) for name in self.content]
+        named = dict(zip([*self.content, "fused"], [*spectra, spectra[0] * spectra[1]], strict=True))
+        views = {name: self.view(p, name, self.filtered(p, name, spectrum)) for name, spectrum in named.items()}
+        total = 0
+        for name, view in views.items():
+            prefers = sigmoid(self.linear(p, f"preferences.{name}", behaviour))
+            if name != "fused":
+                hidden = np.tanh(self.linear(p, f"queries.{name}.0", views["fused"]))
+                asked = np.exp(self.linear(p, f"queries.{name}.2", hidden))
+                prefers = prefers * asked / asked.sum(axis=1, keepdims=True)
+            total = total + prefers * view
+        return total / 3
+
+
+class LGMRec:
+    """Without dropout; `noise`, by modality what was drawn of users and items, is given."""
+
+    noise = None
+
+    def __init__(self, content, settings, edges, n_users, n_items):
+        self.content, self.settings, self.n_users = content, settings, n_users + 1
+        graph = adjacency(edges, n_users, n_items)
+        self.had = graph[: self.n_users, self.n_users :]
+        self.graph = symmetric(graph, 1e-7)
+
+    def parts(self, p, noise=None):
+        """E, L_m and T_m of all nodes."""
+        behaviour = np.vstack(propagate(self.graph, p, self.settings["n_ui_layers"]))
+        local, hyper = [], []
+        for number, (name, matrix) in enumerate(self.content.items()):
+            f = padded(matrix)
+            x = f @ p[f"projections.{name}.weight"].T
+            own = self.had.sum(axis=1, keepdims=True) + 1e-7
+            nodes = np.vstack([self.had @ x / own, x])
+            for _ in range(self.settings["n_content_layers"]):
+                nodes = self.graph @ nodes
+            local.append(nodes)
+            logits = f @ p[f"hyperedges.{name}.weight"].T
+            logits = np.vstack([self.had @ logits, logits]) + (0 if noise is None else noise[number])
+            share = np.exp(logits / 0.2 - (logits / 0.2).max(axis=1, keepdims=True))
+            share /= share.sum(axis=1, keepdims=True)
+            items, of_items = behaviour[self.n_users :], share[self.n_users :]
+            for _ in range(self.settings["n_hyper_layers"]):
+                meet = sum(np.outer(of_items[n], items[n]) for n in range(1, len(items)))
+                items = of_items @ meet
+            hyper.append(np.vstack([share[: self.n_users] @ meet, items]))
+        return behaviour, local, hyper
+
+    def nodes(self, behaviour, local, hyper):
+        def scaled(matrix):
+            lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+            return matrix / np.where(lengths > 0, lengths, 1)
+
+        return behaviour + sum(map(scaled, local)) + (self.settings["alpha"] * scaled(sum(hyper)) if hyper else 0)
+
+    def embeddings(self, p):
+        nodes = self.nodes(*self.parts(p))
+        return nodes[: self.n_users], nodes[self.n_users :]
+
+    def loss(self, p, u, i, j):
+        behaviour, local, hyper = self.parts(p, self.noise)
+        nodes = self.nodes(behaviour, local, hyper)
+        users, items = nodes[: self.n_users], nodes[self.n_users :]
+        loss = -log_sigmoid(dot(users[u], items[i] - items[j])).mean()
+        loss += self.settings["reg_weight"] * norms(users[u], items[i], items[j])
+        if len(hyper) == 2:
+            first = range(1, self.n_users), range(self.n_users + 1, len(nodes))
+            for chosen, all_of_them in zip((u, self.n_users + i), first, strict=True):
+                likeness = np.exp(unit(hyper[0][chosen]) @ unit(hyper[1][all_of_them]).T / 0.2)
+                own = np.exp(dot(unit(hyper[0][chosen]), unit(hyper[1][chosen])) / 0.2)
+                loss += self.settings["cl_weight"] * -np.log(own / likeness.sum(axis=1)).sum()
+        return loss
+
+
 def gradient(model, p, batch, step=1e-6):
     """The gradient of the loss by central differences, by parameter."""
     model.at = {name: value.copy() for name, value in p.items()}

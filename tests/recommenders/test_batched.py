@@ -90,7 +90,7 @@ def at_random(recommender, seed):
     chance = np.array(sorted(pairs - set(zip(users.tolist(), items.tolist(), strict=True))))
     valid = ItemLists.of(chance[:, 0], chance[:, 1], N_USERS)
     content = {"textual": parity_features(seed=seed)} if recommender.content else {}
-    known = {**SMALL, "eval_step": 1, "stopping_step": 2, "epochs": 40}
+    known = {**SMALL, "eval_step": 1, "stopping_step": 2, "epochs": 40, "average_best": 3}
     return prepare(recommender, known, TrainingData(users, items, N_USERS, N_ITEMS, valid, content), seed)
 
 

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 
+from recclaims.errors import NotAvailableError
 from recclaims.recommenders import builtin
+from recclaims.recommenders._kernels import draws
+from recclaims.recommenders._kernels.edges import largest
 from recclaims.recommenders._recbole.bridge import TrainDataset, interaction_of, make_config, pad
 from recclaims.recommenders.models.freedom import FREEDOM, graph_weights
 from recclaims.recommenders.spec import TRAINING
@@ -25,11 +29,22 @@ LONG = {
     "item_id": [1, 3, 4, 8, 2, 7, 6, 1, 1],
     "neg_item_id": [2, 2, 5, 1, 6, 3, 7, 8, 2],
 }
-SMALL = {"embedding_size": 4, "knn_k": 3, "edge_dropout": 0.0, "dropout": 0.0, "train_batch_size": 5}
+SMALL = {
+    "embedding_size": 4,
+    "knn_k": 3,
+    "visual_knn_k": 3,
+    "textual_knn_k": 2,
+    "keep_rate": 1.0,
+    "edge_dropout": 0.0,
+    "dropout": 0.0,
+    "train_batch_size": 5,
+}
 
 
 def settings_of(recommender, **changes):
-    return {**TRAINING, **recommender.parameters, **SMALL, "reg_weight": 0.3, **changes}
+    # So large that each part of a loss shows.
+    aligned = {"cl_weight": 0.5} if recommender.on_request else {}
+    return {**TRAINING, **recommender.parameters, **SMALL, "reg_weight": 0.3, **aligned, **changes}
 
 
 def build(recommender, content, items=ITEMS, **changes):
@@ -49,6 +64,8 @@ def dense_of(recommender, content, **changes):
         return dense.FREEDOM(content, settings, EDGES, N_USERS, N_ITEMS)
     if family == "lattice":
         return dense.LATTICE(content, settings, EDGES, N_USERS, N_ITEMS, recommender.flavour)
+    if recommender.on_request:
+        return ON_REQUEST[family](content, settings, EDGES, N_USERS, N_ITEMS)
     return dense.BM3(content, settings, EDGES, N_USERS, N_ITEMS)
 
 
@@ -74,19 +91,39 @@ TRAINED = [
     builtin.LATTICE,
     builtin.LATTICE_ELLIOT,
     builtin.BM3,
+    builtin.MGCN,
+    builtin.SMORE,
+    builtin.LGMREC,
 ]
+ON_REQUEST = {"mgcn": dense.MGCN, "smore": dense.SMORE, "lgmrec": dense.LGMRec}
 FROZEN_TOO = [
     (r, trained) for r in TRAINED for trained in ((True, False) if "train_features" in r.parameters else (None,))
 ]
+
+
+def gumbel(model):
+    """What LGMRec draws in a step, by modality: of users, then items, padding included, and hyperedges."""
+    shape = N_USERS + N_ITEMS + 2, model.n_hyperedges
+    streams = (draws.key(0, draws.HYPEREDGES, model.steps, number, 0) for number in range(len(model.modalities)))
+    return [-np.log(-np.log(draws.unit(draws.bits(key, np.arange(np.prod(shape)))))).reshape(shape) for key in streams]
+
+
+def least(recommender):
+    """One modality, or two for one that fuses them."""
+    return CONTENT["both" if recommender is builtin.SMORE else "visual"]
 
 
 @pytest.mark.parametrize("content", CONTENT.values(), ids=CONTENT)
 @pytest.mark.parametrize(("recommender", "trained"), FROZEN_TOO, ids=lambda value: getattr(value, "name", str(value)))
 @pytest.mark.parametrize("pairs", [BATCH, LONG], ids=["short", "long"])
 def test_scores_loss_and_one_step(recommender, trained, content, pairs):
+    if len(content) == 1 and recommender is builtin.SMORE:
+        pytest.skip("it fuses two modalities")
     changes = {} if trained is None else {"train_features": trained}
     model = build(recommender, content, **changes)
     reference = dense_of(recommender, content, **changes)
+    if recommender is builtin.LGMREC:
+        reference.noise = gumbel(model)
     np.testing.assert_allclose(scores_of(model), dense_scores(reference, model), atol=1e-5)
     before = parameters_of(model)
     batch = tuple(np.array(column) for column in pairs.values())
@@ -112,7 +149,7 @@ def test_the_identity_twin_links_every_item_to_itself(recommender):
 
 @pytest.mark.parametrize("recommender", TRAINED, ids=lambda r: r.name)
 def test_a_twin_equals_the_model_with_its_content_silenced(recommender):
-    twin, full = build(recommender, {}), build(recommender, {"visual": VISUAL})
+    twin, full = build(recommender, {}), build(recommender, least(recommender))
     ours = dict(full.named_parameters())
     with torch.no_grad():
         for name, value in twin.named_parameters():
@@ -123,15 +160,17 @@ def test_a_twin_equals_the_model_with_its_content_silenced(recommender):
             full.item_edges = lambda: full.original[0].scaled(0.0)
         elif "freedom" in recommender.name:
             full.item_graph = None
+        elif recommender.on_request:
+            full.modalities = ()
     np.testing.assert_allclose(scores_of(twin), scores_of(full), atol=1e-6)
 
 
 @pytest.mark.parametrize("recommender", TRAINED, ids=lambda r: r.name)
 def test_renumbering_the_items_renumbers_the_scores(recommender):
     order = np.random.default_rng(4).permutation(N_ITEMS)
-    moved = np.empty_like(VISUAL)
-    moved[order] = VISUAL
-    plain, other = build(recommender, {"visual": VISUAL}), build(recommender, {"visual": moved}, items=order[ITEMS])
+    content, inverse = least(recommender), np.argsort(order)
+    moved = {name: matrix[inverse] for name, matrix in content.items()}
+    plain, other = build(recommender, content), build(recommender, moved, items=order[ITEMS])
     rows = np.concatenate([[0], order + 1])
     ours = dict(plain.named_parameters())
     with torch.no_grad():
@@ -275,3 +314,59 @@ def test_a_projection_in_bfloat16_is_rounded_and_no_more(recommender, trained):
 def test_another_projection_dtype_is_refused():
     with pytest.raises(ValueError, match="projection_dtype 'int8' is not one of float32, bfloat16"):
         build(builtin.VBPR, CONTENT["visual"], projection_dtype="int8")
+
+
+def test_smore_refuses_what_it_cannot_fuse():
+    with pytest.raises(
+        NotAvailableError, match=r"it fuses two modalities and got 1 \(visual\); use --claims-encoder late"
+    ):
+        build(builtin.SMORE, CONTENT["visual"])
+
+
+def test_smore_drops_out_while_it_is_trained_and_by_the_node():
+    model = build(builtin.SMORE, CONTENT["both"], dropout=0.5)
+    np.testing.assert_array_equal(scores_of(model), scores_of(build(builtin.SMORE, CONTENT["both"], dropout=0.0)))
+    model.train()
+    losses = {model.calculate_loss(interaction_of(BATCH)).item() for _ in range(3)}
+    assert len(losses) == 3
+    some, every = torch.tensor([3, 9]), torch.arange(N_USERS + N_ITEMS + 2)
+    masks = model._kept(every, 1)
+    torch.testing.assert_close(model._kept(some, 1), masks[some])
+    assert set(masks.unique().tolist()) == {0.0, 2.0}
+    assert not torch.equal(masks, model._kept(every, 2))
+
+
+def test_lgmrec_draws_in_training_and_never_for_scores():
+    model = build(builtin.LGMREC, CONTENT["both"], keep_rate=0.5)
+    first = scores_of(model)
+    model.train()
+    losses = {model.calculate_loss(interaction_of(BATCH)).item() for _ in range(3)}
+    assert len(losses) == 3
+    np.testing.assert_array_equal(scores_of(model), first)
+    reference = dense_of(builtin.LGMREC, CONTENT["both"])
+    np.testing.assert_allclose(scores_of(model), dense_scores(reference, model), atol=1e-5)
+
+
+def test_a_second_layer_of_hyperedges_goes_on_from_the_first():
+    changes = {"n_hyper_layers": 2, "n_content_layers": 1}
+    model, reference = (make(builtin.LGMREC, CONTENT["both"], **changes) for make in (build, dense_of))
+    np.testing.assert_allclose(scores_of(model), dense_scores(reference, model), atol=1e-5)
+    assert not np.allclose(scores_of(model), scores_of(build(builtin.LGMREC, CONTENT["both"], n_content_layers=1)))
+
+
+def test_the_larger_of_two_weights_is_kept_even_below_zero():
+    one = sp.csr_matrix(np.array([[0.5, -0.2, 0], [0, 0, 0.1]]))
+    other = sp.csr_matrix(np.array([[0.4, -0.3, 0], [-0.6, 0, 0]]))
+    np.testing.assert_array_equal(largest(one, other).toarray(), [[0.5, -0.2, 0], [-0.6, 0, 0.1]])
+
+
+@pytest.mark.parametrize("recommender", [builtin.MGCN, builtin.SMORE, builtin.LGMREC], ids=lambda r: r.name)
+def test_scores_are_computed_once_for_all_users(recommender, monkeypatch):
+    model = build(recommender, CONTENT["both"])
+    model.eval()
+    calls = []
+    whole = type(model).final_embeddings
+    monkeypatch.setattr(type(model), "final_embeddings", lambda self: calls.append(1) or whole(self))
+    for user in range(1, N_USERS + 1):
+        model.item_scores(torch.tensor([user]))
+    assert len(calls) == 1

@@ -13,7 +13,8 @@ import torch
 from recclaims.errors import CellError, RecclaimsError
 from recclaims.evaluation.ranking import ItemLists, evaluate
 from recclaims.recommenders import builtin
-from recclaims.recommenders._recbole.fit import TrainingData, fit
+from recclaims.recommenders._recbole.fit import TrainingData, fit, prepare
+from recclaims.recommenders._recbole.trainer import CellTrainer
 from recclaims.recommenders.spec import Recommender
 
 from .blocks import N_ITEMS, N_USERS, checkerboard, parity_features
@@ -196,17 +197,49 @@ def test_scores_may_be_written_to(recommender):
     np.testing.assert_array_equal(result.score(np.arange(5)), kept)
 
 
-@pytest.mark.parametrize("recommender", TRAINED, ids=lambda r: r.name)
-def test_scores_are_those_of_the_best_epoch(recommender):
-    """Training on to worse epochs and going back gives what stopping at the best one gives."""
+def validated_at_random(recommender):
+    """Validation at random, so that the best epoch is soon past."""
     users, items, _ = checkerboard()
     random = np.random.default_rng(0)
-    # Validation at random, so that the best epoch is soon past.
     pairs = {(user, int(item)) for user in range(N_USERS) for item in random.permutation(N_ITEMS)[:2]}
     chance = np.array(sorted(pairs - set(zip(users.tolist(), items.tolist(), strict=True))))
     valid = ItemLists.of(chance[:, 0], chance[:, 1], N_USERS)
     content = {"textual": parity_features()} if recommender.content else {}
-    data = TrainingData(users, items, N_USERS, N_ITEMS, valid, content)
+    return TrainingData(users, items, N_USERS, N_ITEMS, valid, content)
+
+
+@pytest.mark.parametrize("recommender", TRAINED, ids=lambda r: r.name)
+def test_scores_are_those_of_the_mean_of_the_best_epochs(recommender):
+    """Each of them is what stopping there gives; which they are, the validations say."""
+    data = validated_at_random(recommender)
+    known = {**FAST, "learning_rate": 0.01, "epochs": 20, "stopping_step": 100}
+
+    def trained(average, **settings):
+        cell = prepare(recommender, {**known, "average_best": average, **settings}, data, 0)
+        said = []
+        trainer = CellTrainer(cell.config, cell.model, lambda: said.append(cell.validate()) or said[-1])
+        trainer.run(cell.batches)
+        return cell, trainer, said
+
+    cell, trainer, said = trained(3, eval_step=2)
+    epochs = [epoch for _, epoch, _ in trainer.best.kept]
+    assert len(said) == 10
+    assert sorted(said[epoch // 2 - 1] for epoch in epochs) == sorted(said)[-3:]
+    alone = [trained(1, epochs=epoch, eval_step=1000)[0].model.state_dict() for epoch in epochs]
+    for name, value in cell.model.state_dict().items():
+        torch.testing.assert_close(value, torch.stack([state[name] for state in alone]).mean(dim=0), msg=name)
+    everyone = np.arange(N_USERS)
+    cell.model.train().eval()  # what was kept for scoring is computed anew
+    scores = cell.scorer(everyone)
+    fitted = fit(recommender, {**known, "eval_step": 2, "average_best": 3}, data, 0)
+    np.testing.assert_array_equal(fitted.score(everyone), scores)
+    assert fitted.best_epoch == epochs[0]
+
+
+@pytest.mark.parametrize("recommender", TRAINED, ids=lambda r: r.name)
+def test_scores_are_those_of_the_best_epoch(recommender):
+    """Training on to worse epochs and going back gives what stopping at the best one gives."""
+    data = validated_at_random(recommender)
     known = {**FAST, "eval_step": 1, "stopping_step": 4, "learning_rate": 0.01}
     longer = fit(recommender, {**known, "epochs": 60}, data, 0)
     assert 0 < longer.best_epoch < longer.epochs

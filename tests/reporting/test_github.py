@@ -48,7 +48,7 @@ def test_compare_annotates_and_adds_to_the_summary(actions, tmp_path, capsys):
     assert main(["compare", str(tmp_path / "old.json"), str(tmp_path / "new.json")]) == 1
     assert "\n::error title=noise%3A vbpr-sbert-permuted-toy::verdict was supported" in capsys.readouterr().out
     summary = actions.read_text()
-    assert summary.startswith("# An earlier step\n# Against the baseline\n\n1 cases compared, 1 changed, 1 worse.")
+    assert summary.startswith("# An earlier step\n# Against the baseline\n\n1 case compared, 1 changed, 1 worse.")
     assert "# Verdicts" in summary
 
 

@@ -10,9 +10,14 @@ from recclaims.reporting.changes import markdown, plain, sentence
 from recclaims.reporting.markdown import Markdown
 from recclaims.reporting.page import Page
 from recclaims.reporting.schema import checked
-from recclaims.reporting.terminal import summary
+from recclaims.reporting.terminal import Ending, details, summary
 
 from .documents import card, case, cell, document, encoder, judged, keyword, raw
+
+
+def one_line(text):
+    """A text without its line breaks."""
+    return " ".join(text.split())
 
 
 def test_effects_are_relative_to_the_control():
@@ -134,7 +139,7 @@ def test_a_new_case_is_told_and_is_no_regression():
         ("supported", "supported", None),
         ("absent", "contradicted", None),
     ]
-    assert sentence(changes) == "1 cases compared, 0 changed, 0 worse; 1 new, with nothing to compare them with."
+    assert sentence(changes) == "1 case compared, 0 changed, 0 worse; 1 new, with nothing to compare them with."
     assert "+10.0 % [+5.0, +15.0]" in plain(changes)
 
 
@@ -147,9 +152,13 @@ def test_what_got_worse_stands_first_and_a_name_cannot_break_its_row():
     )
     changes = compare(old, new, "old")
     lines = plain(changes).splitlines()
-    assert len(lines) == 2 + 3 + 1
-    assert "a ::error::x|y" in lines[3]
-    assert "better" in lines[4]
+    assert [line for line in lines if line[:1].strip() and line != lines[-1]] == [
+        "Got worse: 2 cases",
+        "Got better: 1 case",
+    ]
+    assert "  noise: a ::error::x|y" in lines
+    assert lines.index("Got better: 1 case") < lines.index("  noise: better")
+    assert max(map(len, lines)) <= 100
     page = markdown(changes)
     assert "a ::error::x\\|y" in page
     assert page.startswith("# Against the baseline\n\n3 cases compared, 3 changed, 2 worse.")
@@ -264,12 +273,12 @@ def test_costs_are_money_where_a_price_is_known():
     assert rows[0][-1] == "vbpr +10.0 % [+5.0, +15.0]"
 
 
-def test_costs_are_on_both_pages_always_and_in_the_terminal_for_several_encoders():
+def test_costs_are_on_both_pages_always_and_in_a_verbose_terminal_for_several_encoders():
     one, several = (document(case(), encoders=list(COSTS[:n])) for n in (1, 3))
     for shown in (one, several):
         assert "## Cost and gain of encoders" in Markdown().render(shown)
         assert "s/1,000 items" in Page().render(shown)
-    told = ["\n".join(summary(shown.model_copy(update={"claims": ()}), 0, 0)) for shown in (one, several)]
+    told = ["\n".join(details(shown.model_copy(update={"claims": ()}), verbose=True)) for shown in (one, several)]
     assert ["Cost and gain" in text for text in told] == [False, True]
 
 
@@ -291,8 +300,8 @@ def test_what_was_inadmissible_and_still_is_is_counted_and_named():
     changes = compare(old, new, "old")
     told = "2 cases were inadmissible in the baseline and are now, so the claim was not judged there: a, b."
     assert told in markdown(changes)
-    assert told in plain(changes)
-    lines = list(summary(new, 0, 0, changes))
+    assert told in one_line(plain(changes))
+    lines = one_line("\n".join(summary(new, Ending(changes=changes))))
     assert told in lines
     assert "4 cases compared, 1 changed, 0 worse; 1 new, with nothing to compare them with." in lines
     assert "inadmissible in the baseline" not in plain(compare(new, document(case(), case(case="c")), "old"))
@@ -300,7 +309,7 @@ def test_what_was_inadmissible_and_still_is_is_counted_and_named():
 
 def test_many_of_them_are_counted_and_some_named():
     cases = [case(case=f"case-{n}", verdict="inadmissible", reason="loss is nan") for n in range(30)]
-    told = plain(compare(document(*cases), document(*cases), "old"))
+    told = one_line(plain(compare(document(*cases), document(*cases), "old")))
     assert "30 cases were inadmissible" in told
     assert "case-19 and 10 more." in told
 
@@ -319,6 +328,6 @@ def test_cells_that_were_best_when_their_training_ended_are_counted_and_named():
     full = document(case(), cells=cells, statements={"noise": {"statement": "x"}})
     assert told in Markdown().render(full)
     assert told in Page().render(full)
-    assert told in list(summary(full, 0, 0))
+    assert told in one_line("\n".join(summary(full, Ending())))
     settled = document(case(), cells=[cell(best_is_last=False), cell()])  # an earlier version said nothing of it
     assert "last one allowed" not in Markdown().render(settled) + Page().render(settled)

@@ -59,6 +59,12 @@ class TestVBPR(RecommenderContract):
     parameters = FAST
 
 
+class TestSMORE(RecommenderContract):
+    recommender = builtin.SMORE
+    parameters = FAST
+    modalities = ("visual", "textual")
+
+
 class TestContentKNN(RecommenderContract):
     recommender = builtin.CONTENT_KNN
     parameters = MappingProxyType({"k": 15})
@@ -70,7 +76,7 @@ class TestItemKNN(RecommenderContract):
 
 
 #: Whose class above has this test.
-ABOVE = {one.recommender.name for one in (TestVBPR, TestContentKNN, TestItemKNN)}
+ABOVE = {one.recommender.name for one in (TestVBPR, TestSMORE, TestContentKNN, TestItemKNN)}
 
 
 @pytest.mark.parametrize("name", [r.name for r in builtin.recclaims_recommenders() if r.name not in ABOVE])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from annotated_types import Ge, Gt, Lt, MinLen
+
+from recclaims._model.reads import Modality, Reads
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -19,11 +22,8 @@ ALL_NOISE = "noise"
 JUDGED = "smooth_recall"
 
 Direction = Literal["greater", "less"]
-Modality = Literal["visual", "textual", "multimodal"]
 #: The sides of zero that a claim can be on.
 DIRECTIONS: tuple[str, ...] = get_args(Direction)
-#: What an encoder can read.
-MODALITIES: tuple[str, ...] = get_args(Modality)
 
 #: Relative to the control's mean: of what can only be a part of it, and of what may be more.
 Part = Annotated[float, Ge(0), Lt(1)]
@@ -42,7 +42,7 @@ class Claim:
     """The claim in one sentence."""
     source: str
     """Who makes it."""
-    controls: tuple[str, ...]
+    controls: tuple[str, ...] = ()
     """What the treatment is compared with: "noise" for every noise control there is, or names of single ones (the same
     recommender with its features replaced), of twins (the same without features), of recommenders without content, of
     encoders (the same recommender on their features; of a fusion, with the parts that are asked for or here),
@@ -50,6 +50,10 @@ class Claim:
     sampling, or with twice as many tokens."""
     treatments: tuple[str, ...] = (REAL,)
     """What the recommender reads: "real", or names of noise controls, where the claim is about noise."""
+    treatment: Reads | None = None
+    """What the treatment reads, said in so many words; None: see `treatments`."""
+    control: tuple[Reads, ...] = ()
+    """What it is compared with, said in so many words, in place of `controls`; each is a comparison of its own."""
     modalities: tuple[Modality, ...] = ()
     """Of the encoders that take part; empty: all."""
     encoders: tuple[str, ...] = ()
@@ -62,6 +66,8 @@ class Claim:
     """Names of those that take part; empty: all."""
     trained: bool = False
     """Whether only recommenders that are trained take part."""
+    on_request: bool = False
+    """Whether it is left out of a run that does not name it (`-m modality`)."""
     planted: bool = False
     """Whether it is about the suite: its cases are on planted data, whatever dataset was asked for."""
     direction: Direction = "greater"
@@ -96,6 +102,27 @@ class Claim:
         return self.id
 
     @property
+    def reads(self) -> tuple[Reads, ...]:
+        """What its arms read, as far as it says so in so many words."""
+        return (*([self.treatment] if self.treatment else []), *self.control)
+
+    @property
+    def faults(self) -> Iterator[str]:
+        """What does not go together."""
+        if len(self.thresholds) > 1:
+            yield "it can say only one of equivalence, at_least, not_worse_than and not_better_than"
+        if not self.control and not self.controls:
+            yield 'it compares with nothing; write control = { encoder = "sbert" } or controls = ["permuted"]'
+        if self.control and self.controls:
+            yield "it has both control and controls; write one of them"
+        for name, parts in (("treatment", [self.treatment] if self.treatment else []), ("control", self.control)):
+            yield from (f"{name} {fault}" for part in parts for fault in part.faults)
+        if self.treatment:
+            # Each would be overruled without a word.
+            said = {"treatments": self.treatments != (REAL,), "encoders": self.encoders, "generative": self.generative}
+            yield from (f"it has both treatment and {name}; write one of them" for name in said if said[name])
+
+    @property
     def thresholds(self) -> tuple[str, ...]:
         """Names of what it says other than that one arm is better; it can say one of them."""
         said = {
@@ -113,13 +140,30 @@ def claim_type() -> TypeAdapter[Claim]:
     from pydantic import AfterValidator, TypeAdapter
 
     def consistent(claim: Claim) -> Claim:
-        if len(claim.thresholds) > 1:
-            raise ValueError("it can say only one of equivalence, at_least, not_worse_than and not_better_than")
+        for fault in claim.faults:
+            raise ValueError(fault)
         return claim
 
     return TypeAdapter(Annotated[Claim, AfterValidator(consistent)])
 
 
+#: What a file need not say of a claim, and what it is then; the source is the file.
+IN_A_FILE = {"version": 1, "source": ""}
+
+
 def claim_schema() -> dict[str, Any]:
-    """The JSON Schema of a claim, as a file could hold it."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **claim_type().json_schema()}
+    """The JSON Schema of a file of claims: `[[claim]]` for each."""
+    claim = claim_type().json_schema()
+    parts = claim.pop("$defs", {})
+    claim["required"] = [name for name in claim["required"] if name not in IN_A_FILE]
+    one = claim["properties"]["control"]
+    one["anyOf"] = [one["items"], {key: one.pop(key) for key in ("type", "items")}]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Claims",
+        "type": "object",
+        "properties": {"claim": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Claim"}}},
+        "required": ["claim"],
+        "additionalProperties": False,
+        "$defs": {"Claim": claim, **parts},
+    }

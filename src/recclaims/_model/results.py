@@ -213,6 +213,8 @@ class ClaimStatement(Entry):
     """By how much it is claimed not to be better."""
     planted: Flag = False
     """Whether it is about the suite itself, on planted data."""
+    file: Text = ""
+    """The file that it comes from, where it is not installed."""
 
 
 class ResultsDocument(Entry):
@@ -246,7 +248,7 @@ class ResultsDocument(Entry):
     references: dict[Text, Text] = Field(default_factory=dict)
     """By the dataset's name, what --claims-data takes."""
     recommenders: dict[Text, Text] = Field(default_factory=dict)
-    """By the recommender's name, what --claims-recommender takes, of those that are not installed."""
+    """By the recommender's name, what --claims-recommender takes, of those that run only if named."""
 
     def said_of(self, claim: str) -> ClaimStatement:
         """What a claim says; a document that does not say it gets an empty statement."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from recclaims.engine.profile import Profile, profile_names
 from recclaims.engine.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.paths import expanded
+from recclaims.planning.claims_file import with_file, with_project
 from recclaims.planning.controls import noises_of
 from recclaims.plugin_manager import Registry, registry
 
@@ -84,8 +86,17 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--claims-recommender",
         action="append",
-        metavar="mmrec:FILE[:CLASS]",
-        help="a class written for MMRec, as it is, beside the installed ones, repeatable (docs/write-a-recommender.md)",
+        metavar="NAME|mmrec:FILE[:CLASS]",
+        help="one more recommender, repeatable: one that runs only if named (mgcn), or a class written for MMRec, as "
+        "it is (docs/write-a-recommender.md)",
+    )
+    add(
+        "--claims-file",
+        action="append",
+        metavar="FILE",
+        type=expanded,
+        help="TOML file with claims of your own, repeatable (docs/claims-file.md); [tool.recclaims] of pyproject.toml "
+        "is read, too",
     )
     add(
         "--claims-profile",
@@ -177,6 +188,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="price of an hour on this machine, in any currency, for the table of encoder costs",
     )
     add(
+        "--claims-timings",
+        action="store_true",
+        help="also show pytest-benchmark's tables: how long the cells of each case took to train",
+    )
+    add(
         "--claims-trust-remote-code",
         action="store_true",
         help="allow code shipped with a model's checkpoint to run (default: not allowed)",
@@ -193,30 +209,49 @@ REGISTRY = pytest.StashKey[Registry]()
 
 
 def registry_of(config: pytest.Config) -> Registry:
-    """What is installed, and what --claims-recommender names.
+    """What is installed, what --claims-recommender names, and the claims of the user's files.
 
     Raises:
-        RecclaimsError: it names nothing that can be used.
+        RecclaimsError: what an option names cannot be used.
     """
     if REGISTRY not in config.stash:
-        references = config.getoption("claims_recommender") or ()
+        asked = config.getoption("claims_recommender") or ()
         found = registry()
-        if references:
+        if references := [one for one in asked if ":" in one]:
             from recclaims.interop.foreign.recommender import own_objects
 
             found = own_objects(references).beside(found)
+        for name in set(asked).difference(references):
+            if not found.find("recommenders", name, "--claims-recommender").content:
+                raise RecclaimsError(
+                    f"--claims-recommender {name}: it reads no features; claims compare with it anyway"
+                )
+        found = with_project(found, config.rootpath)
+        for file in config.getoption("claims_file") or ():
+            found = with_file(found, Path(file))
         config.stash[REGISTRY] = found
     return config.stash[REGISTRY]
+
+
+def named_recommenders(config: pytest.Config) -> set[str]:
+    """The recommenders that --claims-recommender or -k names."""
+    found = registry_of(config)
+    own = {name for kind, name in (found.own.origin if found.own else ()) if kind == "recommenders"}
+    words = set(re.findall(r"[\w-]+", config.getoption("keyword") or ""))
+    return own | (words | {*(config.getoption("claims_recommender") or ())}) & {*found.recommenders}
 
 
 def recommender_filter(config: pytest.Config) -> Callable[[Recommender], bool]:
     """Which recommenders take part."""
     wanted = config.getoption("claims_flavour")
-    by_profile, found = profile_of(config).admits, registry_of(config)
+    by_profile = profile_of(config).admits
+    named = named_recommenders(config)
 
     def admitted(recommender: Recommender) -> bool:
-        if found.own and ("recommenders", recommender.name) in found.own.origin:
+        if recommender.name in named and (recommender.on_request or recommender.reference):
             return True  # whoever names one wants it, whatever its family
+        if recommender.on_request:
+            return False
         return by_profile(recommender) if wanted is None else wanted == "all" or recommender.flavour in (None, wanted)
 
     return admitted

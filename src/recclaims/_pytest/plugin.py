@@ -1,10 +1,10 @@
-"""The pytest face: one parameter set per case, and the summary. Inert where no test makes a claim."""
+"""The pytest face: options, one parameter set per case, and what is said first. Inert where no test makes a claim."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,76 +13,23 @@ from recclaims._model.case import Case
 from recclaims._model.claim import Claim
 from recclaims._pytest.options import (
     add_options,
-    baseline_of,
     control_names,
+    named_recommenders,
     planted_filter,
     profile_of,
     recommender_filter,
     registry_of,
     what_computes,
 )
+from recclaims._pytest.session import NO_CASE, SESSION, ClaimsSession, is_finding
 from recclaims._pytest.xdist_run import Controller, note_claims, note_refusal
 from recclaims.errors import RecclaimsError, printable
 from recclaims.planning.case import check
 from recclaims.planning.planner import Planner
-from recclaims.plugin_manager import BUILTIN, Plugin, registry
+from recclaims.plugin_manager import BUILTIN, registry
 from recclaims.resources import import_shipped
 
-if TYPE_CHECKING:
-    from recclaims._model.results import ResultsDocument
-
 DEFAULT_DATASETS = ("ml-100k",)
-
-
-@dataclass
-class ClaimsSession:
-    """What one pytest session knows of its claims.
-
-    Attributes:
-        planner: what finds the cases, once the first claim has asked for them.
-        document: what came out, once the first case has asked for it.
-        trained: how many cells were trained for it.
-        baseline: the document that --claims-baseline names.
-        notes: what was said before the run, where only a worker of xdist has heard it.
-        broken: plugins that did not load; `unsound` says which of their claims compare with nothing there is.
-        error: why the cases could not be made.
-        unwritten: why reports could not be written.
-        claims: whether any test makes a claim, selected or not.
-        judged: how many tests came to their verdict.
-        nothing_judged: whether the session fails because none did.
-    """
-
-    planner: Planner | None = None
-    document: ResultsDocument | None = None
-    trained: int = 0
-    baseline: ResultsDocument | None = None
-    notes: list[str] = field(default_factory=list)
-    broken: list[Plugin] = field(default_factory=list)
-    unsound: list[str] = field(default_factory=list)
-    error: RecclaimsError | None = None
-    unwritten: list[str] = field(default_factory=list)
-    claims: bool = False
-    judged: int = 0
-    nothing_judged: bool = False
-
-    def to_payload(self) -> dict[str, Any]:
-        """What the summary needs, for another process of xdist."""
-        document = self.document and self.document.as_json()
-        return {"document": document, "trained": self.trained, "notes": self.notes, "unwritten": self.unwritten}
-
-    def take_payload(self, payload: Mapping[str, Any]) -> None:
-        """Take over the payload of another process."""
-        from recclaims._model.results import ResultsDocument
-
-        self.document = ResultsDocument.of(payload["document"]) if payload["document"] else None
-        self.trained, self.notes, self.unwritten = (payload[name] for name in ("trained", "notes", "unwritten"))
-
-
-SESSION = pytest.StashKey[ClaimsSession]()
-#: The property of a test that says its verdict; a test that failed without it was not judged.
-JUDGED = "verdict"
-
-
 #: Options of sessions that are to judge nothing, or have nothing to compare with yet.
 _JUDGES_NOTHING = ("claims_update_baseline", "collectonly", "showfixtures", "show_fixtures_per_test", "setupplan")
 
@@ -109,6 +56,10 @@ class TrainingClock:
 CLOCK = TrainingClock()
 #: What a case gets, by the names that a wheel gives the modules, in a clone, too.
 FIXTURES = tuple(f"recclaims.fixtures.{module}" for module in ("session", "data", "judgement"))
+#: The modules that hold more hooks: how the suite is collected, and what is said last.
+HOOKS = tuple(f"recclaims._pytest.{module}" for module in ("suite_modules", "last_screen"))
+#: What asks for pytest-benchmark's tables, besides --claims-timings.
+_TABLES = ("benchmark_columns", "benchmark_verbose", "benchmark_compare")
 #: How pytest-benchmark's table is made narrow where nobody says otherwise.
 COLUMNS = ("min", "mean", "max", "rounds")
 
@@ -132,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def load_fixtures(config: pytest.Config) -> None:
     """Load what a case gets; a second time does nothing."""
     timed = "timed" if is_timed(config) else "untimed"
-    for module in (*FIXTURES, f"recclaims.fixtures.{timed}", "recclaims._pytest.suite_modules"):
+    for module in (*FIXTURES, f"recclaims.fixtures.{timed}", *HOOKS):
         config.pluginmanager.import_plugin(module)
 
 
@@ -149,7 +100,7 @@ class Judged:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count; of a test's reports the one that is not its set-up's or its end's has the verdict, or an error's."""
-        self._config.stash[SESSION].judged += report.when != "teardown" and _is_finding(report)
+        self._config.stash[SESSION].judged += report.when != "teardown" and is_finding(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -186,9 +137,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     parameters = []
     try:
         planner = planner_of(metafunc.config)
-        for claim in _claims(*marker.args):
+        for claim in _claims(metafunc, *marker.args):
             metafunc.config.addinivalue_line("markers", f"{claim.id}: {printable(claim.statement)}")
-            if not marker.args and not _is_sound(claim, metafunc.config.stash[SESSION]):
+            if not marker.args and not _is_sound(claim, metafunc.config):
                 continue
             marks = [getattr(pytest.mark, claim.id)]
             if is_timed(metafunc.config):
@@ -206,12 +157,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("case", parameters)
 
 
-def _is_sound(claim: Claim, session: ClaimsSession) -> bool:
+def _is_sound(claim: Claim, config: pytest.Config) -> bool:
     """Whether a plugin's claim compares with what there is; one that does not is left out, without the others."""
+    found = registry_of(config)
     try:
-        check(claim, registry())
+        check(claim, found)
     except RecclaimsError as error:
-        session.unsound.append(f"{error}; it is left out ({registry().origin['claims', claim.id]})")
+        config.stash[SESSION].unsound.append(f"{error}; it is left out ({found.origin['claims', claim.id]})")
         return False
     return True
 
@@ -219,15 +171,22 @@ def _is_sound(claim: Claim, session: ClaimsSession) -> bool:
 def _no_case(planner: Planner, claim: Claim) -> Any:
     """A skipped parameter set that says what the claim needs: it can be selected, and is no failure."""
     reason = planner.why_none(claim)
-    return pytest.param(None, id="no-case", marks=[getattr(pytest.mark, claim.id), pytest.mark.skip(reason=reason)])
+    return pytest.param(None, id=NO_CASE, marks=[getattr(pytest.mark, claim.id), pytest.mark.skip(reason=reason)])
 
 
-def _claims(*names: str) -> list[Claim]:
-    """The claims of these names; without a name, those of plugins, which have no module of their own."""
-    found = registry()
-    if names:
-        return [found.find("claims", name) for name in names]
-    return [claim for name, claim in found.claims.items() if found.origin["claims", name] != BUILTIN]
+def _claims(metafunc: pytest.Metafunc, *names: str) -> list[Claim]:
+    """The claims of these names; without a name, those of plugins and files, which have no module of their own.
+
+    One that is made on request alone has cases where the command line names it, or its module.
+    """
+    config = metafunc.config
+    found = registry_of(config)
+    if not names:
+        return [claim for name, claim in found.claims.items() if found.origin["claims", name] != BUILTIN]
+    chosen = f"{config.getoption('markexpr')} {config.getoption('keyword')}"
+    words = {*re.findall(r"[\w.-]+", chosen), *(Path(arg.partition("::")[0]).stem for arg in config.args)}
+    mine = [found.find("claims", name) for name in names]
+    return [claim for claim in mine if not claim.on_request or {claim.id, metafunc.definition.path.stem} & words]
 
 
 def planner_of(config: pytest.Config) -> Planner:
@@ -252,6 +211,10 @@ def case_of(item: pytest.Item) -> Case | None:
     return case if isinstance(case, Case) else None
 
 
+def _makes_claim(item: pytest.Item) -> bool:
+    return item.get_closest_marker("claim") is not None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """End the session with one line where the cases could not be made; leave out tests that got none.
 
@@ -263,9 +226,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         raise pytest.UsageError(str(error))
     # A claim without a case keeps its one skipped item; plugins may have brought no claim at all.
     empty = [
-        item
-        for item in items
-        if item.get_closest_marker("claim") and case_of(item) is None and not item.get_closest_marker("skip")
+        item for item in items if _makes_claim(item) and case_of(item) is None and not item.get_closest_marker("skip")
     ]
     if empty:
         config.hook.pytest_deselected(items=empty)
@@ -273,11 +234,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Keep pytest-benchmark's table of cases narrow, where nobody has said how it is to be."""
-    table = session.config.pluginmanager.get_plugin("pytest-benchmark")
-    if table is None or session.config.getoption("benchmark_columns") or not any(map(case_of, session.items)):
+    """Leave pytest-benchmark's tables of cases out unless somebody asks for them, and keep them narrow then."""
+    table, option = session.config.pluginmanager.get_plugin("pytest-benchmark"), session.config.getoption
+    if table is None or not any(map(case_of, session.items)):
         return
-    table.columns, table.sort = list(COLUMNS), "name"
+    asked = any(map(option, _TABLES))
+    mine = ("benchmark" in getattr(item, "fixturenames", ()) for item in session.items if not _makes_claim(item))
+    table.quiet = not (option("claims_timings") or asked or any(mine))
+    if not option("benchmark_columns"):
+        table.columns, table.sort = list(COLUMNS), "name"
 
 
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
@@ -303,6 +268,10 @@ def notes(config: pytest.Config) -> list[str]:
             lines.append(
                 f"recclaims: profile {profile.name} runs only {what} {', '.join(chosen)}; more: --claims-{option} all"
             )
+    found = registry_of(config).recommenders.values()
+    waiting = [one.name for one in found if one.on_request and one.name not in named_recommenders(config)]
+    if waiting:
+        lines.append(f"recclaims: {', '.join(waiting)} run only if named: --claims-recommender {waiting[0]}")
     return lines
 
 
@@ -319,57 +288,3 @@ def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, A
             key: value.id if isinstance(value, Case) else value for key, value in (benchmark["params"] or {}).items()
         }
     output_json["benchmarks"] = share(output_json["benchmarks"])
-
-
-def _is_finding(report: Any) -> bool:
-    """Whether a test failed by its verdict, and not before it had one or while it was taken down."""
-    return getattr(report, "when", None) != "teardown" and JUDGED in dict(getattr(report, "user_properties", ()))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
-    """Show the tables, and say in words what the exit code means."""
-    session = config.stash[SESSION]
-    controller = config.pluginmanager.get_plugin(Controller.__name__)
-    if controller is not None and (payload := controller.published()):
-        session.take_payload(payload)
-        session.baseline = baseline_of(config)
-    if session.document is None and not session.nothing_judged:
-        return
-    from recclaims.reporting.terminal import NOTHING_JUDGED, summary
-
-    if session.document is None:
-        terminalreporter.section("recclaims", "=")
-        terminalreporter.write_line(NOTHING_JUDGED, red=True)
-        return
-    from recclaims.reporting.baseline import ABSENT, compare
-
-    failed = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
-    unjudged = sum(not _is_finding(report) for report in failed)
-    changes = None
-    if session.baseline is not None:
-        # Cases of the baseline that were not selected are not gone.
-        found = compare(session.baseline, session.document, "baseline")
-        changes = [change for change in found if change.after != ABSENT]
-    terminalreporter.section("recclaims", "=")
-    for line in session.notes:
-        terminalreporter.write_line(line)
-    judged = not session.nothing_judged
-    for line in summary(session.document, session.trained, exitstatus, changes, unjudged, judged):
-        terminalreporter.write_line(line)
-    for line in session.unwritten:
-        terminalreporter.write_line(line, red=True)
-    terminalreporter.write_line(f"Written to {printable(config.getoption('claims_report'))}.")
-    _tell_github(terminalreporter, session.document, changes)
-
-
-def _tell_github(terminalreporter: pytest.TerminalReporter, document: ResultsDocument, changes: Any) -> None:
-    """Annotate the workflow and add to its summary, where this is one."""
-    from recclaims.reporting import github
-
-    if not github.here():
-        return
-    for line in github.annotate(document, changes):
-        terminalreporter.write_line(line)
-    unwritten = github.write_summary(document, changes)
-    if unwritten:
-        terminalreporter.write_line(f"recclaims: {unwritten}", red=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 import scipy.stats
@@ -18,7 +17,6 @@ from recclaims.calibration.earlier import judged_by
 from recclaims.calibration.holm import holm
 from recclaims.calibration.studies import Study
 from recclaims.evaluation.metrics import PRIMARY
-from recclaims.judging.error import ErrorDistribution
 from recclaims.judging.estimate import Estimate, estimate
 from recclaims.judging.verdict import judge, levels_of
 
@@ -30,20 +28,6 @@ FAMILY = 16
 
 
 @dataclass(frozen=True)
-class _Remembering(ErrorDistribution):
-    """The same distribution; an effect that is added changes no half-width, which is found once a level."""
-
-    @cached_property
-    def _found(self) -> dict[float, float]:
-        return {}
-
-    def half_width(self, level: float) -> float:
-        if level not in self._found:
-            self._found[level] = super().half_width(level)
-        return self._found[level]
-
-
-@dataclass(frozen=True)
 class Answer:
     """What was made of a study.
 
@@ -51,15 +35,17 @@ class Answer:
         verdict: the suite's word for it.
         estimate: of the last look.
         replicates: that were read.
+        shown: see judging.verdict.Levels.
     """
 
     verdict: Verdict
     estimate: Estimate
     replicates: int
+    shown: float
 
     def covers(self, effect: float) -> bool:
         """Whether the interval that is shown holds the true relative effect."""
-        low, high = self.estimate.interval()
+        low, high = self.estimate.interval(1 - self.shown)
         return low <= effect <= high
 
 
@@ -80,10 +66,7 @@ class Reading:
         """The estimate from the first replicates."""
         if replicates not in self._at:
             one, other = (arm[:, :replicates] for arm in self.study.arms[JUDGED])
-            found = estimate(one, other, self.study.assignments(replicates), self.study.luck, self.prior)
-            error = found.error
-            kept = _Remembering(error.scales, error.weights, error.dof, error.users, error.users_dof)
-            self._at[replicates] = replace(found, error=kept)
+            self._at[replicates] = estimate(one, other, self.study.assignments(replicates), self.study.luck, self.prior)
         return self._at[replicates]
 
     def answer(self, looks: tuple[int, ...], effect: float = 0.0) -> Answer:
@@ -100,7 +83,7 @@ class Reading:
             verdict = judge(found, self.case.claim, levels).verdict
             if verdict is not Verdict.INCONCLUSIVE:
                 break
-        return Answer(verdict, found, replicates)
+        return Answer(verdict, found, replicates, levels.shown)
 
 
 @dataclass(frozen=True)

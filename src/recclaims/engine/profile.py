@@ -75,7 +75,7 @@ class Profile(Hyperparameters):
         return self.planted == "all" or recommender.training_free
 
     def admits(self, recommender: Recommender) -> bool:
-        """Whether a recommender takes part where nobody asks for a flavour."""
+        """Whether a recommender takes part in a flavour that nobody asked for."""
         return not (self.flavours and recommender.flavour) or recommender.flavour in self.flavours
 
 

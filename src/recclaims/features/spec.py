@@ -8,7 +8,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recclaims._model.claim import MODALITIES
+from recclaims._model.reads import MODALITIES
 from recclaims.declared import Rule, said
 from recclaims.errors import FeatureError, UnknownNameError
 from recclaims.features.answer_types import KINDS

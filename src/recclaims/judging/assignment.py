@@ -16,9 +16,13 @@ freedom. What that costs and how often it is wrong, by rho: `docs/methods.md`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
 
 #: Prior medians of rho; its density is median / (median + rho)^2. Training adds luck of its own to every replicate:
 #: trained recommenders were measured at .07 to .14. What only compares features has hardly any other luck.
@@ -27,36 +31,84 @@ TRAINED, PROBE = 0.1, 2.0
 _QUANTILES = (np.arange(48) + 0.5) / 48
 
 
-def scales(
-    values: ArrayLike, groups: Sequence[int], luck: bool, prior: float = TRAINED
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The variance of the mean of `values` for each share of the assignment.
+@dataclass(frozen=True)
+class Shares:
+    """What replicates say of the share of the assignment.
 
-    Args:
-        values: float (n_replicates,), at least 2 of them.
-        groups: of each, which assignment it had.
-        luck: whether they were compared with the real assignment, one among all that could have been.
-        prior: the median of rho before anything is seen.
-
-    Returns:
-        Variances, and how likely each is, float64 (n_shares,) each; to be multiplied with a squared t variable of
-        n_replicates - 1 degrees of freedom.
+    Attributes:
+        rho: shares, float64 (n_shares,).
+        spread: s^2 with each of them, (n_shares,); to be multiplied with a squared t variable of n_replicates - 1
+            degrees of freedom.
+        weights: how likely each is, (n_shares,); sum 1.
+        luck: whether the other arm has the real assignment, one among all that could have been.
+        prior: the median of rho before anything was seen.
+        sizes: replicates of each assignment, (n_assignments,).
     """
-    y = np.asarray(values, dtype=np.float64)
-    n = len(y)
-    # Equal values differ from their mean by its rounding, for some shares and not for others.
-    if np.ptp(y) <= n * np.finfo(np.float64).eps * np.abs(y).max():
-        return np.zeros(1), np.ones(1)
-    index = np.unique(np.asarray(groups), return_inverse=True)[1]
-    sizes = np.bincount(index).astype(np.float64)
-    means = np.bincount(index, weights=y) / sizes
-    within = float(np.square(y - means[index]).sum())
-    rho = prior * _QUANTILES / (1 - _QUANTILES)
-    spread = rho[:, None] + 1 / sizes  # of a group's mean, in units of s^2
-    precision = (1 / spread).sum(axis=1)
-    centre = (means / spread).sum(axis=1) / precision
-    squares = within + (np.square(means - centre[:, None]) / spread).sum(axis=1)
-    log_likelihood = -0.5 * (np.log(sizes * spread).sum(axis=1) + np.log(precision) + (n - 1) * np.log(squares))
-    weights = np.exp(log_likelihood - log_likelihood.max())
-    of_mean = rho * luck + (np.square(sizes / n) * spread).sum(axis=1)
-    return squares / (n - 1) * of_mean, weights / weights.sum()
+
+    rho: Floats
+    spread: Floats
+    weights: Floats
+    luck: bool
+    prior: float
+    sizes: Floats
+
+    @classmethod
+    def of(cls, values: ArrayLike, groups: Sequence[int], luck: bool, prior: float = TRAINED) -> Shares:
+        """Of replicates.
+
+        Args:
+            values: float (n_replicates,), at least 2 of them.
+            groups: of each, which assignment it had.
+            luck, prior: see the class.
+        """
+        y = np.asarray(values, dtype=np.float64)
+        index = np.unique(np.asarray(groups), return_inverse=True)[1]
+        sizes = np.bincount(index).astype(np.float64)
+        # Equal values differ from their mean by its rounding, for some shares and not for others.
+        if np.ptp(y) <= len(y) * np.finfo(np.float64).eps * np.abs(y).max():
+            return cls(np.zeros(1), np.zeros(1), np.ones(1), luck, prior, sizes)
+        means = np.bincount(index, weights=y) / sizes
+        return cls._likely(sizes, means, float(np.square(y - means[index]).sum()), luck, prior)
+
+    @classmethod
+    def typical(cls, rho: float, spread: float, sizes: Floats, luck: bool, prior: float) -> Shares:
+        """What replicates would say if rho and s^2 were these, and they were neither lucky nor unlucky."""
+        scores = scipy.special.ndtri((np.arange(len(sizes)) + 0.5) / len(sizes))
+        scores *= np.sqrt((len(sizes) - 1) / max(float(np.square(scores).sum()), 1e-300))
+        means = scores * np.sqrt(spread * (rho + 1 / sizes))
+        return cls._likely(sizes, means, spread * float((sizes - 1).sum()), luck, prior)
+
+    @classmethod
+    def _likely(cls, sizes: Floats, means: Floats, within: float, luck: bool, prior: float) -> Shares:
+        n = float(sizes.sum())
+        rho = prior * _QUANTILES / (1 - _QUANTILES)
+        of_means = rho[:, None] + 1 / sizes  # variance of a group's mean, in units of s^2
+        precision = (1 / of_means).sum(axis=1)
+        centre = (means / of_means).sum(axis=1) / precision
+        squares = within + (np.square(means - centre[:, None]) / of_means).sum(axis=1)
+        log_likelihood = -0.5 * (np.log(sizes * of_means).sum(axis=1) + np.log(precision) + (n - 1) * np.log(squares))
+        weights = np.exp(log_likelihood - log_likelihood.max())
+        return cls(rho, squares / (n - 1), weights / weights.sum(), luck, prior, sizes)
+
+    @property
+    def noise(self) -> Floats:
+        """Variance of the mean that more replicates make smaller, by share, (n_shares,)."""
+        return self.spread * self._of_groups
+
+    @property
+    def variance(self) -> Floats:
+        """Variance of the mean, by share, (n_shares,)."""
+        return self.spread * (self.rho * self.luck + self._of_groups)
+
+    @property
+    def _of_groups(self) -> Floats:
+        found: Floats = (np.square(self.sizes / self.sizes.sum()) * (self.rho[:, None] + 1 / self.sizes)).sum(axis=1)
+        return found
+
+    def gathered(self, count: int) -> Shares:
+        """At most `count` shares instead of all: means of neighbours that together are about equally likely."""
+        middles = np.cumsum(self.weights) - self.weights / 2
+        where = np.unique(np.minimum(middles * count, count - 1).astype(int), return_inverse=True)[1]
+        weights: Floats = np.bincount(where, self.weights).astype(np.float64)
+        rho, spread = (np.bincount(where, self.weights * values) / weights for values in (self.rho, self.spread))
+        return replace(self, rho=rho, spread=spread, weights=weights)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from recclaims._model.case import Case
 from recclaims._model.verdict import Verdict
-from recclaims.judging.estimate import Estimate
+from recclaims.judging.estimate import SHOWN, Estimate
 from recclaims.judging.forecast import Chance
 from recclaims.judging.verdict import Levels
 
@@ -56,6 +56,11 @@ class CaseResult:
     n_fixed: int = 0
     over: bool = True
     chance: Chance | None = None
+
+    @property
+    def shown(self) -> float:
+        """How often the interval that is shown holds the truth after one look, so that after all it does so SHOWN."""
+        return 1 - self.looks[-1].levels.shown if self.looks else SHOWN
 
     @property
     def next_look(self) -> int | None:

@@ -17,6 +17,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from recclaims.judging.assignment import Shares
+
 Floats = NDArray[np.float64]
 
 #: Quantiles at which a chi-square variable is taken: more for the few replicates than for the many users.
@@ -43,6 +45,11 @@ class ErrorDistribution:
     users: float = 0.0
     users_dof: float = math.inf
 
+    @classmethod
+    def over(cls, shares: Shares, dof: float, users: float = 0.0, users_dof: float = math.inf) -> ErrorDistribution:
+        """The mixture over what replicates say of the share of the assignment."""
+        return cls(tuple(shares.variance.tolist()), tuple(shares.weights.tolist()), dof, users, users_dof)
+
     @property
     def known(self) -> bool:
         """Whether there is a spread to judge by: one replicate, or one user, shows none."""
@@ -64,9 +71,12 @@ class ErrorDistribution:
             return min(float(weights @ scipy.special.erfc(x / (math.sqrt(2) * deviations))), 1.0)
 
     def half_width(self, level: float) -> float:
-        """What |error| exceeds with probability `level`; infinite where nothing is known."""
-        if not self.known:
-            return math.inf
+        """What |error| exceeds with probability `level`; infinite where nothing is known. Found once a level."""
+        if level not in self._half_widths:
+            self._half_widths[level] = self._half_width(level) if self.known else math.inf
+        return self._half_widths[level]
+
+    def _half_width(self, level: float) -> float:
         spread = math.sqrt(self.variance)
         if spread == 0:
             return 0.0
@@ -74,6 +84,10 @@ class ErrorDistribution:
         while self.tail(high) > level:
             high *= 2
         return float(scipy.optimize.brentq(lambda x: self.tail(x) - level, 0.0, high, xtol=1e-12 * spread, rtol=1e-10))
+
+    @cached_property
+    def _half_widths(self) -> dict[float, float]:
+        return {}
 
     @cached_property
     def _nodes(self) -> tuple[Floats, Floats]:

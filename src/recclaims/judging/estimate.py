@@ -14,12 +14,12 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recclaims.judging.assignment import TRAINED, scales
+from recclaims.judging.assignment import TRAINED, Shares
 from recclaims.judging.components import Table, VarianceComponents, parts_of
 from recclaims.judging.error import ErrorDistribution
 
@@ -37,6 +37,7 @@ class Estimate:
         error: how far it may be from the truth, on the scale of the log.
         n_users, n_replicates: those with at least one value.
         components: variances of the table, on the scale of the log.
+        shares: where an arm reads noise, what its replicates say of luck in the assignment.
     """
 
     treatment_mean: float
@@ -46,6 +47,7 @@ class Estimate:
     n_users: int
     n_replicates: int
     components: VarianceComponents
+    shares: Shares | None = field(default=None, compare=False)
 
     @property
     def effect(self) -> float:
@@ -109,15 +111,15 @@ def estimate(
         return Estimate(treated, other, log_ratio, error, table.n_users, table.n_replicates, table.components())
     table = Table(np.log(of_replicates[0] / of_replicates[1]) + first / of_replicates[0] - second / of_replicates[1])
     groups = None if assignments is None else [group for group, one in zip(assignments, evaluable, strict=True) if one]
-    error = _error(table, groups, luck, prior)
-    return Estimate(treated, other, table.effect, error, table.n_users, table.n_replicates, table.components())
+    shares = None if groups is None or table.n_replicates < 2 else Shares.of(table.replicate_means, groups, luck, prior)
+    error = _error(table, shares)
+    return Estimate(treated, other, table.effect, error, table.n_users, table.n_replicates, table.components(), shares)
 
 
-def _error(table: Table, assignments: Sequence[int] | None, luck: bool, prior: float) -> ErrorDistribution:
+def _error(table: Table, shares: Shares | None) -> ErrorDistribution:
     parts = parts_of(table)
     dof = table.n_replicates - 1.0
     users_dof = table.n_users - 1.0 if parts.users > 0 else math.inf
-    if assignments is None or dof < 1:
+    if shares is None:
         return ErrorDistribution((parts.replicates,), (1.0,), dof, parts.users, users_dof)
-    found, weights = scales(table.replicate_means, assignments, luck, prior)
-    return ErrorDistribution(tuple(found.tolist()), tuple(weights.tolist()), dof, parts.users, users_dof)
+    return ErrorDistribution.over(shares, dof, parts.users, users_dof)

@@ -59,7 +59,7 @@ def _headline(dataset: str, recommender: str, features: str, found: Mapping[str,
         features,
         f"{recommender} {verb} {features} on {dataset}: {'; '.join(parts)}",
         estimate.relative if estimate else None,
-        estimate.interval() if estimate else None,
+        estimate.interval(lead.shown) if lead and estimate else None,
         lead.replicates if lead else 0,
         bool(lead and lead.over and len(lead.looks) < len(lead.planned)),
     )
@@ -91,7 +91,7 @@ def _verb(others: Verdict | None, none: Verdict | None) -> str:
 def _effect(result: CaseResult) -> str:
     if result.estimate is None:
         return str(result.verdict)
-    low, high = result.estimate.interval()
+    low, high = result.estimate.interval(result.shown)
     stated = f"{100 * result.estimate.relative:+.1f} % [{100 * low:+.1f}, {100 * high:+.1f}]"
     decided = result.verdict in (Verdict.SUPPORTED, Verdict.CONTRADICTED)
     return stated if decided else f"{stated} ({result.verdict.replace('_', ' ')})"

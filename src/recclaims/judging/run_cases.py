@@ -19,6 +19,7 @@ from recclaims.features.resolve import facts_of
 from recclaims.judging.assess import Evidence, assess
 from recclaims.judging.case_result import CaseResult
 from recclaims.judging.control_checks import checked, controls_of
+from recclaims.planning.claims_file import file_of
 from recclaims.planning.controls import LONG, VARIANTS
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Run:
         shown: by reference, what people call the encoders.
         improving: the cells that were best in the last epoch that they were allowed.
         classes: by name, the references of recommenders that are not installed.
+        files: by id, the files of claims that are not installed.
     """
 
     settings: Settings
@@ -55,6 +57,7 @@ class Run:
     shown: dict[str, str] = field(default_factory=dict)
     improving: frozenset[Cell] = frozenset()
     classes: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
     def called(self, cell: Cell) -> Cell:
         """A cell whose features go by what people call them."""
@@ -91,6 +94,8 @@ def run_cases(
     shown = {name: facts_of(name, pipeline.registry).shown for name in asked}
     references = dict.fromkeys(cell.dataset for case in cases for cell in case.cells(1))
     cards = [pipeline.dataset(reference).card() for reference in references]
+    for case in cases:
+        _check_users(case, pipeline)
     looks = partial(_looks, pipeline)
     for reference in references:
         for seed in range(max(looks(case)[0] for case in cases)):
@@ -127,9 +132,22 @@ def run_cases(
         record["encoder"] = shown.get(record["encoder"], record["encoder"])
     told = {case: _with_cosines(pipeline, judged[case]) for case in cases}
     improving = frozenset(cell for cell, result in outcome.results.items() if pipeline.ended_improving(result))
-    used_here = {case.recommender: pipeline.registry.recommenders[case.recommender].reference for case in cases}
-    classes = {name: reference for name, reference in used_here.items() if reference}
-    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords, shown, improving, classes)
+    used_here = [pipeline.registry.recommenders[case.recommender] for case in cases]
+    classes = {one.name: one.reference or one.name for one in used_here if one.reference or one.on_request}
+    claims = {case.claim.id: case.claim for case in cases}
+    files = {name: file for name, claim in claims.items() if (file := file_of(claim, pipeline.registry))}
+    return Run(pipeline.settings, told, outcome, cards, encoders, names, keywords, shown, improving, classes, files)
+
+
+def _check_users(case: Case, pipeline: Pipeline) -> None:
+    """Refuse arms whose datasets have other users: nobody could be paired."""
+    mine, *others = dict.fromkeys(cell.dataset for cell in case.treatment_cells(1) + case.control_cells(1))
+    for other in others:
+        if list(pipeline.dataset(mine).user_ids) != list(pipeline.dataset(other).user_ids):
+            raise RecclaimsError(
+                f"claim '{case.claim.id}': {mine} and {other} have different users, so that their arms cannot be "
+                "compared; let `dataset` change how they are split or what they like alone"
+            )
 
 
 def _looks(pipeline: Pipeline, case: Case) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from recclaims._model.claim import Claim
 from recclaims._model.verdict import Judgement, Verdict
-from recclaims.judging.estimate import Estimate
+from recclaims.judging.estimate import SHOWN, Estimate
 from recclaims.judging.levels import nominal_levels
 
 #: Of `no_difference`, and of whatever else is said by two one-sided tests: each at this level, over all looks.
@@ -32,16 +32,20 @@ class Levels:
     Attributes:
         sides: two-sided, of the test against zero or a threshold.
         equivalence: of each of two one-sided tests against the margin.
+        shown: two-sided, of the interval that is shown. That of the last look if all looks together miss 5 %: an
+            effect is large by luck where it stops a case early, which the usual interval does not allow for.
     """
 
     sides: float
     equivalence: float
+    shown: float = 1 - SHOWN
 
 
 def levels_of(claim: Claim, looks: tuple[int, ...]) -> list[Levels]:
     """The levels at which each look at a case of the claim decides."""
-    sides = nominal_levels(looks, claim.level)
-    return [Levels(*pair) for pair in zip(sides, nominal_levels(looks, EQUIVALENCE_LEVEL, sides=1), strict=True)]
+    sides, equivalence = nominal_levels(looks, claim.level), nominal_levels(looks, EQUIVALENCE_LEVEL, sides=1)
+    shown = nominal_levels(looks, 1 - SHOWN)[-1]
+    return [Levels(*pair, shown) for pair in zip(sides, equivalence, strict=True)]
 
 
 def judge(estimate: Estimate, claim: Claim, levels: Levels) -> Judgement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from recclaims._model.arm import Arm
@@ -42,6 +42,8 @@ class Reading:
         modalities, answers: what the dataset carries.
         parts: what a fusion that it is compared with is made of: one or more lists of encoders, joined by `+`.
         registry: what is installed.
+        dataset: the dataset's reference.
+        others: references of all encoders that take part.
     """
 
     recommender: Recommender
@@ -51,6 +53,8 @@ class Reading:
     answers: Sequence[str]
     parts: Sequence[str]
     registry: Registry
+    dataset: str = ""
+    others: Sequence[str] = ()
 
     def comparisons(self, treatments: Sequence[str], controls: Sequence[Control]) -> Iterator[Pairing]:
         """Yield what a claim's treatments and controls come to here; nothing for one that means nothing."""
@@ -67,6 +71,10 @@ class Reading:
     def asked(self) -> tuple[str, ...]:
         """What has to be asked for to have the encoder, where its shown name does not say it."""
         return () if self.facts.shown == self.encoder else (self.encoder,)
+
+    def of(self, encoder: str) -> Reading:
+        """The same recommender on another encoder's features."""
+        return replace(self, encoder=encoder, facts=facts_of(encoder, self.registry))
 
     def fits(self, noise: str) -> bool:
         """Whether a noise control can be made of these features, and read by the recommender."""

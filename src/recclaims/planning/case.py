@@ -15,12 +15,16 @@ from recclaims.features.available_inputs import available_modalities, bundled_en
 from recclaims.features.fusion import parts_here
 from recclaims.features.resolve import facts_of, known_encoder, why_unavailable
 from recclaims.features.spec import spec_of_factory
-from recclaims.planning.arm import Reading, can_read
+from recclaims.planning.arm import Pairing, Reading, can_read
 from recclaims.planning.controls import controls_of, known_controls
+from recclaims.planning.spelled_out import SpelledOut, check_dataset, check_reads, treatments
 
 if TYPE_CHECKING:
+    from recclaims._model.arm import Arm
+    from recclaims._model.reads import Reads
     from recclaims.data.dataset import DatasetSource
     from recclaims.features.resolve import EncoderFacts
+    from recclaims.planning.arm import Control
     from recclaims.plugin_manager import Registry
     from recclaims.recommenders.spec import Recommender
 
@@ -31,7 +35,7 @@ def cases(
     source: DatasetSource,
     registry: Registry,
     encoders: Sequence[str] = (),
-    recommender_filter: Callable[[Recommender], bool] = lambda _: True,
+    recommender_filter: Callable[[Recommender], bool] = lambda one: not one.on_request,
     control_names: Collection[str] = (),
 ) -> Iterator[Case]:
     """Yield a claim's cases on a dataset: every content recommender and every encoder that the dataset can feed.
@@ -49,27 +53,40 @@ def cases(
             with something that does not exist.
     """
     check(claim, registry)
-    chosen = controls_of(claim.controls, registry, control_names, f"claim '{claim.id}'")
+    where = f"claim '{claim.id}'"
+    chosen: list[Control] = [
+        *controls_of(claim.controls, registry, control_names, where),
+        *map(SpelledOut, claim.control),
+    ]
+    for reads in claim.reads:
+        check_dataset(reads, reference, registry, where)
     answers = source_spec(source).answers
     names = _encoders(claim, answers, registry, encoders, bundled_encoders(source))
-    facts = {name: facts_of(name, registry, "--claims-encoder") for name in names}
+    named = where if claim.treatment and claim.treatment.reference else "--claims-encoder"
+    others = encoders or [*unasked(registry), *bundled_encoders(source)]
+    facts = {name: facts_of(name, registry, named) for name in names}
     modalities = available_modalities(source)
+    named_recommenders = _recommenders(claim, registry)
     parts = _parts(claim, encoders, registry) if names else ()
     fed = {name: found for name, found in distinct(facts).items() if found.requires <= modalities}
+    seen: set[tuple[Arm, Arm]] = set()  # arms that name all they read are the same whatever the others read
     for recommender in registry.recommenders.values():
         if not (recommender.content and recommender_filter(recommender)) or (
             claim.trained and recommender.training_free
         ):
             continue
-        if claim.recommenders and recommender.name not in claim.recommenders:
+        if named_recommenders and recommender.name not in named_recommenders:
             continue
         for encoder, found in fed.items():
             if claim.modalities and found.modality not in claim.modalities:
                 continue
             if not can_read(recommender, found):
                 continue
-            reads = Reading(recommender, encoder, found, modalities, answers, parts, registry)
-            for one in reads.comparisons(claim.treatments, chosen):
+            reading = Reading(recommender, encoder, found, modalities, answers, parts, registry, reference, others)
+            for one in _comparisons(claim, reading, chosen):
+                if claim.reads and one.arms in seen:
+                    continue
+                seen.add(one.arms)
                 yield Case(
                     claim,
                     reference,
@@ -81,6 +98,22 @@ def cases(
                     recommender.flavour,
                     one.asked,
                 )
+
+
+def _comparisons(claim: Claim, reading: Reading, controls: Sequence[Control]) -> Iterator[Pairing]:
+    """What a claim's treatment and controls come to for a recommender and its features."""
+    if claim.treatment is None:
+        yield from reading.comparisons(claim.treatments, controls)
+        return
+    for label, mine in treatments(claim.treatment, reading):
+        for control in controls:
+            yield from control.pairings(reading, label, mine)
+
+
+def _recommenders(claim: Claim, registry: Registry) -> Sequence[str]:
+    """Names of the recommenders that cases are about; empty: all."""
+    treated = claim.treatment.recommender if claim.treatment else ""
+    return [treated] if treated and registry.recommenders[treated].content else claim.recommenders
 
 
 def distinct(facts: Mapping[str, EncoderFacts]) -> dict[str, EncoderFacts]:
@@ -95,10 +128,16 @@ def _encoders(
     claim: Claim, answers: Sequence[str], registry: Registry, asked: Sequence[str], offered: Sequence[str]
 ) -> list[str]:
     """The encoders that take part: those asked for, or else all there are and those that the dataset brings."""
+    all_there_are = asked or [*unasked(registry), *offered]
+    if claim.treatment and claim.treatment.reference:
+        return [claim.treatment.reference]
+    if claim.treatment and _reads_nothing(claim.treatment, registry):
+        # Its controls say on what features it is compared, if they do.
+        return list(dict.fromkeys(filter(None, (reads.reference for reads in claim.control)))) or list(all_there_are)
     if claim.generative:
         return [name for name in asked or registry.encoders if _generative(name, registry, bool(asked))]
     if not claim.encoders:
-        return list(asked or [*unasked(registry), *offered])
+        return list(all_there_are)
     if asked:
         return [name for name in asked if name.partition(":")[0] in claim.encoders]
     kinds = {name: spec_of_factory(registry.encoders[name]).answers for name in claim.encoders}
@@ -107,6 +146,11 @@ def _encoders(
         for name, kind in kinds.items()
         for reference in ([f"{name}:{answer}" for answer in of_kind(answers, kind)] if kind else [name])
     ]
+
+
+def _reads_nothing(reads: Reads, registry: Registry) -> bool:
+    """Whether an arm has no features: it is a twin, or a recommender without content."""
+    return bool(reads.twin) or bool(reads.recommender and not registry.recommenders[reads.recommender].content)
 
 
 def unasked(registry: Registry) -> list[str]:
@@ -142,17 +186,23 @@ def _parts(claim: Claim, asked: Sequence[str], registry: Registry) -> list[str]:
     return list(dict.fromkeys(named)) or [parts_here(registry)]
 
 
-def check(claim: Claim, registry: Registry) -> None:
+def check(claim: Claim, registry: Registry, where: str = "") -> None:
     """Notice a claim about nothing there is, or that cannot be judged, before anything is trained for it.
 
     What it says of itself was checked when it came in, see checked.claim_of.
+
+    Args:
+        claim, registry: what is claimed, and what is installed.
+        where: whose claim it is, for messages; empty: its id says it.
 
     Raises:
         UnknownNameError: it names what does not exist.
         RecclaimsError: its metric has no value of each user.
     """
-    where = f"claim '{claim.id}'"
+    where = where or f"claim '{claim.id}'"
     check_comparable(claim.metric, where)
+    for reads in claim.reads:
+        check_reads(reads, registry, f"{where}: {'treatment' if reads is claim.treatment else 'control'}")
     for kind, names, known in (
         ("control", claim.controls, {ALL_NOISE, *known_controls(registry)}),
         ("control", claim.treatments, {REAL, *registry.controls}),

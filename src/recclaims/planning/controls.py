@@ -14,6 +14,7 @@ from recclaims.features.fusion import DEFAULT
 from recclaims.features.resolve import facts_of, known_encoder
 from recclaims.features.spec import methods_of, spec_of, spec_of_factory
 from recclaims.planning.arm import Control, Pairing, Reading
+from recclaims.planning.spelled_out import TWIN
 from recclaims.plugin_manager import BUILTIN
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 #: A control that is no encoder of its own: the same model's answers to a misaligned prompt.
 MISALIGNED = "misaligned"
-#: The twin that claims compare with.
-TWIN = "twin"
 #: Controls that are the same encoder, asked otherwise: what the treatment is then called.
 GREEDY, LONG = "greedy", "long"
 VARIANTS = {GREEDY: "sampled", LONG: "short"}

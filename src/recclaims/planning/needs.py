@@ -24,6 +24,14 @@ def why_no_case(claim: Claim, datasets: Sequence[str], encoders: Sequence[str]) 
 
 
 def _needs(claim: Claim) -> str:
+    named = ", ".join(dict.fromkeys(reads.reference for reads in claim.reads if reads.reference))
+    if named:
+        readers = (
+            f"{' or '.join(claim.recommenders)}, in a flavour of the profile,"
+            if claim.recommenders
+            else "a recommender"
+        )
+        return f"it needs {readers} that can read {named}, and --claims-data with what they read"
     if claim.generative:
         return (
             "it needs a vision-language model, --claims-encoder 'lvlm:FOLDER?domain=movies' with the folder of a "

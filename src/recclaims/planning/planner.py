@@ -45,8 +45,8 @@ class Planner:
         references: Sequence[str],
         registry: Registry,
         encoders: Sequence[str] = (),
-        recommender_filter: Callable[[Recommender], bool] = lambda _: True,
-        planted_filter: Callable[[Recommender], bool] = lambda _: True,
+        recommender_filter: Callable[[Recommender], bool] = lambda one: not one.on_request,
+        planted_filter: Callable[[Recommender], bool] = lambda one: not one.on_request,
         control_names: Collection[str] = (),
     ) -> None:
         self.references, self.registry, self.encoders = list(dict.fromkeys(references)), registry, tuple(encoders)

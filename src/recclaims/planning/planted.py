@@ -48,7 +48,7 @@ def planted_cases(
     opened: Mapping[str, Opened],
     registry: Registry,
     encoders: Sequence[str] = (),
-    recommender_filter: Callable[[Recommender], bool] = lambda _: True,
+    recommender_filter: Callable[[Recommender], bool] = lambda one: not one.on_request,
 ) -> Iterator[Case]:
     """Yield the cases of a claim about the suite.
 

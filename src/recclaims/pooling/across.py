@@ -179,7 +179,8 @@ def _part(case: ClaimResult) -> Part:
     limits = _log_limits(case)
     assert limits is not None  # noqa: S101 - what has none is left out
     effect, low, high = limits
-    # The interval's tails are heavier than a normal's: the normal that has the same interval errs to the safe side.
+    # The interval's tails are heavier than a normal's, and it allows for several looks: the normal that has the same
+    # interval errs to the safe side.
     return Part(case.dataset, case, effect, (high - low) / 2 / float(scipy.special.ndtri((1 + SHOWN) / 2)))
 
 

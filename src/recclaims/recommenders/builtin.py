@@ -154,6 +154,69 @@ BM3 = Recommender(
     },
     sampler="train",
 )
+MGCN = Recommender(
+    "mgcn",
+    "1",
+    f"{_HERE}.mgcn:MGCN",
+    flavour="mmrec",
+    separates=True,
+    on_request=True,
+    parameters={
+        "embedding_size": 64,
+        "n_ui_layers": 2,
+        "n_item_layers": 1,
+        "knn_k": 10,
+        "cl_weight": 0.01,
+        "reg_weight": 1e-4,
+        "train_features": True,
+        "projection_dtype": "float32",
+        "learning_rate_decay": [0.96, 50],
+    },
+    sampler="train",
+)
+SMORE = Recommender(
+    "smore",
+    "1",
+    f"{_HERE}.smore:SMORE",
+    flavour="mmrec",
+    separates=True,
+    on_request=True,
+    parameters={
+        "embedding_size": 64,
+        "n_ui_layers": 3,
+        "n_item_layers": 1,
+        "visual_knn_k": 15,
+        "textual_knn_k": 15,
+        "cl_weight": 0.01,
+        "dropout": 0.0,
+        "reg_weight": 1e-5,
+        "train_features": True,
+        "projection_dtype": "float32",
+        "learning_rate_decay": [0.96, 50],
+    },
+    sampler="train",
+)
+LGMREC = Recommender(
+    "lgmrec",
+    "1",
+    f"{_HERE}.lgmrec:LGMRec",
+    flavour="mmrec",
+    separates=True,
+    on_request=True,
+    parameters={
+        "embedding_size": 64,
+        "n_ui_layers": 2,
+        "n_content_layers": 2,
+        "n_hyper_layers": 1,
+        "n_hyperedges": 4,
+        "keep_rate": 0.5,
+        "alpha": 0.3,
+        "cl_weight": 1e-4,
+        "reg_weight": 1e-6,
+        "projection_dtype": "float32",
+    },
+    sampler="train",
+)
 
 
 @hookimpl
@@ -174,4 +237,7 @@ def recclaims_recommenders() -> list[Recommender]:
         VBPR_ELLIOT,
         LATTICE_ELLIOT,
         FREEDOM_ELLIOT,
+        MGCN,
+        SMORE,
+        LGMREC,
     ]

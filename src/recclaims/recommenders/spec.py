@@ -9,9 +9,10 @@ from typing import Any
 
 from recclaims.errors import RecclaimsError
 
-#: Settings of the training loop, by RecBole's names, where neither recommender nor profile says otherwise. One is our
+#: Settings of the training loop, by RecBole's names, where neither recommender nor profile says otherwise. Two are our
 #: own: an epoch goes over the train part as often as `least_steps_per_epoch` batches need, so that a small dataset, of
-#: which a batch holds everything, is not left after as many steps as there are epochs.
+#: which a batch holds everything, is not left after as many steps as there are epochs; and what scores has the mean of
+#: the weights at the `average_best` best validations.
 TRAINING: dict[str, Any] = {
     "learning_rate": 1e-3,
     "train_batch_size": 2048,
@@ -19,6 +20,7 @@ TRAINING: dict[str, Any] = {
     "least_steps_per_epoch": 1,
     "eval_step": 5,
     "stopping_step": 5,
+    "average_best": 1,
     "weight_decay": 0.0,
     "learning_rate_decay": [1.0, 1.0],
     "stock": False,
@@ -45,6 +47,7 @@ class Recommender:
         feature_free: whether anything is left of it without features; if so, it has twins.
         fixed: hyper-parameters that no profile changes, but the user may.
         apart: whether it is given the parts of every fusion as modalities of their own.
+        on_request: whether it takes part only where somebody names it.
         reference: what `--claims-recommender` takes to get it, if it is not installed.
         stand_in: the noise control that claims compare with if they ask for a twin and it has none.
     """
@@ -62,6 +65,7 @@ class Recommender:
     feature_free: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
     apart: bool = False
+    on_request: bool = False
     reference: str | None = None
     stand_in: str | None = None
 

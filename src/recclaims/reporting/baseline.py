@@ -48,6 +48,18 @@ class Change:
     effects: tuple[str, str] = ("", "")
 
     @property
+    def kind(self) -> str:
+        """What it comes to: `worse`, `better`, `new`, `changed`, or `same`."""
+        if self.worse is not None:
+            return "worse"
+        if self.before == ABSENT:
+            return "new"
+        if self.before == self.after:
+            return "same"
+        ranks = [STYLES[Verdict(verdict)].rank for verdict in (self.before, self.after)]
+        return "better" if ranks[1] > ranks[0] else "changed"
+
+    @property
     def is_change(self) -> bool:
         """Whether there is anything to tell."""
         return self.worse is not None or self.before != self.after

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recclaims.features.controls.noise import NOISE
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from recclaims._model.case_result import ClaimResult
     from recclaims._model.results import ResultsDocument
 
+#: Whose claims are read without being asked for.
+PROJECT = "pyproject.toml"
 #: What pytest's -k takes as part of a name, in ASCII: a name is otherwise cut into the pieces between.
 _NAME = re.compile(r"[A-Za-z0-9_:+\-.\[\]\\/]+")
 
@@ -27,12 +30,15 @@ def command(document: ResultsDocument, case: ClaimResult) -> str:
     dataset, treatment = case.dataset, case.treatment
     parts = ["pytest", "suite", "-m", case.claim, "-k", selection(case.case)]
     parts += ["--claims-data", document.references.get(dataset, dataset)]
+    file = document.said_of(case.claim).file
+    if file and Path(file).name != PROJECT:
+        parts += ["--claims-file", file]
     if case.recommender in document.recommenders:
         parts += ["--claims-recommender", document.recommenders[case.recommender]]
     noise = case.treatment_noise
     encoder = treatment.removesuffix(f"/{noise}")
     # An argument is not among the encoders that run by themselves; what a comparison needs besides says it itself.
-    for name in case.asked or ([encoder] if ":" in encoder else []):
+    for name in case.asked or ([encoder] if ":" in encoder and not file else []):
         parts += ["--claims-encoder", name]
     if case.flavour:
         parts += ["--claims-flavour", case.flavour]

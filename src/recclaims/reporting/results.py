@@ -77,7 +77,10 @@ def build(run: Run, price_per_hour: float | None = None) -> ResultsDocument:
         "encoders": run.encoders,
         "keywords": run.keywords,
         "price_per_hour": price_per_hour,
-        "statements": {case.claim.id: _statement(case.claim) for case in run.judged},
+        "statements": {
+            case.claim.id: {**_statement(case.claim), "file": shareable(run.files.get(case.claim.id, ""))}
+            for case in run.judged
+        },
         "references": {name: shareable(reference) for reference, name in run.names.items()},
         "recommenders": run.classes,
     }
@@ -164,7 +167,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
         "chance": _chance(result),
     }
     if estimate is not None:
-        low, high = estimate.interval()
+        low, high = estimate.interval(result.shown)
         # In units of the metric, so that effect and limits are to each other as the relative ones.
         relative = estimate.relative if math.isfinite(estimate.log_ratio) else math.nan
         document |= {
@@ -188,7 +191,7 @@ def _claim(result: CaseResult) -> dict[str, Any]:
             "treatment_mean": _number(beside.treatment_mean),
             "control_mean": _number(beside.control_mean),
             "relative_effect": _number(beside.relative) if math.isfinite(beside.log_ratio) else None,
-            "relative_ci": [_number(limit) for limit in beside.interval()],
+            "relative_ci": [_number(limit) for limit in beside.interval(result.shown)],
         }
     return document
 

@@ -14,20 +14,24 @@ class Style:
     Attributes:
         word: in a narrow column.
         symbol: beside the word on the page, so that colour alone never tells.
+        letter: in its place on a terminal without such symbols.
         marker: matplotlib's name of the same shape.
         outcome: what pytest reports without a baseline.
         rank: from worst to best; a case that is not run any more has lost its evidence.
         hollow: whether the marker is open.
         level: of GitHub's annotation; None: it has none.
+        ink: pytest's name of its colour on a terminal; empty: it has none.
     """
 
     word: str
     symbol: str
+    letter: str
     marker: str
     outcome: str
     rank: int
     hollow: bool = False
     level: str | None = None
+    ink: str = ""
 
     @property
     def text(self) -> str:
@@ -37,12 +41,12 @@ class Style:
 
 #: In the order in which reports count them.
 STYLES = {
-    Verdict.SUPPORTED: Style("supported", "●", "o", "passed", 5),
-    Verdict.CONTRADICTED: Style("CONTRADICTED", "✖", "X", "failed", 2, level="warning"),
-    Verdict.NO_DIFFERENCE: Style("no difference", "■", "s", "failed", 3, level="warning"),
-    Verdict.INCONCLUSIVE: Style("inconclusive", "○", "o", "xfailed", 4, hollow=True),
-    Verdict.INADMISSIBLE: Style("INADMISSIBLE", "◆", "D", "error", 0, level="error"),
-    Verdict.NOT_RUN: Style("not run", "□", "D", "skipped", 1),
+    Verdict.SUPPORTED: Style("supported", "●", "S", "o", "passed", 5, ink="green"),
+    Verdict.CONTRADICTED: Style("CONTRADICTED", "✖", "C", "X", "failed", 2, level="warning", ink="red"),
+    Verdict.NO_DIFFERENCE: Style("no difference", "■", "N", "s", "failed", 3, level="warning", ink="yellow"),
+    Verdict.INCONCLUSIVE: Style("inconclusive", "○", "I", "o", "xfailed", 4, hollow=True, ink="cyan"),
+    Verdict.INADMISSIBLE: Style("INADMISSIBLE", "◆", "X", "D", "error", 0, level="error", ink="purple"),
+    Verdict.NOT_RUN: Style("not run", "□", "?", "D", "skipped", 1),
 }
 
 

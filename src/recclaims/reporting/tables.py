@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from recclaims.features.encoded import shown_made
 from recclaims.reporting.styles import STYLES
+from recclaims.reporting.words import counted
 
 if TYPE_CHECKING:
     from recclaims._model.case_result import ClaimResult
@@ -87,8 +88,12 @@ def of_real_features(document: ResultsDocument, dataset: str) -> list[ClaimResul
     return [case for case in mine if not case.treatment_noise]
 
 
-def board_rows(document: ResultsDocument, dataset: str) -> tuple[list[str], list[list[str]]]:
-    """A dataset's families side by side: one row per recommender and features, one column per control.
+#: A row of the board: recommender, features, the mean with them, and for each column its case, if there is one.
+BoardRow = tuple[str, str, str, list["ClaimResult | None"]]
+
+
+def board(document: ResultsDocument, dataset: str) -> tuple[list[tuple[str, str]], list[BoardRow]]:
+    """A dataset's families side by side: one row per recommender and features, one column per claim and control.
 
     "Real beats noise" is never shown without "real beats the feature-free twin": a column whose cases were
     not selected stays, and says so.
@@ -100,12 +105,19 @@ def board_rows(document: ResultsDocument, dataset: str) -> tuple[list[str], list
         if claim not in {c for c, _ in columns}:
             columns.append((claim, control))
     found = {(c.recommender, c.treatment, c.claim, c.control): c for c in cases}
-    rows = []
+    rows: list[BoardRow] = []
     for recommender, treatment in dict.fromkeys((c.recommender, c.treatment) for c in cases):
         mine = [found.get((recommender, treatment, *column)) for column in columns]
         real = next((c.treatment_mean for c in mine if c and c.treatment_mean is not None), None)
-        rows.append([recommender, treatment, _mean(real), *(_board_entry(c) for c in mine)])
-    return ["recommender", "features", "real", *(f"{claim}: {control}" for claim, control in columns)], rows
+        rows.append((recommender, treatment, _mean(real), mine))
+    return columns, rows
+
+
+def board_rows(document: ResultsDocument, dataset: str) -> tuple[list[str], list[list[str]]]:
+    """The board as text: each entry is an effect with its interval and verdict."""
+    columns, rows = board(document, dataset)
+    headers = ["recommender", "features", "real", *(f"{claim}: {control}" for claim, control in columns)]
+    return headers, [[name, features, real, *map(_board_entry, cases)] for name, features, real, cases in rows]
 
 
 def _board_entry(case: ClaimResult | None) -> str:
@@ -157,8 +169,8 @@ def encoder_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]
     return headers, rows
 
 
-#: The comparisons that show an encoder's gain.
-_GAINS = (("content", "twin"), ("noise", "permuted"))
+#: The comparisons that show an encoder's gain, and decide the question whether a recommender uses it.
+GAINS = (("content", "twin"), ("noise", "permuted"))
 
 
 def cost_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]:
@@ -169,7 +181,7 @@ def cost_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]:
     price = document.price_per_hour
     headers = ["encoder", "dataset", "items/s", "s/1,000 items", "peak MB", "GPU MB", "tokens/item"]
     headers += [] if price is None else ["cost/1,000 items"]
-    headers += [f"{claim}: {control}, best" for claim, control in _GAINS]
+    headers += [f"{claim}: {control}, best" for claim, control in GAINS]
     rows = []
     for e in document.encoders:
         speed, tokens = e.items_per_second, e.generated_tokens
@@ -179,7 +191,7 @@ def cost_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]:
         row.append(_digits(tokens / encoded) if tokens and encoded else "")
         if price is not None:
             row.append(_digits(1000 / speed / 3600 * price) if speed else "")
-        rows.append([*row, *(_best(document, e, *gain) for gain in _GAINS)])
+        rows.append([*row, *(_best(document, e, *gain) for gain in GAINS)])
     # What nobody knows of any encoder is no column.
     kept = [i for i, header in enumerate(headers) if header != "GPU MB" or any(row[i] for row in rows)]
     return [headers[i] for i in kept], [[row[i] for i in kept] for row in rows]
@@ -228,17 +240,22 @@ def _speed(value: float) -> str:
 
 def counts(document: ResultsDocument) -> str:
     """How many cases got which verdict, in one line."""
-    verdicts = [case.verdict for case in document.claims]
+    return counts_of(document.claims)
+
+
+def counts_of(cases: Sequence[ClaimResult]) -> str:
+    """How many of these cases got which verdict, in one line."""
+    verdicts = [case.verdict for case in cases]
     return ", ".join(f"{verdicts.count(v)} {style.text}" for v, style in STYLES.items() if v in verdicts)
 
 
 def replicates(cases: Sequence[ClaimResult]) -> str:
     """How many replicates cases took, in words: they differ, as each takes as many as decide it."""
-    counted = [case.n_seeds for case in cases if case.n_seeds]
-    if not counted:
+    taken = [case.n_seeds for case in cases if case.n_seeds]
+    if not taken:
         return "no replicates"
-    least, most = min(counted), max(counted)
-    return f"{most} replicate{'s' * (most != 1)}" if least == most else f"{least} to {most} replicates"
+    least, most = min(taken), max(taken)
+    return counted(most, "replicate") if least == most else f"{least} to {most} replicates"
 
 
 def questions(document: ResultsDocument) -> str:
@@ -246,7 +263,7 @@ def questions(document: ResultsDocument) -> str:
     n = len(document.headlines or ())
     if not n:
         return ""
-    asked = f"{n} question{'s' * (n != 1)}"
+    asked = counted(n, "question")
     return f"{asked}, each answered wrongly at most 5 % of the time: expect at most {0.05 * n:.1f} false answers."
 
 
@@ -257,7 +274,7 @@ def improving(document: ResultsDocument) -> str:
     if not names:
         return ""
     whose = ", ".join(f"{name} {names.count(name)}" for name in dict.fromkeys(names))
-    cells = "1 trained cell" if len(trained) == 1 else f"{len(trained):,} trained cells"
+    cells = counted(len(trained), "trained cell")
     return (
         f"The best epoch was the last one allowed in {len(names):,} of {cells} ({whose}): "
         "more training might change the answer."

@@ -1,100 +1,271 @@
-"""What a person reads at the end of a run."""
+"""What a person reads at the end of a run: the tables first, then the answer, so that it is on the last screen."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from recclaims.reporting import answer, tables
 from recclaims.reporting import changes as changed
-from recclaims.reporting import tables
 from recclaims.reporting.baseline import Change
+from recclaims.reporting.console import Paint, fitted, unpainted, wrapped
+from recclaims.reporting.styles import STYLES
+from recclaims.reporting.words import counted
 
 if TYPE_CHECKING:
-    from recclaims._model.results import ResultsDocument
+    from recclaims._model.case_result import ClaimResult
+    from recclaims._model.results import Headline, ResultsDocument
 
 #: What a run says that judged no case, though it was to be compared with a baseline.
 NOTHING_JUDGED = (
     "Exit code 1: no case was judged (none was selected, or --benchmark-skip left them out), so that nothing was "
     "compared with the baseline."
 )
+#: From so many cases on, a list counts them; the page names all.
+_NAMED = 3
+#: Headlines that stand with their figures; more of them would push themselves off the screen.
+_TOLD = 6
+_NUMBERS = ("real", "items", "dimension", "items/s", "imputed", "zero rows", "duplicate rows", "s/1,000 items")
+_RIGHT = (*_NUMBERS, "peak MB", "GPU MB", "tokens/item", "cost/1,000 items")
 
 
-def summary(
-    document: ResultsDocument,
-    trained: int,
-    exit_code: int,
-    changes: Sequence[Change] | None = None,
-    unjudged: int = 0,
-    judged: bool = True,
-) -> Iterator[str]:
-    """Yield the lines of the summary: datasets, a table per claim, both families side by side, the exit code.
+@dataclass(frozen=True)
+class Ending:
+    """How a session ended, besides what results.json says.
 
-    Args:
-        document: the run, as results.json holds it.
-        trained: how many of its cells were trained for it.
+    Attributes:
+        trained: how many cells were trained for it.
         exit_code: pytest's.
         changes: against the baseline, where there is one.
         unjudged: how many tests failed without a verdict.
         judged: whether any came to its verdict.
+        command: the words of the command that ran, for another like it.
+        without_cases: by the reason, the claims that have no case here.
+        report: the folder of the reports.
     """
+
+    trained: int = 0
+    exit_code: int = 0
+    changes: Sequence[Change] | None = None
+    unjudged: int = 0
+    judged: bool = True
+    command: Sequence[str] = ("pytest", "suite")
+    without_cases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    report: str = "reports/latest"
+
+
+def details(
+    document: ResultsDocument, verbose: bool = False, paint: Paint = unpainted, symbols: bool = True
+) -> Iterator[str]:
+    """Yield the lines of the tables: datasets, claims, both families side by side.
+
+    Args:
+        document: the run, as results.json holds it.
+        verbose: also every case with its arms' values, and what is known of the encoders.
+        paint: colours a text.
+        symbols: whether the terminal has the page's symbols of verdicts; a letter stands for each elsewhere.
+    """
+    about = tables.about_the_suite(document)
+    asked_for = {case.dataset for case in document.claims if case.claim not in about}
     for dataset in document.datasets:
-        yield tables.card(dataset)
+        if verbose or dataset.dataset in asked_for or not asked_for:
+            yield from wrapped(tables.card(dataset))
     for claim in dict.fromkeys(case.claim for case in document.claims):
         cases = [case for case in document.claims if case.claim == claim]
         yield ""
-        yield f"{claim}: {document.said_of(claim).statement}"
-        yield f"{cases[0].metric}, {tables.replicates(cases)}, margin {100 * cases[0].margin:g} %"
-        yield tables.plain(*tables.case_rows(document, claim))
-    for dataset in document.datasets:
-        headers, rows = tables.board_rows(document, dataset.dataset)
-        if rows:
-            yield ""
-            yield f"Side by side on {dataset.dataset}: relative effect [95 % CI] and verdict"
-            yield tables.plain(headers, rows)
-    yield from _in_short(document)
-    if document.encoders:
+        yield from (paint(line, "strong") for line in wrapped(f"{claim}: {document.said_of(claim).statement}"))
+        asked = f"{cases[0].metric}, {tables.replicates(cases)}, margin {100 * cases[0].margin:g} %"
+        yield from wrapped(f"{counted(len(cases), 'case')}: {tables.counts_of(cases)} ({asked})", 2)
+        if verbose:
+            for case in cases:
+                yield from _case(case, paint)
+    marks = {str(verdict): style.symbol if symbols else style.letter for verdict, style in STYLES.items()}
+    boards = [board for dataset in document.datasets if (board := _board(document, dataset.dataset, marks, paint))]
+    for board in boards:
+        yield from board
+    if boards:
+        used = {case.verdict for case in document.claims}
+        legend = (f"{marks[verdict]} {style.text}" for verdict, style in STYLES.items() if verdict in used)
+        yield ", ".join([*legend, "- not compared"])
+    if verbose and document.encoders:
         yield ""
-        yield tables.plain(*tables.encoder_rows(document))
-    if len({entry.encoder for entry in document.encoders}) > 1:
+        yield from fitted(*tables.encoder_rows(document), labels=2, right=_RIGHT)
+    if verbose and len({entry.encoder for entry in document.encoders}) > 1:
         yield ""
         yield "Cost and gain of encoders: the largest effect over recommenders"
-        yield tables.plain(*tables.cost_rows(document))
-    yield ""
-    n_cells = len(document.cells)
-    yield f"{len(document.claims)} cases: {tables.counts(document)}."
-    yield f"{n_cells} cells: {trained} trained, {n_cells - trained} from the store."
-    if more := tables.improving(document):
-        yield more
-    if changes is not None:
-        yield changed.sentence(changes)
-        if silent := changed.still_inadmissible(changes):
-            yield silent
-    yield _meaning(exit_code, changes is not None, unjudged, judged)
+        yield from fitted(*tables.cost_rows(document), labels=2, right=_RIGHT)
 
 
-def _in_short(document: ResultsDocument) -> Iterator[str]:
-    """The answer to each question in a sentence."""
-    if document.headlines:
+def _case(case: ClaimResult, paint: Paint) -> Iterator[str]:
+    """A case in two lines or more: its name, then its arms' values, effect, verdict and reason."""
+    yield from wrapped(case.case, 2)
+    treatment, control = case.treatment_mean, case.control_mean
+    values = "" if treatment is None or control is None else f"{treatment:.4f} against {control:.4f}, "
+    shown = tables.effect(case)
+    word = STYLES[case.verdict].word
+    lines = wrapped(f"{values}{shown}{': ' if shown else ''}{word}; {case.reason}", 4)
+    yield from (line.replace(word, paint(word, case.verdict), 1) if n == 0 else line for n, line in enumerate(lines))
+
+
+def _board(document: ResultsDocument, dataset: str, marks: Mapping[str, str], paint: Paint) -> list[str]:
+    """The families of a dataset side by side, with a mark for each verdict; empty where nothing stands there."""
+    columns, rows = tables.board(document, dataset)
+    if not rows:
+        return []
+    # What decides a question stands first, on one screen.
+    order = sorted(range(len(columns)), key=lambda i: columns[i] not in tables.GAINS)
+    laid_out, before = [], ""
+    for recommender, features, _, cases in rows:
+        entries = [_entry(cases[i], marks, paint) for i in order]
+        laid_out.append(["" if recommender == before else recommender, features, *entries])
+        before = recommender
+    headers = ["recommender", "features", *(": ".join(columns[i]) for i in order)]
+    title = f"Side by side on {dataset}: by how many per cent features beat each control [95 % interval]"
+    return ["", *wrapped(title), *fitted(headers, laid_out, labels=2)]
+
+
+def _entry(case: ClaimResult | None, marks: Mapping[str, str], paint: Paint) -> str:
+    """A case in as few letters as it takes."""
+    if case is None:
+        return "-"
+    value, (low, high) = tables.relative(case), tables.interval(case)
+    shown = "" if value is None else f" {_digits(value)} [{_digits(low)},{_digits(high)}]"
+    return paint(f"{marks[case.verdict]}{shown}", case.verdict)
+
+
+def _digits(value: float | None) -> str:
+    """A per cent with one decimal, which nobody reads of large ones."""
+    return "" if value is None else f"{value:+.1f}" if abs(value) < 99.95 else f"{value:+.0f}"
+
+
+def findings(cases: Sequence[tuple[str, str, str]], paint: Paint = unpainted) -> Iterator[str]:
+    """Yield two lines or more for each test that failed by its verdict: its name, then effect and reason.
+
+    Args:
+        cases: pytest's word (FAILED, ERROR), the name of the test, and what it failed with.
+        paint: colours a text.
+    """
+    for word, name, message in cases:
+        yield f"{paint(word, 'bad')} {name}"
+        yield from wrapped(message, 2)
+
+
+def summary(
+    document: ResultsDocument | None, ending: Ending, quiet: bool = False, paint: Paint = unpainted
+) -> Iterator[str]:
+    """Yield the lines of the answer: headlines, what was not decided, what did not run, then counts and the report.
+
+    Args:
+        document: the run, as results.json holds it; None: every claim that was selected has no case.
+        ending: how the session ended.
+        quiet: headlines and counts alone.
+        paint: colours a text.
+    """
+    if document is not None and document.headlines:
+        yield paint("In short", "strong")
+        for headline in document.headlines:
+            whole = quiet or len(document.headlines) <= _TOLD
+            yield from wrapped(headline.sentence if whole else _finding(headline), 2, 4)
+        if not quiet:
+            yield from wrapped(tables.questions(document), 2)
+    if not quiet:
+        yield from _open(document, ending, paint) if document is not None else ()
+        yield from _not_run(document, ending, paint)
+        if document is not None:
+            yield from _remarks(document, ending)
+    if document is not None:
+        n_cells = len(document.cells)
         yield ""
-        yield "In short:"
-        yield from (f"  {headline.sentence}" for headline in document.headlines)
-        yield tables.questions(document)
+        yield from wrapped(f"{counted(len(document.claims), 'case')}: {tables.counts(document)}.")
+        yield f"{counted(n_cells, 'cell')}: {ending.trained} trained, {n_cells - ending.trained} from the store."
+        # On one line, however long: it is copied.
+        yield f"Report: {ending.report}/results.html"
 
 
-def _meaning(exit_code: int, against_baseline: bool, unjudged: int, judged: bool) -> str:
+def _finding(headline: Headline) -> str:
+    """The finding without its figures, which stand in the table above."""
+    subject = f" {headline.features} on {headline.dataset}"
+    before, found, _ = headline.sentence.partition(f"{subject}: ")
+    return before + subject if found else headline.sentence
+
+
+def _remarks(document: ResultsDocument, ending: Ending) -> Iterator[str]:
+    """What else has to be known of the answer, and what the exit code means."""
+    yield ""
+    if more := tables.improving(document):
+        yield from wrapped(more)
+    if ending.changes is not None:
+        yield from wrapped(changed.sentence(ending.changes))
+        yield from wrapped(changed.still_inadmissible(ending.changes))
+    yield from wrapped(_meaning(ending))
+
+
+def _open(document: ResultsDocument, ending: Ending, paint: Paint) -> Iterator[str]:
+    """The cases that were not decided, and what would decide them."""
+    plans = answer.plans(document)
+    if not plans:
+        return
+    number = sum(len(plan.cases) for plan in plans)
+    yield ""
+    yield paint(f"Not decided: {number} of {counted(len(document.claims), 'case')}", "strong")
+    likely = [f"{plan.replicates} replicates: {_names(plan.cases)}" for plan in plans if plan.likely]
+    hardly = [
+        f"{plan.replicates} replicates: {_names(plan.cases)}" for plan in plans if not plan.likely and plan.replicates
+    ]
+    without = [_names(plan.cases) for plan in plans if plan.replicates is None]
+    for what, some in (("probably decided by", likely), ("hardly even by", hardly), ("no forecast for", without)):
+        if some:
+            yield from wrapped(f"{what} {'; '.join(some)}", 2, 4)
+    if option := answer.more_replicates(document):
+        yield f"  To go on: {_command(option, ending)}"
+
+
+def _not_run(document: ResultsDocument | None, ending: Ending, paint: Paint) -> Iterator[str]:
+    """What did not run, and what would make it run."""
+    cases = dict(answer.not_run(document)) if document else {}
+    if not cases and not ending.without_cases:
+        return
+    yield ""
+    yield paint("Not run", "strong")
+    for why, some in cases.items():
+        claims = ", ".join(dict.fromkeys(case.claim for case in some))
+        yield from wrapped(f"{claims}, {counted(len(some), 'case')}: {why}", 2, 4)
+    for why, names in ending.without_cases.items():
+        yield from wrapped(f"{', '.join(names)}: {why}", 2, 4)
+
+
+def _names(cases: Sequence[ClaimResult]) -> str:
+    """The names of cases where they are few, or else how many there are."""
+    return ", ".join(case.case for case in cases) if len(cases) < _NAMED else counted(len(cases), "case")
+
+
+def _command(option: Sequence[str], ending: Ending) -> str:
+    """The same command with one more option, on one line, to be copied."""
+    words = list(ending.command)
+    while option[0] in words:  # a later one would win, but two of them puzzle whoever reads
+        at = words.index(option[0])
+        del words[at : at + 2]
+    words = [word for word in words if not word.startswith(f"{option[0]}=")]
+    return shlex.join([*words, *option])
+
+
+def _meaning(ending: Ending) -> str:
     """What the exit code says, in words."""
-    if unjudged:
+    if ending.unjudged:
         return (
-            f"Exit code {exit_code}: {unjudged} tests failed for a reason other than their verdict; pytest shows it "
-            "above. This is not a finding; everything trained so far is in the store."
+            f"Exit code {ending.exit_code}: {counted(ending.unjudged, 'test')} failed for a reason other than "
+            "a verdict; pytest shows it above. This is not a finding; everything trained so far is in the store."
         )
-    if against_baseline and not judged:
+    against_baseline = ending.changes is not None
+    if against_baseline and not ending.judged:
         return NOTHING_JUDGED
     if against_baseline:
-        if exit_code:
+        if ending.exit_code:
             return "Exit code 1: a case got worse than in the baseline, or a new case did not hold."
         return "Exit code 0: judged against the baseline, no case got worse."
-    if exit_code:
+    if ending.exit_code:
         return (
             "Exit code 1: a claim did not hold (contradicted, or no difference), or a case was inadmissible. "
             "That is a finding, not a fault of the suite; with --claims-baseline, only a change for the worse fails."

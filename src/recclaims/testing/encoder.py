@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from recclaims._model.claim import MODALITIES
+from recclaims._model.reads import MODALITIES
 from recclaims.features.encoded import FeatureReport
 from recclaims.features.extraction import extract
 from recclaims.features.protocol import Encoder

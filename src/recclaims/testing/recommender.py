@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,11 +38,13 @@ class RecommenderContract:
     Attributes:
         recommender: the recommender to test; required.
         parameters: hyper-parameters with which it learns quickly on so little data.
+        modalities: what features it is given as; ("visual", "textual") for one that needs both.
         least_recall: the recall@10 it must reach; popularity and chance reach about one half.
     """
 
     recommender: Recommender
     parameters: Mapping[str, Any] = {"epochs": 40, "learning_rate": 0.05, "train_batch_size": 128}
+    modalities: Sequence[str] = ("textual",)
     least_recall = 0.9
 
     def test_it_declares_what_can_be_meant(self) -> None:
@@ -67,7 +69,7 @@ class RecommenderContract:
     def test_what_it_derives_is_all_that_it_reads(self) -> None:
         """Where it says what it derives, features from which that is the same have the same scores."""
         self._needs_content()
-        fitted, moved = self._fit(), self._fit(content={"textual": np.roll(_features(), 1, axis=0)})
+        fitted, moved = self._fit(), self._fit(content=self._moved())
         if fitted.derived is None:
             pytest.skip("it does not say")
         users = np.arange(_USERS)
@@ -141,7 +143,7 @@ class RecommenderContract:
             _USERS,
             _MANY,
             ItemLists.of(users[held], items[held], _USERS),
-            {"textual": rows} if self.recommender.content else {},
+            dict.fromkeys(self.modalities, rows) if self.recommender.content else {},
         )
         parameters = {**self.parameters, "epochs": min(_FEW, self.parameters.get("epochs", _FEW))}
         scores: NDArray[Any] = self._scores(fit(self.recommender, parameters, data, seed), np.arange(_USERS))[:, places]
@@ -156,16 +158,18 @@ class RecommenderContract:
     def test_it_refuses_features_that_are_no_numbers(self) -> None:
         """NaN is a failure, never an effect."""
         self._needs_content()
-        content = _features()
-        content[3, 1] = np.nan
+        content = self._content()
+        content[self.modalities[-1]][3, 1] = np.nan
         with pytest.raises(CellError, match="NaN or inf"):
-            self._fit(content={"textual": content})
+            self._fit(content=content)
 
     def test_it_reads_its_features(self) -> None:
         """With the features of other items it scores otherwise: what else would a control control?"""
         self._needs_content()
-        users, moved = np.arange(_USERS), {"textual": np.roll(_features(), 1, axis=0)}
-        assert (self._scores(self._fit(), users) != self._scores(self._fit(content=moved), users)).any()
+        users = np.arange(_USERS)
+        assert (self._scores(self._fit(), users) != self._scores(self._fit(content=self._moved()), users)).any(), (
+            "with the features of other items it scores exactly the same: it never reads its features"
+        )
 
     def test_its_twins_read_no_features(self) -> None:
         """A feature-free twin is trained without any, and still learns from interactions."""
@@ -179,6 +183,13 @@ class RecommenderContract:
         if not self.recommender.content:
             pytest.skip("it reads no features")
 
+    def _content(self) -> dict[str, NDArray[np.float32]]:
+        return {name: _features(number) for number, name in enumerate(self.modalities)}
+
+    def _moved(self) -> dict[str, NDArray[np.float32]]:
+        """The features of other items."""
+        return {name: np.roll(matrix, 1, axis=0) for name, matrix in self._content().items()}
+
     def _fit(
         self,
         content: Mapping[str, NDArray[np.float32]] | None = None,
@@ -189,7 +200,7 @@ class RecommenderContract:
 
         users, items, held = _checkerboard()
         if content is None:
-            content = {"textual": _features()} if self.recommender.content else {}
+            content = self._content() if self.recommender.content else {}
         data = TrainingData(users, items, _USERS, _ITEMS, held, content)
         return fit(self.recommender, {**self.parameters, **(changes or {})}, data, seed)
 
@@ -271,8 +282,8 @@ def _checkerboard() -> tuple[NDArray[np.int64], NDArray[np.int64], ItemLists]:
     return users[train], items[train], ItemLists.of(users[~train], items[~train], _USERS)
 
 
-def _features() -> NDArray[np.float32]:
-    random = np.random.default_rng(0)
+def _features(seed: int = 0) -> NDArray[np.float32]:
+    random = np.random.default_rng(seed)
     noisy: NDArray[np.float32] = (np.eye(2)[np.arange(_ITEMS) % 2] + 0.1 * random.standard_normal((_ITEMS, 2))).astype(
         np.float32
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims._model.claim import MODALITIES
+from recclaims._model.reads import MODALITIES
 from recclaims.data.ducho import ROOTS
 from recclaims.data.ids import alike, shown_pairs
 from recclaims.data.vectors import FeatureFile, modality_of, sidecar

@@ -91,7 +91,8 @@ def declared(source: Source, file: Path | None, given: Mapping[str, str], where:
         if parameters.get(kind):
             raise RecclaimsError(f"{where}: its {kind} is not supported; batches here are pairs of a user and an item")
     of_class = {key: value for key, value in tables[1].items() if key in SCHEDULE and key not in grids}
-    fixed = {"embedding_size": parameters["embedding_size"], **of_class, **tables[2], **tables[3]}
+    # A class may keep more than weights for scoring, of which there is no mean.
+    fixed = {"embedding_size": parameters["embedding_size"], "average_best": 1, **of_class, **tables[2], **tables[3]}
     return Declared(parameters, fixed)
 
 

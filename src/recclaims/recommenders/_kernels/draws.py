@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 #: What is drawn; a number of its own for each, so that no two share a stream.
-SHUFFLE, NEGATIVES, USERS, ITEMS, EDGES, DROPOUT = range(1, 7)
+SHUFFLE, NEGATIVES, USERS, ITEMS, EDGES, DROPOUT, HYPEREDGES = range(1, 8)
 
 #: An int64 array of numpy, or a tensor.
 Integers = TypeVar("Integers", bound=Any)

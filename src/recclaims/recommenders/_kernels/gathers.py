@@ -78,6 +78,14 @@ class KeptGradient:
             self._table.grad = self._memory
         self._table.grad.index_add_(0, ids, gradients, alpha=factor)
 
+    def add_product(self, left: torch.Tensor, right: torch.Tensor) -> None:
+        """Add the product of (n, s) and (s, d) to the gradient of all rows."""
+        if self._table.grad is None:
+            self._memory = torch.empty_like(self._table) if self._memory is None else self._memory
+            self._table.grad = torch.mm(left, right, out=self._memory)
+        else:
+            self._table.grad.addmm_(left, right)
+
 
 class _Rows(torch.autograd.Function):
     @staticmethod
@@ -90,6 +98,31 @@ class _Rows(torch.autograd.Function):
     def backward(context: Any, *gradients: torch.Tensor) -> tuple[None, ...]:
         context.gradient.add(context.saved_tensors[0], gradients[0])
         return None, None, None
+
+
+def product_of_trained(
+    table: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, gradient: KeptGradient
+) -> torch.Tensor:
+    """W f + b of every row f of a table that is trained, (n, size), with its kept gradient."""
+    found: torch.Tensor = _ProductOfTrained.apply(table, weight, bias, gradient)
+    return found
+
+
+class _ProductOfTrained(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        context: Any, table: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, gradient: KeptGradient
+    ) -> torch.Tensor:
+        context.save_for_backward(table, weight)
+        context.gradient = gradient
+        return torch.addmm(bias, table, weight.T)
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        table, weight = context.saved_tensors
+        (of_products,) = gradients
+        context.gradient.add_product(of_products, weight)
+        return None, of_products.T @ table, of_products.sum(dim=0), None
 
 
 def row_differences(
@@ -158,14 +191,15 @@ class BatchIndex:
     Attributes:
         ids: those that occur, each once, ascending, int64 (n,).
         places: which of them stands at each place of the batch, int64 (b,).
+        counts: how often each occurs, int64 (n,).
     """
 
     def __init__(self, ids: torch.Tensor) -> None:
         ordered, self._order = torch.sort(ids, stable=True)
-        self.ids, which, counts = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
+        self.ids, which, self.counts = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
         self.places = torch.empty_like(ids)
         self.places[self._order] = which
-        self._ends = functional.pad(counts.cumsum(0), (1, 0))
+        self._ends = functional.pad(self.counts.cumsum(0), (1, 0))
 
     def sums(self, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Of each id the weighted sum of its rows, (n, d), from rows (b, d) and weights (b,); without a gradient."""

@@ -47,7 +47,7 @@ class Fitted:
     Attributes:
         score: users, int64 (b,) -> scores of all items, float (b, n_items), in external order; the caller's own.
         epochs: epochs trained.
-        best_epoch: the epoch whose weights are used, chosen on validation; 0 where nothing is trained.
+        best_epoch: the epoch that was best on validation; 0 where nothing is trained.
         seconds: wall-clock time of building the model and training it.
         valid_score: the best validation score.
         derived: SHA-256 of what a recommender that trains nothing derives from its features and reads instead of them,
@@ -202,7 +202,8 @@ def fit(
         trainer = CellTrainer(cell.config, cell.model, cell.validate)
         trainer.run(batches_for(cell.model, cell.batches))
         seconds = cell.seconds + time.perf_counter() - started
-        return Fitted(cell.scorer, trainer.epochs_run, trainer.best_epoch, seconds, float(trainer.best_valid_score))
+        best = float(trainer.best_valid_score)
+        return Fitted(cell.scorer, trainer.epochs_run, trainer.best.best_epoch, seconds, best)
 
 
 def _digest(matrix: sp.csr_matrix | sp.csr_array | None) -> str | None:

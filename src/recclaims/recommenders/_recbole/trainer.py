@@ -14,11 +14,12 @@ with warnings.catch_warnings():
     from recbole.trainer import Trainer
 
 from recclaims.errors import CellError
+from recclaims.recommenders._recbole.best_states import BestStates
 from recclaims.recommenders._recbole.bridge import BridgeConfig, logger
 
 
 class CellTrainer(Trainer):  # type: ignore[misc]
-    """Trains one model; the state of its best validation epoch is kept in memory and put back at the end.
+    """Trains one model, and gives it the mean of its states at the best validations, which are kept in memory.
 
     Args:
         config: the cell's configuration.
@@ -30,9 +31,7 @@ class CellTrainer(Trainer):  # type: ignore[misc]
         super().__init__(config, model)
         self.logger = logger
         self.validate = validate
-        self.best_state: dict[str, torch.Tensor] | None = None
-        self.best_other: dict[str, Any] = {}
-        self.best_epoch = 0
+        self.best = BestStates(config["average_best"] or 1)
         self.epochs_run = 0
         # Factor a per b epochs, [a, b], as MMRec's and Elliot's schedules: rate * a^(epoch / b).
         self.decay: tuple[float, float] = tuple(config["learning_rate_decay"] or (1.0, 1.0))
@@ -72,21 +71,26 @@ class CellTrainer(Trainer):  # type: ignore[misc]
     def _valid_epoch(self, valid_data: Any, show_progress: bool = False) -> tuple[float, dict[str, float]]:
         self.model.eval()
         score = self.validate()
+        self.best.offer(score, self.epochs_run, self._state)
         return score, {self.valid_metric: score}
 
-    def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
-        self.best_epoch = epoch + 1
-        self.best_state = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+    def _state(self) -> dict[str, Any]:
+        weights: dict[str, Any] = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         # What RecBole's models keep beside their weights, as LightGCN's embeddings for scoring.
-        self.best_other = self.model.other_parameter()
+        return {**weights, **self.model.other_parameter()}
+
+    def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
+        pass
 
     def _add_hparam_to_tensorboard(self, best_valid_result: Any) -> None:
         pass
 
     def run(self, batches: Any) -> None:
-        """Train to the end or until validation stops improving, then restore the best state."""
-        self.fit(batches, valid_data=True, verbose=logger.isEnabledFor(10), saved=True)
-        if self.best_state is not None:
-            self.model.load_state_dict(self.best_state)
-            self.model.load_other_parameter(self.best_other)
+        """Train to the end or until validation stops improving, then restore what was best."""
+        self.fit(batches, valid_data=True, verbose=logger.isEnabledFor(10), saved=False)
+        state = self.best.mean()
+        if state:
+            weights = self.model.state_dict().keys()
+            self.model.load_state_dict({name: state[name] for name in weights})
+            self.model.load_other_parameter({name: value for name, value in state.items() if name not in weights})
         self.model.eval()

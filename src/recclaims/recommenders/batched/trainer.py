@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
 import time
@@ -17,6 +18,7 @@ with warnings.catch_warnings():
     from recbole.utils import early_stopping
 
 from recclaims.errors import CellError, one_line
+from recclaims.recommenders._recbole.best_states import BestStates
 from recclaims.recommenders._recbole.fit import Fitted, Prepared
 from recclaims.recommenders.batched.capture import Step, logger
 from recclaims.recommenders.batched.families import batched_form
@@ -51,11 +53,11 @@ class _State:
     place: int
     best: float = -math.inf
     not_better: int = 0
-    best_epoch: int = 0
     epochs: int = 0
     stopped: bool = False
     error: CellError | None = None
-    weights: dict[str, torch.Tensor] = field(default_factory=dict)
+    states: BestStates = field(default_factory=BestStates)
+    best_epoch: int = 0
 
 
 class Together:
@@ -89,7 +91,9 @@ class Together:
         self._decay: float = settings["weight_decay"]
         factor, per = settings["learning_rate_decay"] or (1.0, 1.0)
         self._factor, self._per = float(factor), float(per)
-        self._states = [_State(number, number) for number in range(len(cells))]
+        self._states = [
+            _State(number, number, states=BestStates(settings["average_best"])) for number in range(len(cells))
+        ]
         self._gather(self._states)
 
     def _gather(self, states: Sequence[_State]) -> None:
@@ -195,12 +199,11 @@ class Together:
             if not finite[state.place]:
                 state.error, state.stopped = CellError("scores contain NaN or inf"), True
                 continue
-            state.best, state.not_better, stop, update = early_stopping(
-                recalls[state.place], state.best, state.not_better, max_step=self._patience, bigger=True
+            recall = recalls[state.place]
+            state.best, state.not_better, stop, _ = early_stopping(
+                recall, state.best, state.not_better, max_step=self._patience, bigger=True
             )
-            if update:
-                state.best_epoch = number + 1
-                state.weights = self._weights(state.place)
+            state.states.offer(recall, number + 1, functools.partial(self._weights, state.place))
             if stop:
                 state.stopped = True
                 self._finish(state)
@@ -210,8 +213,9 @@ class Together:
 
     def _finish(self, state: _State) -> None:
         """Give the cell's own model its weights: the best, or the last where none was better than nothing."""
-        self._model.write_back(state.place, state.weights or self._weights(state.place))
-        state.weights = {}
+        self._model.write_back(state.place, state.states.mean() or self._weights(state.place))
+        state.best_epoch = state.states.best_epoch
+        state.states.kept.clear()
 
     def _leave_behind(self, alive: Sequence[_State]) -> None:
         """Go on with these cells alone."""
@@ -276,8 +280,9 @@ def fitting(cell: Prepared) -> int:
     fixed = sum(value.numel() for value in cell.model.buffers())
     n_nodes = cell.data.n_users + cell.data.n_items
     width = 2 * int(cell.settings.get("embedding_size", 64))  # VBPR has two embeddings side by side
-    # Weights with gradient, two moments, the best and the model's own; some twenty matrices of nodes or pairs of a
-    # step; an epoch's pairs; and graphs of eight numbers an edge.
-    numbers = 6 * weights + 3 * fixed + 20 * width * (n_nodes + 3 * cell.batches.batch_size)
+    # Weights with gradient, two moments, the model's own and those that were best; some twenty matrices of nodes or
+    # pairs of a step; an epoch's pairs; and graphs of eight numbers an edge.
+    numbers = (5 + int(cell.settings["average_best"])) * weights + 3 * fixed
+    numbers += 20 * width * (n_nodes + 3 * cell.batches.batch_size)
     numbers += 20 * len(cell.batches) * cell.batches.batch_size + 16 * len(cell.data.users)
     return int(max(1, min(MOST, free // (4 * numbers))))

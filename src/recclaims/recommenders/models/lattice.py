@@ -22,7 +22,6 @@ is refused; MMRec gives NaN there, and then zero for every metric.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,62 +30,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from recclaims.recommenders._kernels.edges import Edges, most_similar
 from recclaims.recommenders._kernels.gathers import gathered, rows, score_differences
-from recclaims.recommenders._kernels.graphs import nearest
 from recclaims.recommenders._kernels.losses import bpr, half_squares
 from recclaims.recommenders._kernels.propagation import Propagator, mean_of_layers, user_item_edges
 from recclaims.recommenders._kernels.ties import Lot
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
 from recclaims.recommenders.models.graph_recommender import GraphRecommender
-
-
-@dataclass(frozen=True)
-class Edges:
-    """A weighted item-item graph: int64 sources and targets (e,), float32 weights (e,) that may carry a gradient."""
-
-    sources: torch.Tensor
-    targets: torch.Tensor
-    weights: torch.Tensor
-
-    def laplacian(self, n_items: int) -> Edges:
-        """D^-1/2 A D^-1/2 with D the row sums; an item whose row sums to zero or less has no neighbours.
-
-        MMRec does so at zero, where it sets an infinite D^-1/2 to 0. Below, where an item is more unlike its nearest
-        than it is like itself, its root is NaN, and with it every score.
-        """
-        degrees = self.weights.new_zeros(n_items).index_add(0, self.sources, self.weights)
-        scale = torch.where(degrees > 0, degrees, 1.0).rsqrt() * (degrees > 0)
-        return Edges(self.sources, self.targets, scale[self.sources] * self.weights * scale[self.targets])
-
-    def scaled(self, factor: torch.Tensor | float) -> Edges:
-        """The same edges, their weights multiplied."""
-        return Edges(self.sources, self.targets, factor * self.weights)
-
-    def with_unit_diagonal(self, n_items: int) -> Edges:
-        """Every item but the padding linked to itself with weight 1, whatever it was."""
-        own = torch.arange(1, n_items, device=self.sources.device)
-        other = self.sources != self.targets
-        return Edges(
-            torch.cat([self.sources[other], own]),
-            torch.cat([self.targets[other], own]),
-            torch.cat([self.weights[other], self.weights.new_ones(len(own))]),
-        )
-
-    def matrix(self, n_items: int) -> sp.csr_matrix:
-        """As a matrix, parallel edges added, without a gradient."""
-        places = self.sources.cpu().numpy(), self.targets.cpu().numpy()
-        return sp.csr_matrix((self.weights.detach().cpu().numpy(), places), shape=(n_items, n_items))
-
-    def __matmul__(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """The product, with a gradient for weights and embeddings."""
-        messages = self.weights.unsqueeze(1) * rows(embeddings, self.targets)
-        return torch.zeros_like(embeddings).index_add(0, self.sources, messages)
-
-    @staticmethod
-    def together(*graphs: Edges) -> Edges:
-        """The sum of graphs."""
-        sources, targets, weights = zip(*((g.sources, g.targets, g.weights) for g in graphs), strict=True)
-        return Edges(torch.cat(sources), torch.cat(targets), torch.cat(weights))
 
 
 class LATTICE(GraphRecommender):
@@ -124,13 +74,7 @@ class LATTICE(GraphRecommender):
 
     def _top(self, features: torch.Tensor) -> Edges:
         """The k nearest of every item; the weights carry the gradient of `features`."""
-        matrix = features[1:]
-        neighbours = nearest(matrix.detach(), self.k, self.lot)[0]
-        sources = torch.arange(len(matrix), device=matrix.device).repeat_interleave(neighbours.shape[1])
-        targets = neighbours.reshape(-1)
-        unit = functional.normalize(matrix, dim=1)
-        weights = (rows(unit, sources) * rows(unit, targets)).sum(dim=1)
-        edges = Edges(sources + 1, targets + 1, weights)
+        edges = most_similar(features, self.k, self.lot)
         return edges.with_unit_diagonal(self.n_items) if self.unit_diagonal else edges
 
     def _original(self, features: torch.Tensor) -> Edges:
