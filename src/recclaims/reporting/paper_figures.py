@@ -56,7 +56,7 @@ def write_figures(document: ResultsDocument, directory: Path) -> list[Path]:
                 for kind, metadata in (("pdf", {"CreationDate": None}), ("svg", {"Date": None})):
                     path = directory / f"{stem}-{width}.{kind}"
                     with draft_of(path) as draft:
-                        figure.savefig(draft, format=kind, metadata=metadata)
+                        figure.savefig(draft, format=kind, metadata=metadata, facecolor="white")
                     written.append(path)
     return written
 
