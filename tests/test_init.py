@@ -36,10 +36,11 @@ def test_the_printed_command_runs_and_finds_what_is_there(made):
     assert rest.startswith(f"{RUN} -m ")
     program, *words = shlex.split(rest)
     assert program == "pytest"
-    quick = ["-p", "no:cacheprovider", "-k", "content-knn-attributes", "--claims-workers", "0"]
+    quick = ["-p", "no:cacheprovider", "-k", "content-knn and attributes", "--claims-workers", "0"]
     done = warm.run("pytest", *words, *quick, cwd=folder, env=_absolute())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "content-knn uses attributes on my-shop" in done.stdout
+    assert re.search(r"^titles: Titles serve as well as attributes", done.stdout, re.MULTILINE)
     assert (folder / "reports" / "latest" / "results.html").exists()
 
 
@@ -55,7 +56,7 @@ def test_nothing_that_is_there_is_overwritten(made, capsys):
     said = capsys.readouterr().out
     assert {name: (folder / name).read_text() for name in mine} == mine
     assert not (folder / "nowhere").exists()
-    assert [line.split()[0] for line in said.splitlines()[:4]] == ["kept", "written", "kept", "kept"]
+    assert [line.split()[0] for line in said.splitlines()[:5]] == ["kept", "written", "kept", "kept", "kept"]
 
 
 def test_the_workflow_runs_what_is_printed(made):
@@ -63,7 +64,7 @@ def test_the_workflow_runs_what_is_printed(made):
     workflow = yaml.safe_load((folder / ".github" / "workflows" / "claims.yml").read_text())
     (job,) = workflow["jobs"].values()
     (run,) = [step["run"] for step in job["steps"] if "pytest" in step.get("run", "")]
-    assert f'{RUN} -m "{SELECTION}" "$@"' in run
+    assert f'{RUN} -m "{SELECTION}" "$@"' in " ".join(run.replace("\\\n", " ").split())
     assert "if [ -f claims.json ]; then set -- --claims-baseline claims.json; fi" in run
 
 

@@ -16,8 +16,8 @@ from recclaims.reporting.files import write_atomically
 
 _TEMPLATES = resources.files("recclaims.cli") / "templates"
 #: What runs the folder, from within it; the workflow runs the same.
-RUN = "pytest --pyargs recclaims.suite --claims-data data --claims-profile smoke"
-SELECTION = "noise or content"
+RUN = "pytest --pyargs recclaims.suite --claims-data data --claims-file claims.toml --claims-profile smoke"
+SELECTION = "noise or content or titles"
 #: The size of the example, and the slot that decides which of its items a made-up person has.
 _PEOPLE, _ITEMS, _EACH, _COLOURS = 120, 40, 10, ("red", "green", "blue", "white")
 
@@ -42,7 +42,7 @@ def _init(options: argparse.Namespace) -> int:
     print(
         f"\nThe example is made up: its people like things for their colour. Judge it now, in a few minutes:\n\n"
         f"    cd {shlex.quote(str(folder))} && {RUN} -m {shlex.quote(SELECTION)}\n\n"
-        "Then put your own items and interactions into data/, and run the same again."
+        "Then put your own items and interactions into data/ and your own claims into claims.toml, and run it again."
     )
     return 0
 
@@ -79,5 +79,6 @@ _FILES: dict[str, Callable[[], str]] = {
     "data/dataset.toml": _template("dataset.toml"),
     "data/items.jsonl": _items,
     "data/interactions.csv": _interactions,
+    "claims.toml": _template("claims.toml"),
     ".github/workflows/claims.yml": _template("claims.yml"),
 }
