@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -362,13 +363,13 @@ class Options:
             self.read = self.parser.parse_args(arguments)
         except (argparse.ArgumentError, SystemExit):
             return None
-        self.stash = pytest.Stash()
+        self.stash, self.rootpath = pytest.Stash(), Path()
         self.stash[SESSION] = ClaimsSession()
         return self
 
     def getoption(self, name):
-        """What was read."""
-        return getattr(self.read, name)
+        """What was read; of pytest's own -k and -m, nothing."""
+        return "" if name in {"keyword", "markexpr"} else getattr(self.read, name)
 
 
 COMMAND = (

@@ -338,7 +338,7 @@ def test_the_dataset_of_the_documentation_is_prepared_from_raw_files(tmp_path, m
 
 def test_the_datasets_of_the_documentation_are_judged(tmp_path):
     folder, program, source, contract, _ = (
-        re.findall(r"```(?:json|csv)\n(.*?)```", (DOCS / "write-a-dataset.md").read_text(), re.DOTALL),
+        re.findall(r"```(?:json|text)\n(.*?)```", (DOCS / "write-a-dataset.md").read_text(), re.DOTALL),
         *_python("write-a-dataset.md"),
     )
     place = tmp_path / "shop"

@@ -62,7 +62,7 @@ def test_without_it_doctor_names_the_command(without, capsys):
     assert main(["doctor"]) == 1
     output = capsys.readouterr().out
     assert f"missing  RecBole is not installed; install it with: {COMMAND}\n" in output
-    assert "1 problems." in output
+    assert "1 problem." in output
 
 
 def test_with_another_release_pytest_stops_with_the_command(older, tmp_path):

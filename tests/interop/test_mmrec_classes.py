@@ -174,7 +174,7 @@ def test_epochs_are_announced_and_the_best_one_is_put_back_whole(tmp_path):
     trainer = CellTrainer(cell.config, cell.model, cell.validate)
     trainer.run(cell.batches)
     made = cell.model.inner
-    assert (trainer.epochs_run, trainer.best_epoch) == (4, 1)
+    assert (trainer.epochs_run, trainer.best.best_epoch) == (4, 1)
     assert made.calls == ["pre", "post"]  # as they were after the best epoch
     np.testing.assert_allclose(cell.scorer(np.array([0])).numpy()[0], np.arange(N_ITEMS) + 0.1, rtol=1e-6)
 

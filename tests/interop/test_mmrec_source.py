@@ -124,12 +124,12 @@ def test_hyper_parameters_come_from_the_clone_its_class_a_file_and_the_reference
     assert found.parameters["learning_rate_decay"] == [1.0, 50]
     assert not {"seed", "gpu_id", "checkpoint_dir", "hyper_parameters", "learning_rate_scheduler"} & {*found.parameters}
     # Of its own file a profile changes nothing; of overall.yaml it does, and of a grid.
-    assert found.fixed == {"embedding_size": 16, "learning_rate": 5e-4}
+    assert found.fixed == {"embedding_size": 16, "average_best": 1, "learning_rate": 5e-4}
     config = write(tmp_path / "mine.yaml", "n_layers: 3\nepochs: 7\nextra: [1e-2, x]\n")
     found = open_recommender(f"mmrec:{model}?config={config}&n_layers=4&share=1&learning_rate_scheduler=[0.9, 5]")
     assert {**found.fixed} == {
-        "embedding_size": 16, "learning_rate": 5e-4, "n_layers": 4, "epochs": 7, "extra": [0.01, "x"], "share": 1,
-        "learning_rate_decay": [0.9, 5],
+        "embedding_size": 16, "average_best": 1, "learning_rate": 5e-4, "n_layers": 4, "epochs": 7,
+        "extra": [0.01, "x"], "share": 1, "learning_rate_decay": [0.9, 5],
     }  # fmt: skip
     assert found.parameters["epochs"] == 7
 

@@ -28,11 +28,17 @@ TRAINED = [r for r in ALL if not r.training_free]
 CONTENT = [r for r in ALL if r.content]
 
 
+def given(recommender, content):
+    """What it reads, by modality: SMORE needs two."""
+    modalities = ("visual", "textual") if recommender.name == "smore" else ("textual",)
+    return dict.fromkeys(modalities, content) if recommender.content else {}
+
+
 def fitted(recommender, parameters=FAST, content=None, seed=0, twin=False):
     users, items, held = checkerboard()
     if content is None:
         content = parity_features(noise=0.0 if recommender.reads == "sets" else 0.1)
-    content = {} if twin or not recommender.content else {"textual": content}
+    content = {} if twin else given(recommender, content)
     known = {"k": 15} if "k" in recommender.parameters else {} if recommender.training_free else parameters
     return fit(recommender, known, TrainingData(users, items, N_USERS, N_ITEMS, held, content), seed)
 
@@ -173,7 +179,7 @@ def test_bit_identical_in_two_processes():
 def test_the_fast_way_equals_the_stock_way(recommender):
     """After three epochs, by the weights of the trained models."""
     users, items, held = checkerboard()
-    content = {"textual": parity_features()} if recommender.content else {}
+    content = given(recommender, parity_features())
     data = TrainingData(users, items, N_USERS, N_ITEMS, held, content)
     known = {"epochs": 3, "train_batch_size": 64, "eval_step": 3, "train_features": False}
     fast, stock = (fit(recommender, {**known, "stock": stock}, data, 0).score.__closure__ for stock in (False, True))
@@ -204,7 +210,7 @@ def validated_at_random(recommender):
     pairs = {(user, int(item)) for user in range(N_USERS) for item in random.permutation(N_ITEMS)[:2]}
     chance = np.array(sorted(pairs - set(zip(users.tolist(), items.tolist(), strict=True))))
     valid = ItemLists.of(chance[:, 0], chance[:, 1], N_USERS)
-    content = {"textual": parity_features()} if recommender.content else {}
+    content = given(recommender, parity_features())
     return TrainingData(users, items, N_USERS, N_ITEMS, valid, content)
 
 
