@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from recclaims.errors import RecclaimsError
 from recclaims.interop.foreign.declaration import CONSTANT, OWN_KEYS, ForeignRecommender, switch_of
-from recclaims.interop.foreign.settings import RENAMED, value_of
+from recclaims.interop.foreign.settings import ONE_STATE, RENAMED, value_of
 from recclaims.interop.foreign.source import Source
 
 #: By library, what its classes have.
@@ -79,7 +79,7 @@ def open_module(library: str, reference: str) -> ModuleRecommender:
         model=f"{library}:{module}:{source.name}",
         parameters=given,
         # Its own loop trains a class of Cornac, within what is one epoch here.
-        fixed={**given, **({"epochs": 1, "eval_step": 1} if library == "cornac" else {})},
+        fixed={**ONE_STATE, **given, **({"epochs": 1, "eval_step": 1} if library == "cornac" else {})},
         separates=True,
         apart=library == "recbole",
         stand_in=None if switch else CONSTANT,

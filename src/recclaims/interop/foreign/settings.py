@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: By MMRec's name, what recclaims calls it.
 RENAMED = {"learning_rate_scheduler": "learning_rate_decay"}
+#: Somebody's class is scored in one of its states: it may keep more than weights for scoring, which has no mean.
+ONE_STATE = {"average_best": 1}
 #: The schedule of training, but for its length, by recclaims's names.
 SCHEDULE = ("learning_rate", "learning_rate_decay", "weight_decay", "learner", "clip_grad_norm", "train_batch_size")
 LENGTH = ("epochs", "stopping_step", "eval_step")
@@ -91,8 +93,7 @@ def declared(source: Source, file: Path | None, given: Mapping[str, str], where:
         if parameters.get(kind):
             raise RecclaimsError(f"{where}: its {kind} is not supported; batches here are pairs of a user and an item")
     of_class = {key: value for key, value in tables[1].items() if key in SCHEDULE and key not in grids}
-    # A class may keep more than weights for scoring, of which there is no mean.
-    fixed = {"embedding_size": parameters["embedding_size"], "average_best": 1, **of_class, **tables[2], **tables[3]}
+    fixed = {"embedding_size": parameters["embedding_size"], **ONE_STATE, **of_class, **tables[2], **tables[3]}
     return Declared(parameters, fixed)
 
 
