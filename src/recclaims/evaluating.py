@@ -33,7 +33,7 @@ from recclaims.planning.claims_file import with_file
 from recclaims.planning.controls import noises_of
 from recclaims.planning.planner import Planner
 from recclaims.plugin_manager import Registry, registry
-from recclaims.recommenders.spec import Recommender
+from recclaims.recommenders.spec import Recommender, joins_unasked
 from recclaims.reporting import results as documents
 from recclaims.reporting.case_names import check_names
 from recclaims.results import Results
@@ -233,7 +233,7 @@ def _admits(
         return lambda recommender: recommender.name in names
 
     def admitted(recommender: Recommender) -> bool:
-        if recommender.on_request:
+        if not joins_unasked(recommender):
             return False
         if flavour is None:
             return profile.admits(recommender)

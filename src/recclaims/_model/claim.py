@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Lt, MinLen
 
 from recclaims._model.population import Population, SomeItems, SomeUsers
 from recclaims._model.reads import Modality, Reads
+from recclaims._model.strict import STRICT
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -96,13 +97,7 @@ class Claim:
     """Where the claim is that the effect is larger on `items` than on these: the ratio of both ratios is judged."""
 
     #: How pydantic reads it, see claim_type.
-    __pydantic_config__: ClassVar[dict[str, Any]] = {
-        "strict": True,
-        "revalidate_instances": "always",
-        "extra": "forbid",
-        "allow_inf_nan": False,
-        "use_attribute_docstrings": True,
-    }
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     @property
     def name(self) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from annotated_types import Ge
 
+from recclaims._model.strict import STRICT
+
 Carried = Literal["visual", "textual", "multimodal", "attributes", "answers"]
 #: What an item can have or lack.
 CARRIED: tuple[str, ...] = get_args(Carried)
@@ -19,13 +21,6 @@ _WORDS = {"visual": "an image", "textual": "text", "multimodal": "image and text
 
 Interactions = Annotated[int, Ge(0)]
 
-_PYDANTIC: dict[str, Any] = {
-    "strict": True,
-    "revalidate_instances": "always",
-    "extra": "forbid",
-    "use_attribute_docstrings": True,
-}
-
 
 @dataclass(frozen=True)
 class SomeUsers:
@@ -36,7 +31,7 @@ class SomeUsers:
     train_at_least: Interactions | None = None
     """At least so many."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _PYDANTIC
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     @property
     def faults(self) -> Iterator[str]:

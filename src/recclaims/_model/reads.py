@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
+from recclaims._model.strict import STRICT
+
 #: The fusion of an arm that names encoders and no fusion.
 FUSION = "late_fusion"
 #: The encoder of an arm that names answers and no encoder.
@@ -41,12 +43,7 @@ class Reads:
     """Parameters of the dataset, as behind the question mark of --claims-data: `dose=0`."""
 
     #: How pydantic reads it, see claim.claim_type.
-    __pydantic_config__: ClassVar[dict[str, Any]] = {
-        "strict": True,
-        "revalidate_instances": "always",
-        "extra": "forbid",
-        "use_attribute_docstrings": True,
-    }
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
 
     @property
     def reference(self) -> str:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from recclaims._pytest.options import baseline_of
+from recclaims._pytest.options import baseline_of, registry_of
 from recclaims._pytest.session import NO_CASE, SESSION, ClaimsSession, is_finding
 from recclaims._pytest.xdist_run import Controller
 from recclaims.errors import printable
-from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
     from recclaims._model.results import ResultsDocument
@@ -105,9 +104,10 @@ def _findings(reporter: pytest.TerminalReporter) -> Iterator[tuple[str, str, str
 def _without_cases(reporter: pytest.TerminalReporter) -> dict[str, list[str]]:
     """By the reason, the claims that were selected and have no case here."""
     found: dict[str, list[str]] = {}
+    known = registry_of(reporter.config).claims
     for report in reporter.getreports("skipped"):
         if report.nodeid.endswith(f"[{NO_CASE}]"):
-            claims = [name for name in report.keywords if name in registry().claims]
+            claims = [name for name in report.keywords if name in known]
             reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
             found.setdefault(printable(reason.removeprefix("Skipped: ")), []).extend(claims)
     return found

@@ -21,10 +21,10 @@ from recclaims.paths import expanded
 from recclaims.planning.claims_file import with_file, with_project
 from recclaims.planning.controls import noises_of
 from recclaims.plugin_manager import Registry, registry
+from recclaims.recommenders.spec import Recommender, joins_unasked
 
 if TYPE_CHECKING:
     from recclaims._model.results import ResultsDocument
-    from recclaims.recommenders.spec import Recommender
 
 
 def _profile(name: str) -> str:
@@ -250,7 +250,7 @@ def recommender_filter(config: pytest.Config) -> Callable[[Recommender], bool]:
     def admitted(recommender: Recommender) -> bool:
         if recommender.name in named and (recommender.on_request or recommender.reference):
             return True  # whoever names one wants it, whatever its family
-        if recommender.on_request:
+        if not joins_unasked(recommender):
             return False
         return by_profile(recommender) if wanted is None else wanted == "all" or recommender.flavour in (None, wanted)
 

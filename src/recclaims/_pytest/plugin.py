@@ -27,6 +27,7 @@ from recclaims.errors import RecclaimsError, printable
 from recclaims.planning.case import check
 from recclaims.planning.planner import Planner
 from recclaims.plugin_manager import BUILTIN, registry
+from recclaims.recommenders.spec import joins_unasked
 from recclaims.resources import import_shipped
 
 DEFAULT_DATASETS = ("ml-100k",)
@@ -276,8 +277,8 @@ def notes(config: pytest.Config) -> list[str]:
             lines.append(
                 f"recclaims: profile {profile.name} runs only {what} {', '.join(chosen)}; more: --claims-{option} all"
             )
-    found = registry_of(config).recommenders.values()
-    waiting = [one.name for one in found if one.on_request and one.name not in named_recommenders(config)]
+    found, named = registry_of(config).recommenders.values(), named_recommenders(config)
+    waiting = [one.name for one in found if not (joins_unasked(one) or one.name in named)]
     if waiting:
         lines.append(f"recclaims: {', '.join(waiting)} run only if named: --claims-recommender {waiting[0]}")
     return lines

@@ -18,6 +18,7 @@ from recclaims.features.spec import spec_of_factory
 from recclaims.planning.arm import Pairing, Reading, can_read
 from recclaims.planning.controls import controls_of, known_controls
 from recclaims.planning.spelled_out import SpelledOut, check_dataset, check_reads, treatments
+from recclaims.recommenders.spec import Recommender, joins_unasked
 
 if TYPE_CHECKING:
     from recclaims._model.arm import Arm
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from recclaims.features.resolve import EncoderFacts
     from recclaims.planning.arm import Control
     from recclaims.plugin_manager import Registry
-    from recclaims.recommenders.spec import Recommender
 
 
 def cases(
@@ -35,7 +35,7 @@ def cases(
     source: DatasetSource,
     registry: Registry,
     encoders: Sequence[str] = (),
-    recommender_filter: Callable[[Recommender], bool] = lambda one: not one.on_request,
+    recommender_filter: Callable[[Recommender], bool] = joins_unasked,
     control_names: Collection[str] = (),
 ) -> Iterator[Case]:
     """Yield a claim's cases on a dataset: every content recommender and every encoder that the dataset can feed.

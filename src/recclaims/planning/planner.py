@@ -13,12 +13,12 @@ from recclaims.features.resolve import facts_of
 from recclaims.planning.case import cases, without_argument
 from recclaims.planning.needs import why_no_case
 from recclaims.planning.planted import REFERENCES, Opened, planted_cases
+from recclaims.recommenders.spec import Recommender, joins_unasked
 
 if TYPE_CHECKING:
     from recclaims._model.claim import Claim
     from recclaims.data.dataset import DatasetSource
     from recclaims.plugin_manager import Registry
-    from recclaims.recommenders.spec import Recommender
 
 
 #: The claim about the suite itself.
@@ -45,8 +45,8 @@ class Planner:
         references: Sequence[str],
         registry: Registry,
         encoders: Sequence[str] = (),
-        recommender_filter: Callable[[Recommender], bool] = lambda one: not one.on_request,
-        planted_filter: Callable[[Recommender], bool] = lambda one: not one.on_request,
+        recommender_filter: Callable[[Recommender], bool] = joins_unasked,
+        planted_filter: Callable[[Recommender], bool] = joins_unasked,
         control_names: Collection[str] = (),
     ) -> None:
         self.references, self.registry, self.encoders = list(dict.fromkeys(references)), registry, tuple(encoders)

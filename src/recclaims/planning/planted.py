@@ -18,12 +18,12 @@ from recclaims._model.case import Case, Expectation
 from recclaims.features.resolve import facts_of, is_bound
 from recclaims.planning.arm import can_read
 from recclaims.planning.case import check, distinct, without_argument
+from recclaims.recommenders.spec import Recommender, joins_unasked
 
 if TYPE_CHECKING:
     from recclaims._model.claim import Claim
     from recclaims.data.dataset import DatasetSource
     from recclaims.plugin_manager import Registry
-    from recclaims.recommenders.spec import Recommender
 
 NOTHING, SOME, STRONG = "emoji?dose=0", "emoji?dose=0.5", "emoji?dose=1"
 #: By what an encoder must read to see it, a dataset on which nothing else shows.
@@ -48,7 +48,7 @@ def planted_cases(
     opened: Mapping[str, Opened],
     registry: Registry,
     encoders: Sequence[str] = (),
-    recommender_filter: Callable[[Recommender], bool] = lambda one: not one.on_request,
+    recommender_filter: Callable[[Recommender], bool] = joins_unasked,
 ) -> Iterator[Case]:
     """Yield the cases of a claim about the suite.
 

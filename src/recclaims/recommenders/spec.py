@@ -101,3 +101,8 @@ class Recommender:
         except (ImportError, AttributeError) as error:
             raise RecclaimsError(f"recommender '{self.name}': cannot import {self.model}: {error}") from error
         return model
+
+
+def joins_unasked(recommender: Recommender) -> bool:
+    """Whether a recommender takes part where nobody names it."""
+    return not recommender.on_request
