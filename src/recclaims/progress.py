@@ -43,7 +43,9 @@ def bars() -> Iterator[Callable[[Progress], None]]:
         def tell(progress: Progress) -> None:
             if progress.stage not in stages:
                 stages[progress.stage] = shown.add_task(progress.stage, total=progress.total, what="")
-            shown.update(stages[progress.stage], advance=progress.advance, what=progress.what)
+            shown.update(
+                stages[progress.stage], total=progress.total, advance=progress.advance, what=progress.what
+            )
 
         yield tell
 

@@ -56,6 +56,22 @@ def test_only_the_cell_whose_worker_dies_again_fails(plugin, tmp_path):
     assert sum(begun.values()) <= 6 + 2, "besides the culprit, at most what was in flight is run again"
 
 
+def test_a_later_look_adds_to_what_there_is_to_do(plugin, tmp_path):
+    plugin()
+    data = str(write_toy(tmp_path / "data"))
+    cells = [Cell(data, "logged", "attributes", seed=seed) for seed in range(5)]
+    pipeline = Pipeline(Settings(Profile("tiny"), 5), load(), Store(tmp_path / "store"))
+    told = []
+    with runner.CellRunner(pipeline, told.append) as run:
+        run.run(cells[:3])
+        run.run(cells)
+    done = 0
+    for progress in (one for one in told if one.stage == "cells"):
+        done += progress.advance
+        assert done <= progress.total
+    assert (done, progress.total) == (5, 5)
+
+
 def test_a_cell_whose_worker_died_once_has_a_result(plugin, tmp_path):
     log = plugin(kill="0 once")
     outcome, cells, _ = outcome_of(tmp_path, 1, 1)

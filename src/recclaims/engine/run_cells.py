@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -22,12 +23,34 @@ SECONDS_UNTIL_SHARED = 70.0
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: `advance` more of this stage's `total` are done, the last of them `what`."""
+    """How far a run is: `advance` more of this stage's `total` are done, the last of them `what`.
+
+    The total grows when undecided cases go on to another look.
+    """
 
     stage: str
     total: int
     what: str = ""
     advance: int = 1
+
+
+class _Stages:
+    """Tells how far each stage is, over all batches of a run."""
+
+    def __init__(self, tell: Callable[[Progress], None]) -> None:
+        self._tell = tell
+        self._done: Counter[str] = Counter()
+        self._totals: dict[str, int] = {}
+
+    def begin(self, stage: str, count: int) -> None:
+        """There are so many more to do."""
+        self._totals[stage] = self._done[stage] + count
+        self._tell(Progress(stage, self._totals[stage], advance=0))
+
+    def done(self, stage: str, what: str) -> None:
+        """One of them is done."""
+        self._done[stage] += 1
+        self._tell(Progress(stage, self._totals[stage], what))
 
 
 @dataclass
@@ -96,7 +119,7 @@ class CellRunner:
         self, pipeline: Pipeline, tell: Callable[[Progress], None] = lambda _: None, until: float | None = None
     ) -> None:
         check_recbole()  # one line before anything is read or trained, not a failure of each cell
-        self._pipeline, self._tell, self._until = pipeline, tell, until
+        self._pipeline, self._stages, self._until = pipeline, _Stages(tell), until
         self._stack = contextlib.ExitStack()
         self._executor: Executor | None = None
         self.outcome = Outcome()
@@ -151,10 +174,10 @@ class CellRunner:
         return missing
 
     def _compute(self, cells: list[Cell], executor: Executor) -> None:
-        outcome, pipeline, tell = self.outcome, self._pipeline, self._tell
-        missing = _encode(pipeline, cells, executor, outcome, tell)
+        outcome, pipeline, stages = self.outcome, self._pipeline, self._stages
+        missing = _encode(pipeline, cells, executor, outcome, stages)
         if missing:
-            tell(Progress("cells", len(missing), advance=0))
+            stages.begin("cells", len(missing))
         for (_, cell), answer in executor.perform([("train", cell) for cell in missing]):
             stored = _stored(pipeline, answer) if isinstance(answer, CellResult) else answer
             if isinstance(stored, CellResult):
@@ -162,7 +185,7 @@ class CellRunner:
                 outcome.computed += stored.fresh
             else:
                 outcome.failures[cell] = _finding(stored or Failure("no result"))
-            tell(Progress("cells", len(missing), str(cell)))
+            stages.done("cells", str(cell))
             if self.out_of_time:
                 return
 
@@ -203,7 +226,7 @@ def _encode(
     cells: Sequence[Cell],
     executor: Executor,
     outcome: Outcome,
-    tell: Callable[[Progress], None],
+    stages: _Stages,
 ) -> list[Cell]:
     """Compute the features that cells need; return the cells whose features are there."""
     needed = dict.fromkeys((cell.dataset, cell.features) for cell in cells if cell.features)
@@ -213,12 +236,12 @@ def _encode(
         if pipeline.store.find("features", pipeline.features_recipe(reference, encoder)) is None
     ]
     if tasks:
-        tell(Progress("encoders", len(tasks), advance=0))
+        stages.begin("encoders", len(tasks))
     broken: dict[tuple[str, str], Failure] = {}
     for (_, reference, encoder), answer in executor.perform(tasks):
         if isinstance(answer, Failure):
             broken[reference, encoder] = _finding(answer)
-        tell(Progress("encoders", len(tasks), f"{encoder} on {reference}"))
+        stages.done("encoders", f"{encoder} on {reference}")
     for cell in cells:
         if cell.features and (cell.dataset, cell.features) in broken:
             outcome.failures[cell] = broken[cell.dataset, cell.features]
