@@ -29,6 +29,12 @@ def files(tmp_path):
     return [str(tmp_path / f"{name}.json") for name in ("old", "new")]
 
 
+def test_python_runs_the_same_command():
+    command = [sys.executable, "-m", "recclaims", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("recclaims ")
+
+
 def test_compare_writes_a_page(files, capsys, tmp_path):
     assert main(["compare", *files, "--html", str(tmp_path / "compare.html")]) == 1
     assert "Got worse: 1 case" in (tmp_path / "compare.html").read_text()
