@@ -43,9 +43,7 @@ def bars() -> Iterator[Callable[[Progress], None]]:
         def tell(progress: Progress) -> None:
             if progress.stage not in stages:
                 stages[progress.stage] = shown.add_task(progress.stage, total=progress.total, what="")
-            shown.update(
-                stages[progress.stage], total=progress.total, advance=progress.advance, what=progress.what
-            )
+            shown.update(stages[progress.stage], total=progress.total, advance=progress.advance, what=progress.what)
 
         yield tell
 

@@ -58,9 +58,25 @@ def test_cold_items_are_compared_with_the_others_and_need_no_other_training():
     assert made[1].cells(4) == content.cells(4)
 
 
+def test_an_ensemble_meets_each_recommender_that_fuses_on_the_same_features():
+    registry = load()
+    made = [*cases(registry.claims["ensemble"], "toy", Source(), registry, ("sbert",), lambda _: True)]
+    assert [case.arms for case in made] == [
+        (Arm("ensemble", "sbert"), Arm(name, "sbert")) for name in ("vbpr", "lattice", "freedom", "bm3")
+    ]
+    assert {case.claim.not_worse_than for case in made} == {0.02}
+
+
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
     return Session(tmp_path_factory.mktemp("on_request"))
+
+
+def test_the_claim_brings_the_recommender_that_it_is_about(session):
+    for asked in (("-m", "ensemble"), ("-k", "ensemble and test_ensemble")):
+        output = session("--collect-only", "-q", *asked, "--claims-encoder", "attributes", code=0)
+        assert "[ensemble-attributes-vbpr-toy]" in output
+        assert "[mgcn-" not in output
 
 
 def test_nobody_runs_them_unasked(session):

@@ -96,6 +96,30 @@ class VBPR:
         return -np.log(1e-10 + sigmoid(difference)).mean() + self.reg * norms(users[u], items[i], items[j])
 
 
+class Ensemble:
+    def __init__(self, content, settings):
+        self.content, self.reg = content, settings["reg_weight"]
+
+    def models(self, p):
+        found = [(p["user_factors"], p["item_factors"])]
+        if self.content:
+            x = padded(np.hstack(list(self.content.values())))
+            found.append((p["user_tastes"], x @ p["projection.weight"].T + p["projection.bias"]))
+        return found
+
+    def embeddings(self, p):
+        models = self.models(p)
+        users = [users / (users[1:] @ items[1:].T).std() for users, items in models]
+        return np.hstack(users), np.hstack([items for _, items in models])
+
+    def loss(self, p, u, i, j):
+        loss = 0.0
+        for users, items in self.models(p):
+            difference = dot(users[u], items[i] - items[j])
+            loss += -np.log(1e-10 + sigmoid(difference)).mean() + self.reg * norms(users[u], items[i], items[j])
+        return loss
+
+
 class FREEDOM:
     def __init__(self, content, settings, edges, n_users, n_items):
         self.content, self.settings = content, settings

@@ -43,7 +43,7 @@ SMALL = {
 
 def settings_of(recommender, **changes):
     # So large that each part of a loss shows.
-    aligned = {"cl_weight": 0.5} if recommender.on_request else {}
+    aligned = {"cl_weight": 0.5} if "cl_weight" in recommender.parameters else {}
     return {**TRAINING, **recommender.parameters, **SMALL, "reg_weight": 0.3, **aligned, **changes}
 
 
@@ -64,7 +64,9 @@ def dense_of(recommender, content, **changes):
         return dense.FREEDOM(content, settings, EDGES, N_USERS, N_ITEMS)
     if family == "lattice":
         return dense.LATTICE(content, settings, EDGES, N_USERS, N_ITEMS, recommender.flavour)
-    if recommender.on_request:
+    if family == "ensemble":
+        return dense.Ensemble(content, settings)
+    if recommender.name in ON_REQUEST:
         return ON_REQUEST[family](content, settings, EDGES, N_USERS, N_ITEMS)
     return dense.BM3(content, settings, EDGES, N_USERS, N_ITEMS)
 
@@ -91,6 +93,7 @@ TRAINED = [
     builtin.LATTICE,
     builtin.LATTICE_ELLIOT,
     builtin.BM3,
+    builtin.ENSEMBLE,
     builtin.MGCN,
     builtin.SMORE,
     builtin.LGMREC,
@@ -160,7 +163,7 @@ def test_a_twin_equals_the_model_with_its_content_silenced(recommender):
             full.item_edges = lambda: full.original[0].scaled(0.0)
         elif "freedom" in recommender.name:
             full.item_graph = None
-        elif recommender.on_request:
+        elif recommender.on_request:  # what is left of them has no loss or view of content
             full.modalities = ()
     np.testing.assert_allclose(scores_of(twin), scores_of(full), atol=1e-6)
 
@@ -370,3 +373,17 @@ def test_scores_are_computed_once_for_all_users(recommender, monkeypatch):
     for user in range(1, N_USERS + 1):
         model.item_scores(torch.tensor([user]))
     assert len(calls) == 1
+
+
+def test_the_models_of_an_ensemble_learn_nothing_from_each_other():
+    alone, both = build(builtin.ENSEMBLE, {}), build(builtin.ENSEMBLE, CONTENT["both"])
+    for model in (alone, both):
+        optimiser = torch.optim.Adam(model.parameters(), lr=0.05)
+        for _ in range(20):
+            optimiser.zero_grad()
+            model.calculate_loss(interaction_of(BATCH)).backward()
+            optimiser.step()
+    learned = parameters_of(both)
+    for name, value in parameters_of(alone).items():
+        np.testing.assert_allclose(learned[name], value, atol=1e-6, err_msg=name)
+    assert not np.allclose(scores_of(both), scores_of(alone))

@@ -234,10 +234,11 @@ def registry_of(config: pytest.Config) -> Registry:
 
 
 def named_recommenders(config: pytest.Config) -> set[str]:
-    """The recommenders that --claims-recommender or -k names."""
+    """The recommenders that --claims-recommender, -k, -m or a module names: `-m ensemble` is about one of that name."""
     found = registry_of(config)
     own = {name for kind, name in (found.own.origin if found.own else ()) if kind == "recommenders"}
-    words = set(re.findall(r"[\w-]+", config.getoption("keyword") or ""))
+    words = set(re.findall(r"[\w-]+", f"{config.getoption('keyword')} {config.getoption('markexpr')}"))
+    words |= {Path(arg.partition("::")[0]).stem.removeprefix("test_") for arg in config.args}
     return own | (words | {*(config.getoption("claims_recommender") or ())}) & {*found.recommenders}
 
 

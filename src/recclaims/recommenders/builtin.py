@@ -154,6 +154,15 @@ BM3 = Recommender(
     },
     sampler="train",
 )
+ENSEMBLE = Recommender(
+    "ensemble",
+    "1",
+    f"{_HERE}.ensemble:Ensemble",
+    flavour="mmrec",
+    on_request=True,
+    parameters={"embedding_size": 64, "reg_weight": 0.01, "projection_dtype": "float32"},
+    sampler="train",
+)
 MGCN = Recommender(
     "mgcn",
     "1",
@@ -237,6 +246,7 @@ def recclaims_recommenders() -> list[Recommender]:
         VBPR_ELLIOT,
         LATTICE_ELLIOT,
         FREEDOM_ELLIOT,
+        ENSEMBLE,
         MGCN,
         SMORE,
         LGMREC,
