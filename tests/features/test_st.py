@@ -2,7 +2,10 @@
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -361,3 +364,25 @@ def test_sbert_of_a_model_that_sees_images_says_what_to_write(models, items, mod
 
 def test_sbert_still_reads_a_model_of_texts(models, items):
     assert SentenceEncoder(models["bert"]).encode(items).shape == (6, 32)
+
+
+def test_the_suite_judges_by_image_by_text_and_by_both_as_each_model_can(models, tmp_path):
+    """As a user asks for it, from the command to verdicts."""
+    asked = [f"st:{models['clip']}", f"st:{models['siglip2']}?modality=visual", f"st:{models['qwen3_vl_embedding']}"]
+    asked.append(f"st:{models['bert']}")
+    told = subprocess.run(
+        [sys.executable, "-m", "pytest", "suite", "-p", "no:cacheprovider", "--claims-data", "emoji",
+         "--claims-profile", "smoke", *(part for one in asked for part in ("--claims-encoder", one)),
+         "--claims-store", str(tmp_path / "store"), "--claims-report", str(tmp_path / "report"),
+         "-k", "test_noise and content-knn and permuted"],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert told.returncode in (0, 1), told.stdout + told.stderr
+    document = json.loads((tmp_path / "report" / "results.json").read_text())
+    verdicts = {case["treatment"]: case["verdict"] for case in document["claims"]}
+    assert len(verdicts) == len(asked)
+    assert set(verdicts.values()) <= {"supported", "contradicted", "no_difference", "inconclusive"}
+    rows = {row["encoder"]: row for row in document["encoders"]}
+    dimensions = {name.split(":")[1]: row["dimension"] for name, row in rows.items()}
+    assert dimensions == {"clip": 48, "siglip2": 32, "qwen3_vl_embedding": 32, "bert": 32}
+    assert {(row["imputed"], row["failed"]) for row in rows.values()} == {(0, 0)}
