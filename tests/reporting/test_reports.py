@@ -74,6 +74,12 @@ def test_the_device_and_the_batches_of_an_encoder_are_said():
         checked(known, "here")
 
 
+def test_items_with_one_part_of_a_fusion_imputed_are_a_column_where_there_are_any():
+    headers, (row,) = tables.encoder_rows(document(encoders=[encoder(partly_imputed=1234)]))
+    assert row[headers.index("partly imputed")] == "1,234"
+    assert "partly imputed" not in tables.encoder_rows(document(encoders=[encoder()]))[0]
+
+
 def test_the_page_keeps_markup_as_text():
     page = Markdown().render(document(case(case="<b>|x|`y`", reason="a\nb")))
     assert "\\<b\\>\\|x\\|\\`y\\`" in page

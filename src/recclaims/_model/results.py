@@ -145,6 +145,8 @@ class EncoderRow(Entry):
     dimension: Count
     imputed: Count
     """Items that lack the modality and were filled in."""
+    partly_imputed: Count = 0
+    """Items that lack the modality of some part of a fusion, but not of all."""
     zero_rows: Count
     duplicate_rows: Count
     largest_group: Count | None = None

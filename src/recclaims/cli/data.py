@@ -118,6 +118,9 @@ def _encode(options: argparse.Namespace) -> int:
         f"{facts['zero_rows']:,} zero and {facts['duplicate_rows']:,} duplicate rows, "
         f"{facts.get('failed', 0):,} failed, {facts.get('truncated', 0):,} cut off, {facts['seconds']:.1f} s"
     )
+    partly = pipeline.partly_imputed(options.data, options.encoder)
+    if partly:
+        print(f"{partly:,} items without the image or the text: that half is imputed")
     if facts.get("made"):
         print(f"made on {shown_made(facts['made'])}")
     return 0

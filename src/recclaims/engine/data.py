@@ -205,6 +205,18 @@ class DataPipeline:
             found = self.store.find("features", recipe)
             return found or self._keep(self._extract(reference, encoder, recipe), recipe, same)
 
+    def partly_imputed(self, reference: str, encoder_name: str) -> int:
+        """Items for which some part of a fusion was filled in, but not all: their row is half a content's.
+
+        Raises:
+            RecclaimsError: see encode.
+        """
+        parts = spec_of(self._encoder(reference, encoder_name)).parts
+        if not parts:
+            return 0
+        filled = np.stack([np.asarray(self.encode(reference, part.name).array("filled")) for part in parts])
+        return int((filled.any(axis=0) & ~filled.all(axis=0)).sum())
+
     def diagnosis(self, reference: str, encoder_name: str) -> list[dict[str, Any]]:
         """What an encoder says of the answers that it reads (`diagnose(items)`), flat records; none from most.
 

@@ -8,6 +8,8 @@ from recclaims.features.encoders.efficientnet import EfficientNetLite0
 from recclaims.features.encoders.file_features import FileFeatures
 from recclaims.features.encoders.resnet import ResNet50
 from recclaims.features.encoders.sentence import SentenceEncoder
+from recclaims.features.encoders.st import MultimodalEmbeddings
+from recclaims.features.encoders.timm_backbone import TimmBackbone
 from recclaims.features.fusion import (
     Concatenation,
     LateFusion,
@@ -34,6 +36,8 @@ def recclaims_encoders() -> list[type]:
         Sum,
         SeparateModalities,
         FileFeatures,
+        MultimodalEmbeddings,
+        TimmBackbone,
     ]
 
 

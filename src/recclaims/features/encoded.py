@@ -137,6 +137,14 @@ def cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float6
     return product
 
 
+def unit_rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows scaled to length 1; a zero row stays zero: float32 (n, d)."""
+    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    norms[norms == 0] = 1
+    unit: NDArray[np.float32] = matrix / norms
+    return unit
+
+
 @dataclass(frozen=True)
 class FeatureReport:
     """Counts that say whether features can carry a claim.

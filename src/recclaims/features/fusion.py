@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from recclaims.data.reference import path_in
 from recclaims.errors import FeatureError
+from recclaims.features.encoded import unit_rows
 from recclaims.features.encoders.file_features import NAME as FEATURES
 from recclaims.features.encoders.file_features import is_path
 from recclaims.features.extraction import extract
@@ -184,14 +185,6 @@ class Mean(Sum):
     def fuse(self, matrices: Sequence[Matrix]) -> Matrix:
         """Average: float32 (n, d1), (n, d2), ... -> (n, max(d1, d2, ...))."""
         return (self._sum(matrices) / len(matrices)).astype(np.float32)
-
-
-def unit_rows(matrix: Matrix) -> Matrix:
-    """Rows scaled to length 1; a zero row stays zero: float32 (n, d)."""
-    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    norms[norms == 0] = 1
-    unit: Matrix = matrix / norms
-    return unit
 
 
 def orthonormal_basis(rows: int, width: int, seed: int) -> NDArray[np.float64]:

@@ -19,32 +19,39 @@ def downloads_allowed() -> bool:
     return ALLOW in os.environ and not constants.HF_HUB_OFFLINE
 
 
-def revision(model: str) -> str | None:
-    """The commit of the model in the local cache, shortened."""
+def revision(model: str, wanted: str = "") -> str | None:
+    """The commit of the model in the local cache, shortened.
+
+    Args:
+        model: its name on the hub.
+        wanted: a branch, a tag or a whole commit; empty: the main branch.
+    """
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
     folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=model, repo_type="model")
-    path = folder / "refs" / constants.DEFAULT_REVISION
-    return path.read_text().strip()[:12] if path.is_file() else None
+    path = folder / "refs" / (wanted or constants.DEFAULT_REVISION)
+    if path.is_file():
+        return path.read_text().strip()[:12]
+    return wanted[:12] if wanted and (folder / "snapshots" / wanted).is_dir() else None
 
 
-def snapshot(model: str) -> Path | None:
+def snapshot(model: str, wanted: str = "") -> Path | None:
     """The model's snapshot in the local cache; None where there is none, or where it is known to be incomplete."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(model, local_files_only=True))
+        return Path(snapshot_download(model, revision=wanted or None, local_files_only=True))
     except (HFValidationError, LocalEntryNotFoundError):  # no name of a model, or none that is here
         return None
 
 
-def known_as(model: str) -> str:
+def known_as(model: str, wanted: str = "") -> str:
     """A folder by its content, a model of the hub by its name and its revision in the local cache."""
     if is_folder(model):
         return f"sha256-{digest_of(Path(model))}"
-    commit = revision(model)
+    commit = revision(model, wanted)
     return f"{model}@{commit}" if commit else model
 
 

@@ -39,7 +39,10 @@ def pixels(item: Item) -> NDArray[np.float32]:
 
 
 def encode_images(
-    items: Sequence[Item], embed: Callable[[torch.Tensor], torch.Tensor], batch: int = BATCH
+    items: Sequence[Item],
+    embed: Callable[[torch.Tensor], torch.Tensor],
+    batch: int = BATCH,
+    read: Callable[[Item], NDArray[np.float32]] = pixels,
 ) -> NDArray[np.float32] | Encoded:
     """Run `embed` over the items' images, once over equal ones.
 
@@ -47,6 +50,7 @@ def encode_images(
         items: every one has an image.
         embed: float32 (b, 3, 224, 224) with values 0 to 255 -> float32 (b, d).
         batch: images held at once.
+        read: how an item's image becomes what `embed` is given, all of one shape.
 
     Returns:
         float32 (n, d); where an image cannot be read, with a record that says so, and a row that is not to be read.
@@ -64,7 +68,7 @@ def encode_images(
             rows.append(embed(torch.from_numpy(np.stack(waiting))).float().cpu().numpy())
             waiting.clear()
 
-    with torch.inference_mode(), contextlib.closing(_ahead(items)) as decoded:
+    with torch.inference_mode(), contextlib.closing(_ahead(items, read)) as decoded:
         for picture in decoded:
             if isinstance(picture, DatasetError):
                 records.append({"error": str(picture)})
@@ -86,7 +90,9 @@ def encode_images(
     return Encoded(matrix, records) if any(records) else matrix
 
 
-def _ahead(items: Sequence[Item]) -> Generator[NDArray[np.float32] | DatasetError]:
+def _ahead(
+    items: Sequence[Item], read: Callable[[Item], NDArray[np.float32]]
+) -> Generator[NDArray[np.float32] | DatasetError]:
     """Each item's pixels, or why there are none, in order; decoded by threads that are a few items ahead.
 
     Pillow decodes and resizes without Python's lock, so that the network computes meanwhile.
@@ -96,7 +102,7 @@ def _ahead(items: Sequence[Item]) -> Generator[NDArray[np.float32] | DatasetErro
         pending: deque[Future[NDArray[np.float32] | DatasetError]] = deque()
         try:
             for item in items:
-                pending.append(pool.submit(_read, item))
+                pending.append(pool.submit(_read, item, read))
                 if len(pending) > 4 * threads:
                     yield pending.popleft().result()
             while pending:
@@ -106,8 +112,8 @@ def _ahead(items: Sequence[Item]) -> Generator[NDArray[np.float32] | DatasetErro
                 future.cancel()
 
 
-def _read(item: Item) -> NDArray[np.float32] | DatasetError:
+def _read(item: Item, read: Callable[[Item], NDArray[np.float32]]) -> NDArray[np.float32] | DatasetError:
     try:
-        return pixels(item)
+        return read(item)
     except DatasetError as error:
         return error

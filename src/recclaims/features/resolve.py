@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,21 @@ def why_unavailable(encoder: Encoder) -> str | None:
         return None
     with foreign(f"encoder '{encoder.name}' failed in unavailable()", FeatureError):
         return asked()
+
+
+def suited(name: str, modalities: Collection[str], registry: Registry) -> str:
+    """What an encoder is called on a dataset that has these modalities, in its own words: it may read less there.
+
+    Raises:
+        UnknownNameError, FeatureError: see make_encoder.
+    """
+    if ":" not in name:
+        return name
+    asked = methods_of(known_encoder(name, registry)).suited
+    if asked is None:
+        return name
+    with foreign(f"encoder '{name}' failed in suited()", FeatureError):
+        return asked(modalities)
 
 
 def is_bound(name: str, registry: Registry) -> bool:

@@ -89,6 +89,7 @@ class EncoderMethods:
         fuse: combines the matrices of its parts into one, float32 (n, d1), (n, d2), ... -> (n, d).
         variant: returns the name of the same encoder with other settings of `answering`; None means the default.
         diagnose: describes the answers that it reads, as flat records.
+        suited: gets what a dataset has (visual, textual, ...) and returns the name of the same encoder as it fits that.
     """
 
     unavailable: Callable[[], str | None] | None = None
@@ -99,6 +100,7 @@ class EncoderMethods:
     fuse: Callable[[Sequence[NDArray[np.float32]]], NDArray[np.float32]] | None = None
     variant: Callable[[Mapping[str, str | None]], str] | None = None
     diagnose: Callable[[Sequence[Item]], list[dict[str, Any]]] | None = None
+    suited: Callable[[Collection[str]], str] | None = None
 
 
 _CHOICES = {"representation": REPRESENTATIONS, "imputation": IMPUTATIONS, "answers": ("", *KINDS)}

@@ -262,6 +262,7 @@ def _keywords(pipeline: Pipeline, reference: str, encoder: str) -> list[dict[str
 def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] | None:
     try:
         facts = pipeline.encode(reference, encoder).json("facts")
+        partly = pipeline.partly_imputed(reference, encoder)
     except RecclaimsError:
         return None  # the case says why
     seconds = facts.pop("seconds")
@@ -269,6 +270,7 @@ def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] |
     return {
         "dataset": pipeline.dataset(reference).name,
         **facts,
+        "partly_imputed": partly,
         "seconds": seconds,
         "items_per_second": encoded / seconds if seconds > 0 else None,
     }

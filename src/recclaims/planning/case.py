@@ -13,7 +13,7 @@ from recclaims.evaluation.metrics import check_comparable
 from recclaims.features.answer_types import of_kind
 from recclaims.features.available_inputs import available_modalities, bundled_encoders
 from recclaims.features.fusion import parts_here
-from recclaims.features.resolve import facts_of, known_encoder, why_unavailable
+from recclaims.features.resolve import facts_of, known_encoder, suited, why_unavailable
 from recclaims.features.spec import spec_of_factory
 from recclaims.planning.arm import Pairing, Reading, can_read
 from recclaims.planning.controls import controls_of, known_controls
@@ -64,8 +64,9 @@ def cases(
     names = _encoders(claim, answers, registry, encoders, bundled_encoders(source))
     named = where if claim.treatment and claim.treatment.reference else "--claims-encoder"
     others = encoders or [*unasked(registry), *bundled_encoders(source)]
-    facts = {name: facts_of(name, registry, named) for name in names}
     modalities = available_modalities(source)
+    names = [suited(name, modalities, registry) for name in names]
+    facts = {name: facts_of(name, registry, named) for name in names}
     named_recommenders = _recommenders(claim, registry)
     parts = _parts(claim, encoders, registry) if names else ()
     fed = {name: found for name, found in distinct(facts).items() if found.requires <= modalities}

@@ -9,7 +9,7 @@ from recclaims._model.case import Case, Expectation
 from recclaims.data.reference import open_source
 from recclaims.errors import DatasetError
 from recclaims.features.available_inputs import available_modalities
-from recclaims.features.resolve import facts_of
+from recclaims.features.resolve import facts_of, suited
 from recclaims.planning.case import cases, without_argument
 from recclaims.planning.needs import why_no_case
 from recclaims.planning.planted import REFERENCES, Opened, planted_cases
@@ -116,4 +116,9 @@ class Planner:
         """The encoders that a dataset has nothing for."""
         wanted = self.encoders or without_argument(self.registry)
         modalities = available_modalities(source)
-        return [name for name in wanted if not facts_of(name, self.registry, "--claims-encoder").requires <= modalities]
+        names = {name: suited(name, modalities, self.registry) for name in wanted}
+        return [
+            name
+            for name, one in names.items()
+            if not facts_of(one, self.registry, "--claims-encoder").requires <= modalities
+        ]

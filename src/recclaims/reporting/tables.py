@@ -164,6 +164,10 @@ def encoder_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]
         sizes = [f"{size:,}" for size in (e.items, e.dimension)]
         counts = [f"{count:,}" for count in (e.imputed, e.zero_rows, e.duplicate_rows)]
         rows.append([e.encoder, e.dataset, *sizes, speed, *counts])
+    if any(e.partly_imputed for e in document.encoders):
+        headers.append("partly imputed")
+        for e, row in zip(document.encoders, rows, strict=True):
+            row.append(f"{e.partly_imputed:,}")
     if any(e.made for e in document.encoders):  # both show in the last digits, and are not in the key
         headers.append("made on")
         for e, row in zip(document.encoders, rows, strict=True):
@@ -286,7 +290,18 @@ def improving(document: ResultsDocument) -> str:
     )
 
 
-_NUMERIC = {"treatment", "control", "real", "items", "dimension", "items/s", "imputed", "zero rows", "duplicate rows"}
+_NUMERIC = {
+    "treatment",
+    "control",
+    "real",
+    "items",
+    "dimension",
+    "items/s",
+    "imputed",
+    "partly imputed",
+    "zero rows",
+    "duplicate rows",
+}
 _NUMERIC |= {"s/1,000 items", "peak MB", "GPU MB", "tokens/item", "cost/1,000 items"}
 _NUMERIC |= {"answers", "as asked", "refused", "missing", "distinct", "bits", "Other"}
 #: Where a reason goes on in the next line: a terminal is not a page.

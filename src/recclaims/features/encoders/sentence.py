@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recclaims.data.reference import is_folder
+from recclaims.errors import FeatureError
 from recclaims.features.encoded import Encoded
 from recclaims.features.hub import ALLOW, known_as, quiet, snapshot
 from recclaims.features.spec import EncoderSpec
@@ -42,7 +43,7 @@ class SentenceEncoder:
     name, modality = "sbert", "textual"
 
     def __init__(self, model: str = "") -> None:
-        self.model = expanded(model or DEFAULT)
+        self.model, self._written = expanded(model or DEFAULT), model or DEFAULT
         self.spec = EncoderSpec(place=model if is_folder(self.model) else "")
         if model:
             self.name = f"sbert:{model}"
@@ -76,8 +77,18 @@ class SentenceEncoder:
         return self.model if snapshot(self.model) else None
 
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32] | Encoded:
-        """Return float32 (n, d) of title and description, with a record of each text that was cut, if any was."""
-        return self.encode_texts([item.text for item in items])
+        """Return float32 (n, d) of title and description, with a record of each text that was cut, if any was.
+
+        Raises:
+            FeatureError: the model sees images, which would go unread here without a word.
+        """
+        model = self._loaded()
+        if model.supports("image"):
+            raise FeatureError(
+                f"{self.name} reads texts alone, but the model sees images, too: write "
+                f"st:{self._written}, or st:{self._written}?modality=textual"
+            )
+        return self._texts(model, [item.text for item in items])
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed any texts: float32 (n, d); equal ones are encoded once."""
@@ -86,17 +97,23 @@ class SentenceEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32] | Encoded:
         """Embed any texts, as `encode` does; the model reads a text up to its limit of tokens."""
+        return self._texts(self._loaded(), texts)
+
+    def _loaded(self) -> SentenceTransformer:
         from sentence_transformers import SentenceTransformer
 
         quiet()
         local = self._local()
-        model = SentenceTransformer(
+        return SentenceTransformer(
             local or self.model,
             device="cpu",
             local_files_only=local is not None,
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},  # a checkpoint in pickles is a program
         )
+
+    @staticmethod
+    def _texts(model: SentenceTransformer, texts: Sequence[str]) -> NDArray[np.float32] | Encoded:
         distinct = list(dict.fromkeys(texts))
         rows = np.asarray(model.encode(distinct, batch_size=BATCH, show_progress_bar=False), dtype=np.float32)
         place = {text: i for i, text in enumerate(distinct)}
