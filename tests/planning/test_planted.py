@@ -124,6 +124,8 @@ def test_the_reference_has_cases_and_controls_where_it_is_asked_for(registry):
     found = Planner(["emoji?channel=joint"], registry, ["joint-reference"]).cases(FUSION)
     assert {case.arms[1].features for case in found if case.recommender == "content-knn"} == set(FUSIONS)
     assert len(joint(registry, "emoji?channel=joint", "joint-reference")) == 2 * len(FUSIONS)
+    # It reads no other channel.
+    assert {case.tests for case in made(registry, "joint-reference")} - TESTED == {""}
     # Whoever has asked for its data has its controls by those words.
     found = joint(registry, "emoji?channel=joint&dose=1", "joint-reference")
     assert {case.dataset for case in found if case.expects is FOUND} == {"emoji?channel=joint&dose=1"}

@@ -116,7 +116,7 @@ class Emoji:
             kinds = [item.attributes["subcategory"][0] for item in self._catalogue()]
             return np.unique(kinds, return_inverse=True)[1].astype(np.int64)
         if self.settings["channel"] == "joint":
-            return group_of(*self._pairs())
+            return group_of(*self.pairs())
         marks = BACKDROPS if self.settings["channel"] == "visual" else MAKERS
         return deal(self.settings["items"], len(marks), self.settings["seed"])
 
@@ -125,7 +125,7 @@ class Emoji:
         n_items = self.settings["items"]
         return [everything[i * len(everything) // n_items] for i in range(n_items)]
 
-    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Each item's picture and sentence in the channel `joint`, as places: int64 (n_items,) each."""
         return deal_pairs(self.settings["items"], len(PICTURES), len(SENTENCES), self.settings["seed"])
 
@@ -139,7 +139,7 @@ class Emoji:
             return [_made_by(item, MAKERS[group]) for item, group in zip(items, groups, strict=True)]
         if channel == "joint":
             files, sentences = [picture_file(name) for name in PICTURES], [*SENTENCES]
-            dealt = zip(items, *self._pairs(), strict=True)
+            dealt = zip(items, *self.pairs(), strict=True)
             return [_made_by(replace(item, backdrop=files[i]), sentences[j]) for item, i, j in dealt]
         return items
 

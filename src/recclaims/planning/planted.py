@@ -70,7 +70,7 @@ def planted_cases(
         claim: the claim.
         opened: the datasets, by REFERENCES.
         registry: what is installed; a new encoder or recommender is put to the test without another line.
-        encoders: the encoders to test, but those that know the items of one dataset alone; empty: all there are.
+        encoders: the encoders to test, but those that know one dataset alone; empty: all there are.
         recommender_filter: which recommenders take part.
     """
     check(claim, registry)
@@ -82,7 +82,8 @@ def planted_cases(
     probe = registry.recommenders[PROBE]
     for more, less in ((SOME, NOTHING), (STRONG, SOME)):
         yield _rising(claim, opened[more], opened[less], less, probe)
-    free = [encoder for encoder in encoders or without_argument(registry) if not is_bound(encoder, registry)]
+    several = [encoder for encoder in encoders or without_argument(registry) if encoder != JointReference.name]
+    free = [encoder for encoder in several if not is_bound(encoder, registry)]
     for encoder, facts in distinct({name: facts_of(name, registry, "--claims-encoder") for name in free}).items():
         for channel, reference in CHANNELS.items():
             if facts.requires <= opened[reference].source.modalities and can_read(probe, facts):
