@@ -82,13 +82,13 @@ def main() -> None:
                     fusion = case.arms[1].features or ""
                     found[fusion][kind] += effect_found(result)
                     effects[fusion, kind].append(result.estimate.log_ratio if result.estimate else np.nan)
-    print("| against | " + " | ".join(f"{kind}: found of {options.seeds}, spread" for kind in LOOKS) + " |")
+    print("| against | " + " | ".join(f"{kind}: found in" for kind in LOOKS) + " |")
     print("|---" * (1 + len(LOOKS)) + "|")
     for fusion, counts in found.items():
         shown = []
         for kind in LOOKS:
-            least, middle, most = 100 * np.expm1(np.quantile(effects[fusion, kind], (0, 0.5, 1)))
-            shown.append(f"{counts[kind]}; {middle:+.0f} % ({least:+.0f} to {most:+.0f})")
+            least, most = 100 * np.expm1([min(effects[fusion, kind]), max(effects[fusion, kind])])
+            shown.append(f"{counts[kind]} of {options.seeds} ({least:+.0f} to {most:+.0f} %)")
         print(f"| `{fusion}` | " + " | ".join(shown) + " |")
 
 
