@@ -1,4 +1,9 @@
-"""Claim `fusion`: one embedding that a vision-language model reads at its end beats late fusion, whatever fuses it."""
+"""Claim `fusion`: one embedding that a vision-language model reads at its end beats late fusion, whatever fuses it.
+
+Where it has cases, claim `controls` has some for it, which `-m fusion` selects, too: on emoji whose groups image and
+text tell together and neither alone, an encoder that reads the pair as one must beat late fusion, and on the same emoji
+liked for other reasons it must not.
+"""
 
 import pytest
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from recclaims.data.emoji import BACKDROPS, MAKERS, N_ITEMS, Emoji
+from recclaims.data.marks import GROUPS, PICTURES, SENTENCES, group_of
+from recclaims.data.planting import deal_pairs
 from recclaims.data.reference import open_source
 from recclaims.errors import DatasetError, UnknownNameError
 from recclaims.plugin_manager import load
@@ -49,6 +51,8 @@ def test_licences_lie_beside_what_they_license():
     assert set(listed) == there
     backdrops = {path.stem for path in shipped("fixtures", "emoji", "backdrops").iterdir()}
     assert backdrops == set(BACKDROPS)
+    marks = {path.stem for path in shipped("fixtures", "emoji", "marks").iterdir()}
+    assert marks == set(PICTURES)
 
 
 def test_it_says_that_it_is_planted_and_how(default):
@@ -62,8 +66,9 @@ def test_it_says_that_it_is_planted_and_how(default):
     assert default.relevance is None
 
 
-VARIANTS = ("users=944", "items=856", "dose=0.25", "dose=0", "channel=visual", "channel=textual", "seed=1")
-AT_DOSE_0 = ("dose=0&channel=visual", "dose=0&channel=textual", "dose=0&seed=1")
+CHANNELS = ("channel=visual", "channel=textual", "channel=joint")
+VARIANTS = ("users=944", "items=856", "dose=0.25", "dose=0", "seed=1", *CHANNELS)
+AT_DOSE_0 = (*(f"dose=0&{channel}" for channel in CHANNELS), "dose=0&seed=1")
 
 
 def test_every_parameter_changes_name_and_fingerprint(registry, default):
@@ -96,13 +101,13 @@ def test_the_interactions_of_the_default_are_those_of_this_version(default):
 
 
 def test_at_dose_0_the_content_is_independent_of_the_interactions(registry):
-    made = {channel: read(registry, f"?dose=0&channel={channel}") for channel in ("visual", "textual", "both")}
+    made = {channel: read(registry, f"?dose=0&channel={channel}") for channel in ("visual", "textual", "both", "joint")}
     users = [dataset.interactions.users for dataset in made.values()]
     items = [dataset.interactions.items for dataset in made.values()]
-    for other in (1, 2):
+    for other in (1, 2, 3):
         np.testing.assert_array_equal(users[0], users[other])
         np.testing.assert_array_equal(items[0], items[other])
-    assert len({dataset.catalogue_fingerprint for dataset in made.values()}) == 3
+    assert len({dataset.catalogue_fingerprint for dataset in made.values()}) == 4
 
 
 def test_the_visual_channel_is_in_the_image_alone(registry, default):
@@ -124,7 +129,66 @@ def test_the_textual_channel_is_in_the_description_alone(registry, default):
         assert dataclasses.replace(after, description=before.description) == before
 
 
-@pytest.mark.parametrize("channel", ["visual", "textual", "both"])
+#: Digests of what other channels were before there was `joint`: stored cells and features are found by them.
+KNOWN = {
+    "": (
+        "9ba6148d49a39b77",
+        "ad5cdb6fb3c3fd91",
+    ),
+    "?channel=visual&seed=2": (
+        "bfabe4d824c648cb",
+        "653fdd0cea0fb22d",
+    ),
+    "?channel=textual&dose=1": (
+        "6847d0f206c843aa",
+        "0ab7bde4b01c41b0",
+    ),
+}
+
+
+@pytest.mark.parametrize("query", KNOWN)
+def test_other_channels_are_what_they_were(registry, query):
+    dataset = read(registry, query)
+    assert (dataset.fingerprint[:16], dataset.catalogue_fingerprint[:16]) == KNOWN[query]
+
+
+def test_a_joint_mark_is_behind_the_icon_and_in_the_description_and_nowhere_else(registry, default):
+    planted = read(registry, "?channel=joint")
+    pictures, sentences = deal_pairs(N_ITEMS, len(PICTURES), len(SENTENCES), seed=0)
+    assert [item.backdrop.stem for item in planted.items] == [[*PICTURES][place] for place in pictures]
+    for before, after, place in zip(default.items, planted.items, sentences, strict=True):
+        assert after.description == f"{before.description} {[*SENTENCES][place]}".strip()
+        assert dataclasses.replace(after, backdrop=None, description=before.description) == before
+
+
+@pytest.mark.parametrize("query", ["", "&seed=5", "&items=100"])
+def test_no_two_items_have_the_same_pair_of_marks(registry, query):
+    items = read(registry, f"?channel=joint{query}").items
+    assert len({(item.backdrop, item.description.split(". ")[-1]) for item in items}) == len(items)
+
+
+def test_more_items_than_pairs_are_refused():
+    with pytest.raises(ValueError, match="7 items cannot have a pair each of 2 x 3 marks"):
+        deal_pairs(7, 2, 3, seed=0)
+
+
+def test_one_mark_says_nothing_of_the_group():
+    """Of two items with one mark in common as many share their group as of any two."""
+    table = group_of(*np.indices((len(PICTURES), len(SENTENCES))))
+    assert set(table.ravel()) == set(range(GROUPS))
+
+    def alike(rows):
+        counts = np.array([np.bincount(row, minlength=GROUPS) for row in rows])
+        n = counts.sum(axis=1)
+        return ((counts * (counts - 1)).sum(axis=1) / (n * (n - 1))).mean()
+
+    chance = alike(table.reshape(1, -1))
+    assert chance == pytest.approx(1 / GROUPS, rel=0.02)
+    assert alike(table) == pytest.approx(chance, rel=0.03)
+    assert alike(table.T) == pytest.approx(chance, rel=0.03)
+
+
+@pytest.mark.parametrize("channel", ["visual", "textual", "both", "joint"])
 def test_users_like_what_the_channel_shows(registry, channel):
     dataset = read(registry, f"?channel={channel}&dose=1")
     groups = Emoji(channel=channel).groups()

@@ -55,7 +55,19 @@ def test_a_claim_without_its_needs_is_one_skipped_case(session):
 def test_a_checkpoint_brings_its_claims_to_verdicts(session, shop, checkpoint, claim):
     """The weights are random: that there is a verdict is all that it says."""
     asked = ("--claims-encoder", f"lvlm:{checkpoint}?domain=clothing&max_new_tokens=24")
-    session("-m", claim, "-k", "content-knn", *asked, data=shop)
+    session("-m", claim, "-k", "content-knn and not planted", *asked, data=shop)
     verdicts = {case["verdict"] for case in session.results["claims"]}
     assert verdicts
     assert verdicts <= {"supported", "contradicted", "no_difference", "inconclusive"}
+
+
+def test_a_claim_is_selected_with_its_own_controls(session):
+    """Those of claim `fusion`, on planted data: they carry both markers."""
+    asked = ("--claims-encoder", "joint-reference", "--collect-only", "-q", "--strict-markers")
+    output = session("-m", "fusion and not controls", *asked, data="emoji?channel=joint", code=0)
+    assert "test_fusion.py::" in output
+    assert "test_controls.py::" not in output
+    output = session("-m", "fusion and controls", *asked, data="emoji?channel=joint", code=0)
+    assert output.count("content-knn-joint-reference-late_fusion-pca-emoji-planted-dose1-joint") == 1
+    assert output.count("content-knn-joint-reference/permuted-late_fusion/permuted-emoji-planted-dose0-joint") == 1
+    assert "attributes" not in output

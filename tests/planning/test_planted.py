@@ -3,7 +3,9 @@ import pytest
 
 from recclaims._model.case import Expectation
 from recclaims.data.reference import open_source
-from recclaims.planning.builtin import CONTROLS
+from recclaims.features.fusion import DEFAULT
+from recclaims.planning.builtin import CONTROLS, FUSION
+from recclaims.planning.planner import Planner
 from recclaims.planning.planted import CHANNELS, NOTHING, REFERENCES, SOME, STRONG, Opened, planted_cases
 from recclaims.plugin_manager import load
 
@@ -80,3 +82,50 @@ def test_a_dataset_goes_by_the_words_of_whoever_asked_first(registry):
 def test_ids_tell_cases_apart(registry):
     ids = [case.id for case in made(registry)]
     assert len(set(ids)) == len(ids)
+
+
+FUSIONS = ("late_fusion", "late_fusion-concat", "late_fusion-pca", "late_fusion-mean", "late_fusion-sum")
+
+
+def joint(registry, data="emoji", *encoders):
+    found = Planner([data], registry, encoders).cases(CONTROLS)
+    return [case for case in found if case.tests == FUSION.id]
+
+
+def test_fusion_has_controls_where_it_has_cases(registry):
+    found = joint(registry, "emoji", "lvlm:qwen2-vl-2b")
+    assert {(case.dataset, case.expects, case.arms[1].features) for case in found} == {
+        *(("emoji?dose=1&channel=joint", FOUND, fusion) for fusion in FUSIONS),
+        *(("emoji?dose=0&channel=joint", SILENT, fusion) for fusion in FUSIONS),
+    }
+    for case in found:
+        treated, other = case.arms
+        assert treated.features == "joint-reference"
+        # Where nothing is planted the deal of the features is drawn anew, or its luck would be an effect.
+        assert treated.noise == other.noise == (None if case.expects is FOUND else "permuted")
+        assert case.asked == ("joint-reference", f"{other.features}:{DEFAULT}")
+    assert len({case.id for case in found}) == len(found) == 2 * len(FUSIONS)
+
+
+def test_fusion_has_no_controls_where_it_has_no_cases(registry, monkeypatch):
+    monkeypatch.setattr("recclaims.lvlm.vision_language.VisionLanguage.unavailable", lambda self: "no weights")
+    assert joint(registry) == []
+    assert joint(registry, "emoji", "sbert") == []
+
+
+def test_the_reference_joins_nothing_unasked(registry, monkeypatch):
+    monkeypatch.setattr("recclaims.lvlm.vision_language.VisionLanguage.unavailable", lambda self: "no weights")
+    everything = [claim for claim in registry.claims.values() if not claim.planted]
+    planner = Planner(["emoji?channel=joint"], registry)
+    assert not [case.id for claim in everything for case in planner.cases(claim) if "joint-reference" in case.encoders]
+
+
+def test_the_reference_has_cases_and_controls_where_it_is_asked_for(registry):
+    found = Planner(["emoji?channel=joint"], registry, ["joint-reference"]).cases(FUSION)
+    assert {case.arms[1].features for case in found if case.recommender == "content-knn"} == set(FUSIONS)
+    assert len(joint(registry, "emoji?channel=joint", "joint-reference")) == 2 * len(FUSIONS)
+    # It reads no other channel.
+    assert {case.tests for case in made(registry, "joint-reference")} - TESTED == {""}
+    # Whoever has asked for its data has its controls by those words.
+    found = joint(registry, "emoji?channel=joint&dose=1", "joint-reference")
+    assert {case.dataset for case in found if case.expects is FOUND} == {"emoji?channel=joint&dose=1"}

@@ -52,6 +52,8 @@ def test_an_arm_of_noise_needs_no_encoder_of_its_own():
     assert "--claims-encoder sbert:mpnet " in command(
         document(), judged(treatment="sbert:mpnet/permuted", treatment_noise="permuted")
     )
+    both = judged(treatment="sbert/permuted", treatment_noise="permuted", control_noise="permuted")
+    assert command(document(), both).count("--claims-control permuted") == 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.config.stash[SESSION].claims = True
     parameters = []
     try:
-        planner = planner_of(metafunc.config)
+        planner, known = planner_of(metafunc.config), registry_of(metafunc.config).claims
         for claim in _claims(metafunc, *marker.args):
             metafunc.config.addinivalue_line("markers", f"{claim.id}: {printable(claim.statement)}")
             if not marker.args and not _is_sound(claim, metafunc.config):
@@ -149,13 +150,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             with trust.given(metafunc.config.getoption("claims_trust_remote_code")):
                 mine = planner.cases(claim)
             check_names(mine)
-            found = [pytest.param(case, id=case.id, marks=marks) for case in mine]
+            for name in {case.tests for case in mine} & {*known}:
+                metafunc.config.addinivalue_line("markers", f"{name}: {printable(known[name].statement)}")
+            found = [pytest.param(case, id=case.id, marks=[*marks, *_tested(case, known)]) for case in mine]
             parameters += found or [_no_case(planner, claim)]
     except RecclaimsError as error:
         # Raised when collection is over: here pytest would show a traceback for every module.
         session = metafunc.config.stash[SESSION]
         session.error = session.error or error
     metafunc.parametrize("case", parameters)
+
+
+def _tested(case: Case, known: Mapping[str, Claim]) -> list[pytest.MarkDecorator]:
+    """The marker of the claim that a control of the suite tests, so that `-m` selects it with the claim's cases."""
+    return [getattr(pytest.mark, case.tests)] if case.tests in known else []
 
 
 def _is_sound(claim: Claim, config: pytest.Config) -> bool:

@@ -9,8 +9,9 @@ import numpy as np
 
 from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.items_file import read_items
+from recclaims.data.marks import PICTURES, SENTENCES, group_of, picture_file
 from recclaims.data.parameters import Parameter
-from recclaims.data.planting import LEAST, VERSION, deal, simulate
+from recclaims.data.planting import LEAST, VERSION, deal, deal_pairs, simulate
 from recclaims.data.source_spec import SourceSpec
 from recclaims.resources import shipped
 
@@ -45,6 +46,8 @@ class Emoji:
         tell it.
     textual: who made the thing, a sentence in the description. Dealt at random, so that no image can tell it.
     both: what the thing is, its subcategory: the icon shows it and the name says it, as does the category.
+    joint: a picture behind the icon and a sentence in the description, together and neither alone (see marks). Only
+        an encoder that reads the pair as one can tell it, whoever sees its halves.
 
     Icons lie on white, and descriptions say nothing of a maker, unless the channel needs them.
 
@@ -63,7 +66,7 @@ class Emoji:
             "users": Parameter(943, "simulated users", least=1, most=1_000_000),
             "items": Parameter(N_ITEMS, "items of the catalogue", least=4 * LEAST, most=N_ITEMS),
             "dose": Parameter(0.5, "share of taste that content carries", least=0, most=1),
-            "channel": Parameter("both", "where content shows", choices=("visual", "textual", "both")),
+            "channel": Parameter("both", "where content shows", choices=("visual", "textual", "both", "joint")),
             "seed": Parameter(0, "decides groups and interactions", least=0, most=2**32 - 1),
             "crowd": Parameter(0, "other users of the same items", least=0, most=2**32 - 1),
         }
@@ -96,11 +99,11 @@ class Emoji:
 
     def load(self) -> Dataset:
         """Read the catalogue, plant the groups, simulate; see DatasetSource."""
-        settings, items, groups = self.settings, self._catalogue(), self.groups()
+        settings, groups = self.settings, self.groups()
         users, taken = simulate(groups, settings["dose"], settings["users"], settings["seed"], settings["crowd"])
         return Dataset(
             name=self.name,
-            items=[self._showing(item, group) for item, group in zip(items, groups, strict=True)],
+            items=self._shown(groups),
             user_ids=[str(user) for user in range(settings["users"])],
             interactions=Interactions(users, taken),
             planted=True,
@@ -112,6 +115,8 @@ class Emoji:
         if self.settings["channel"] == "both":
             kinds = [item.attributes["subcategory"][0] for item in self._catalogue()]
             return np.unique(kinds, return_inverse=True)[1].astype(np.int64)
+        if self.settings["channel"] == "joint":
+            return group_of(*self.pairs())
         marks = BACKDROPS if self.settings["channel"] == "visual" else MAKERS
         return deal(self.settings["items"], len(marks), self.settings["seed"])
 
@@ -120,13 +125,27 @@ class Emoji:
         n_items = self.settings["items"]
         return [everything[i * len(everything) // n_items] for i in range(n_items)]
 
-    def _showing(self, item: Item, group: int) -> Item:
-        """The item, made to show its group where the channel needs that."""
-        if self.settings["channel"] == "visual":
-            return replace(item, backdrop=shipped("fixtures", "emoji", "backdrops", f"{BACKDROPS[group]}.png"))
-        if self.settings["channel"] == "textual":
-            return replace(item, description=f"{item.description} {MAKERS[group]}".strip())
-        return item
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Each item's picture and sentence in the channel `joint`, as places: int64 (n_items,) each."""
+        return deal_pairs(self.settings["items"], len(PICTURES), len(SENTENCES), self.settings["seed"])
+
+    def _shown(self, groups: NDArray[np.int64]) -> list[Item]:
+        """The items, made to show their groups where the channel needs that."""
+        items, channel = self._catalogue(), self.settings["channel"]
+        if channel == "visual":
+            files = [shipped("fixtures", "emoji", "backdrops", f"{name}.png") for name in BACKDROPS]
+            return [replace(item, backdrop=files[group]) for item, group in zip(items, groups, strict=True)]
+        if channel == "textual":
+            return [_made_by(item, MAKERS[group]) for item, group in zip(items, groups, strict=True)]
+        if channel == "joint":
+            files, sentences = [picture_file(name) for name in PICTURES], [*SENTENCES]
+            dealt = zip(items, *self.pairs(), strict=True)
+            return [_made_by(replace(item, backdrop=files[i]), sentences[j]) for item, i, j in dealt]
+        return items
+
+
+def _made_by(item: Item, sentence: str) -> Item:
+    return replace(item, description=f"{item.description} {sentence}".strip())
 
 
 def _short(value: float) -> str:

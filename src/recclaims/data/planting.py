@@ -71,6 +71,18 @@ def deal(n_items: int, n_groups: int, seed: int) -> NDArray[np.int64]:
     return _Streams(seed, 0)("groups").permutation(n_items) % n_groups
 
 
+def deal_pairs(n_items: int, n_first: int, n_second: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Deal each item a pair of marks at random, no pair twice: int64 (n_items,) each, places of the marks.
+
+    Raises:
+        ValueError: there are fewer pairs than items.
+    """
+    if n_items > n_first * n_second:
+        raise ValueError(f"{n_items} items cannot have a pair each of {n_first} x {n_second} marks")
+    dealt = _Streams(seed, 0)("groups").permutation(n_first * n_second)[:n_items]
+    return dealt // n_second, dealt % n_second
+
+
 class _Streams:
     """Named generators, each independent of the others and read from where it was left."""
 

@@ -136,7 +136,7 @@ def _encoders(
         # Its controls say on what features it is compared, if they do.
         return list(dict.fromkeys(filter(None, (reads.reference for reads in claim.control)))) or list(all_there_are)
     if claim.generative:
-        return [name for name in asked or registry.encoders if _generative(name, registry, bool(asked))]
+        return [name for name in asked or unasked(registry) if _generative(name, registry, bool(asked))]
     if not claim.encoders:
         return list(all_there_are)
     if asked:

@@ -12,7 +12,7 @@ from recclaims.features.available_inputs import available_modalities
 from recclaims.features.resolve import facts_of, suited
 from recclaims.planning.case import cases, without_argument
 from recclaims.planning.needs import why_no_case
-from recclaims.planning.planted import REFERENCES, Opened, planted_cases
+from recclaims.planning.planted import FUSION, REFERENCES, Opened, joint_cases, planted_cases
 from recclaims.recommenders.spec import Recommender, joins_unasked
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ class Planner:
                 or two datasets share a name.
         """
         if claim.planted:
-            return list(planted_cases(claim, self._planted(), self.registry, self.encoders, self.planted_filter))
+            opened, fusion = self._planted(), self.registry.claims.get(FUSION)
+            about = list(planted_cases(claim, opened, self.registry, self.encoders, self.planted_filter))
+            if fusion and self.cases(fusion):
+                about += joint_cases(claim, opened, self.registry)
+            return about
         found: list[Case] = []
         for reference in self.references:
             source = self._open(reference)

@@ -5,6 +5,10 @@ Every recommender that reads content, on the attributes of emoji that users like
     dose 1: content is all there is to taste, so it must be found (a positive control).
 Every encoder, with a probe that only compares features, where content shows in one channel alone: found by those that
 read it, silent for the others. And what such a probe finds rises with the dose.
+
+Where claim `fusion` has cases, it has controls, too: the same probe on emoji whose groups image and text tell together
+and neither alone. There one embedding that reads the pair as one must beat every late fusion at dose 1, and none at
+dose 0.
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from recclaims._model.arm import Arm
 from recclaims._model.case import Case, Expectation
+from recclaims.features.encoders.joint_reference import JointReference
+from recclaims.features.fusion import DEFAULT
 from recclaims.features.resolve import facts_of, is_bound
 from recclaims.planning.arm import can_read
 from recclaims.planning.case import check, distinct, without_argument
@@ -33,7 +39,15 @@ FEATURES = "attributes"
 PROBE = "content-knn"
 CONTROL = "permuted"
 
-REFERENCES = (NOTHING, SOME, STRONG, *CHANNELS.values())
+#: Where image and text tell the group together: what must be found there, and what replaces the features.
+JOINT: dict[str, tuple[Expectation, str | None]] = {
+    "emoji?dose=0&channel=joint": (Expectation.NEGATIVE_CONTROL, CONTROL),
+    "emoji?dose=1&channel=joint": (Expectation.POSITIVE_CONTROL, None),
+}
+#: The claim that they test.
+FUSION = "fusion"
+
+REFERENCES = (NOTHING, SOME, STRONG, *CHANNELS.values(), *JOINT)
 
 
 class Opened(NamedTuple):
@@ -56,7 +70,7 @@ def planted_cases(
         claim: the claim.
         opened: the datasets, by REFERENCES.
         registry: what is installed; a new encoder or recommender is put to the test without another line.
-        encoders: the encoders to test, but those that know the items of one dataset alone; empty: all there are.
+        encoders: the encoders to test, but those that know one dataset alone; empty: all there are.
         recommender_filter: which recommenders take part.
     """
     check(claim, registry)
@@ -68,7 +82,8 @@ def planted_cases(
     probe = registry.recommenders[PROBE]
     for more, less in ((SOME, NOTHING), (STRONG, SOME)):
         yield _rising(claim, opened[more], opened[less], less, probe)
-    free = [encoder for encoder in encoders or without_argument(registry) if not is_bound(encoder, registry)]
+    several = [encoder for encoder in encoders or without_argument(registry) if encoder != JointReference.name]
+    free = [encoder for encoder in several if not is_bound(encoder, registry)]
     for encoder, facts in distinct({name: facts_of(name, registry, "--claims-encoder") for name in free}).items():
         for channel, reference in CHANNELS.items():
             if facts.requires <= opened[reference].source.modalities and can_read(probe, facts):
@@ -77,6 +92,39 @@ def planted_cases(
                 case = _case(claim, opened[reference], probe, encoder, expects, tests=encoder)
                 asked = () if facts.shown == encoder else (encoder,)
                 yield replace(case, treatment=facts.shown, asked=asked)
+
+
+def joint_cases(claim: Claim, opened: Mapping[str, Opened], registry: Registry) -> Iterator[Case]:
+    """Yield the controls of claim `fusion`: the reference encoder against every late fusion that the probe reads.
+
+    At dose 0 both arms have their rows dealt to the items anew. As they were dealt once, one is luckier than the other,
+    and the probe shows that: a real effect on these items, of nothing that was planted.
+
+    Args:
+        claim: the claim about the suite.
+        opened: the datasets, by the references of JOINT.
+        registry: what is installed.
+    """
+    probe, treated = registry.recommenders[PROBE], JointReference.name
+    fusions = [name for name in registry.claims[FUSION].controls if name in registry.encoders]
+    for reference, (expects, noise) in JOINT.items():
+        dataset, dealt = opened[reference], f"/{noise}" if noise else ""
+        for fusion in fusions:
+            if not can_read(probe, facts_of(fusion, registry)):
+                continue
+            yield Case(
+                claim,
+                dataset.reference,
+                dataset.source.name,
+                probe.name,
+                treated + dealt,
+                fusion + dealt,
+                (Arm(probe.name, treated, noise), Arm(probe.name, fusion, noise)),
+                probe.flavour,
+                (treated, f"{fusion}:{DEFAULT}"),
+                expects,
+                FUSION,
+            )
 
 
 def _case(

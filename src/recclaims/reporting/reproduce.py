@@ -42,7 +42,7 @@ def command(document: ResultsDocument, case: ClaimResult) -> str:
         parts += ["--claims-encoder", name]
     if case.flavour:
         parts += ["--claims-flavour", case.flavour]
-    for control in filter(None, (noise, _noise(case))):
+    for control in dict.fromkeys(filter(None, (noise, _noise(case)))):
         parts += ["--claims-control", control]
     parts += ["--claims-profile", document.profile, "--claims-seeds", str(document.seeds)]
     if own := document.hyperparameters.file:
