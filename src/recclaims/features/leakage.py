@@ -19,7 +19,7 @@ from scipy.sparse.linalg import svds
 
 #: Raised when the same features and interactions would give another z.
 VERSION = 1
-#: Features beyond this are refused; honest ones reach it less than once in a hundred (docs/methods.md).
+#: Features beyond this are refused; of the honest ones measured none was above 1.5 (docs/methods.md).
 MOST_Z = 4.0
 #: Groups of which each is held out once, where a split is drawn for every replicate.
 FOLDS = 5
