@@ -157,6 +157,10 @@ class EncoderRow(Entry):
     """Items whose answer or text was cut off."""
     cut_texts: Count = 0
     """Those of them whose text was."""
+    leakage: Text = ""
+    """Whether the features know held-out interactions, in words; empty: not checked."""
+    leakage_z: Number | None = None
+    """By how many standard deviations they explain more of them than chance leaves to explain."""
     seconds: Number | None = None
     """Of encoding."""
     items_per_second: Number | None

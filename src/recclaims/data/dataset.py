@@ -126,6 +126,11 @@ class Dataset:
         protocol = EvaluationProtocol.parse(settings, name)
         return dataset_of(name, interactions, items, features or {}, domain).under(protocol)
 
+    @property
+    def has_one_split(self) -> bool:
+        """Whether all replicates hold out the same interactions, but for those at one time."""
+        return self.given_split is not None or self.strategy == "temporal"
+
     def under(self, protocol: EvaluationProtocol) -> Dataset:
         """Return the dataset with a protocol applied.
 

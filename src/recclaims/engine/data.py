@@ -19,7 +19,7 @@ import numpy as np
 from recclaims import trust
 from recclaims.data.dataset import Dataset
 from recclaims.data.reference import located, open_source
-from recclaims.data.splits import Split, check_relevant, make_split
+from recclaims.data.splits import TRAIN, Split, check_relevant, make_split
 from recclaims.engine.memory import Memory, reset_peak
 from recclaims.engine.settings import Reuse, Settings
 from recclaims.errors import ChangedError, DatasetError, FeatureError, NotAvailableError, foreign
@@ -27,6 +27,8 @@ from recclaims.features.chunks import Chunks, Tell
 from recclaims.features.digests import forget
 from recclaims.features.encoded import Block, FeatureReport, Features, made_on
 from recclaims.features.extraction import extract
+from recclaims.features.leakage import VERSION as LEAKAGE
+from recclaims.features.leakage import Leakage, check
 from recclaims.features.resolve import bind, known_encoder, make_encoder, why_unavailable
 from recclaims.features.spec import methods_of, spec_of
 
@@ -71,6 +73,7 @@ class DataPipeline:
         self._datasets: dict[str, Dataset] = {}
         self._splits: dict[tuple[str, int], Split] = {}
         self._features: dict[tuple[str, str], Artefact] = {}
+        self._leakage: dict[tuple[str, str], Leakage] = {}
         # Made and told their dataset once: asked for their version, which one of files takes from their content, and
         # whether they can run; then the same one encodes.
         self._encoders: dict[tuple[str, str], Encoder] = {}
@@ -216,6 +219,32 @@ class DataPipeline:
             return 0
         filled = np.stack([np.asarray(self.encode(reference, part.name).array("filled")) for part in parts])
         return int((filled.any(axis=0) & ~filled.all(axis=0)).sum())
+
+    def leakage(self, reference: str, encoder_name: str) -> Leakage:
+        """Whether features know held-out interactions; raises as `encode` does."""
+        key = reference, encoder_name
+        if key not in self._leakage:
+            dataset, features = self.dataset(reference), self.encode(reference, encoder_name)
+            fixed = dataset.has_one_split
+            # Of a split by time, no more than ties differ between replicates.
+            split = self._split_recipe(dataset, 0) if fixed else {"data": dataset.fingerprint}
+            recipe = {"features": self.features_recipe(reference, encoder_name), **split, "version": LEAKAGE}
+            found = self.store.find("leakage", recipe)
+            if found is None:
+                made = check(
+                    features.array("matrix"),
+                    dataset.interactions.users,
+                    dataset.interactions.items,
+                    dataset.user_ids,
+                    [item.item_id for item in dataset.items],
+                    self.split(reference, 0).labels != TRAIN if fixed else None,
+                )
+                with self.store.lock("leakage", recipe):
+                    found = self.store.find("leakage", recipe) or self.store.save(
+                        "leakage", recipe, {"found": {"z": made.z}}
+                    )
+            self._leakage[key] = Leakage(found.json("found")["z"], fixed)
+        return self._leakage[key]
 
     def diagnosis(self, reference: str, encoder_name: str) -> list[dict[str, Any]]:
         """What an encoder says of the answers that it reads (`diagnose(items)`), flat records; none from most.

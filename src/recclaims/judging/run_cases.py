@@ -226,6 +226,7 @@ def _fault(pipeline: Pipeline, case: Case) -> str | None:
         report = _report(pipeline, case.dataset, encoder)
         # What a short limit does to answers is what the claim asks.
         fault = report.inadmissible(cut_off=not (case.control == LONG and encoder == case.arms[0].features))
+        fault = fault or pipeline.leakage(case.dataset, encoder).inadmissible()
         if fault:
             return fault
     return None
@@ -263,6 +264,7 @@ def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] |
     try:
         facts = pipeline.encode(reference, encoder).json("facts")
         partly = pipeline.partly_imputed(reference, encoder)
+        leakage = pipeline.leakage(reference, encoder)
     except RecclaimsError:
         return None  # the case says why
     seconds = facts.pop("seconds")
@@ -272,5 +274,7 @@ def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] |
         **facts,
         "partly_imputed": partly,
         "seconds": seconds,
+        "leakage": leakage.line,
+        "leakage_z": leakage.z,
         "items_per_second": encoded / seconds if seconds > 0 else None,
     }

@@ -168,6 +168,10 @@ def encoder_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]
         headers.append("partly imputed")
         for e, row in zip(document.encoders, rows, strict=True):
             row.append(f"{e.partly_imputed:,}")
+    if any(e.leakage for e in document.encoders):
+        headers.append("knows held-out interactions")
+        for e, row in zip(document.encoders, rows, strict=True):
+            row.append(e.leakage.partition(": ")[2])
     if any(e.made for e in document.encoders):  # both show in the last digits, and are not in the key
         headers.append("made on")
         for e, row in zip(document.encoders, rows, strict=True):
