@@ -74,6 +74,8 @@ class DatasetCard(Entry):
     parameters: dict[Text, Any] = Field(default_factory=dict)
     """What the dataset was made with."""
     duplicates_dropped: Count = 0
+    notes: list[Text] = Field(default_factory=list)
+    """What was joined from other files, and what of these did not fit."""
 
 
 class Headline(Entry):

@@ -142,7 +142,7 @@ def card(dataset: DatasetCard) -> str:
         f"{dataset.interactions:,} interactions (density {100 * dataset.density:.2f} %){planted}; "
         f"items with image {dataset.items_with_image:,}, text {dataset.items_with_text:,}{markup}, "
         f"both {dataset.items_with_both:,}, attributes {dataset.items_with_attributes:,}; "
-        f"split {dataset.split}, relevant: {threshold}"
+        f"split {dataset.split}, relevant: {threshold}" + "".join(f"; {note}" for note in dataset.notes)
     )
 
 
