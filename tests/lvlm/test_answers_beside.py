@@ -71,8 +71,11 @@ def test_a_claim_without_answers_says_what_gives_it_some(session, answers, line)
     file = session.place / "some.csv"
     file.write_bytes(session.answers.read_bytes())
     options = [word for one in answers for word in ("--claims-answers", one.format(file))]
-    output = asked(session("-m", "keywords", *options, code=0))
-    assert line in output
+    output = session("-m", "keywords", *options, code=0)
+    assert line in asked(output)
+    command = next(one.strip() for one in output.splitlines() if one.startswith("    To run: pytest suite "))
+    assert command.endswith("-m keywords --claims-answers qwen2_keyword=FILE")
+    assert command.count("--claims-answers") == command.count("-m ") == 1
 
 
 @pytest.mark.parametrize(

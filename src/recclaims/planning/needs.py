@@ -49,14 +49,20 @@ def _needs(claim: Claim) -> str:
     if claim.encoders:
         return (
             f"it needs what {', '.join(claim.encoders)} reads, the answers of a vision-language model: "
-            f"{_answers(claim)} (docs/vision-language.md)"
+            f"{' '.join(what_gives_cases(claim))} (docs/vision-language.md)"
         )
     if claim.modalities:
         return f"it needs {' or '.join(claim.modalities)} features: --claims-data whose items carry image and text"
     return "it needs a recommender and an encoder that fit the data and the options"
 
 
-def _answers(claim: Claim) -> str:
-    """The options that bring the answers that a claim reads."""
-    kinds = ["description", "misaligned"] if MISALIGNED in claim.controls else ["keyword"]
-    return " ".join(f"--claims-answers qwen2_{kind}=FILE" for kind in kinds)
+def what_gives_cases(claim: Claim) -> tuple[str, ...]:
+    """The options that give a claim without a case some, with what is to be filled in in capitals; empty: unknown."""
+    if any(reads.reference for reads in claim.reads):
+        return ()
+    if claim.generative:
+        return "--claims-encoder", "lvlm:qwen2-vl-2b", "--claims-data", "FOLDER"
+    if claim.encoders:
+        kinds = ["description", "misaligned"] if MISALIGNED in claim.controls else ["keyword"]
+        return tuple(word for kind in kinds for word in ("--claims-answers", f"qwen2_{kind}=FILE"))
+    return ("--claims-items", "FILE") if claim.modalities else ()
