@@ -186,6 +186,8 @@ class KeywordRow(Entry):
     refusals: Count
     empty: Count = 0
     unparsable: Count = 0
+    drifted: Count = 0
+    """Answers that follow another prompt than the one that was asked."""
     answered: Count = 0
     declined: Count = 0
     missing: Count

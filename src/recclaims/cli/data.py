@@ -163,7 +163,7 @@ def _keywords(options: argparse.Namespace) -> int:
         encoder = Keywords(f"{name}?domain={options.domain}" if options.domain else name)
         encoder.prepare(dataset.items)
         rows += compliance({name: texts}, encoder.slots)
-        found = slot_records([parse_keywords(text, encoder.slots) for text in texts], encoder.slots)
+        found = slot_records([parse_keywords(text, encoder.slots) for text in texts], encoder.slots, texts=texts)
         records += [KeywordRow.of({"encoder": name, "dataset": dataset.name, **record}) for record in found]
     print(compliance_table(rows))
     print("\nBefore cleaning, by slot:")

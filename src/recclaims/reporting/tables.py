@@ -208,7 +208,7 @@ def _best(document: ResultsDocument, encoder: EncoderRow, claim: str, control: s
 
 def keyword_rows(records: Sequence[KeywordRow]) -> tuple[list[str], list[list[str]]]:
     """One row per encoder of keywords, dataset and slot: how answers kept to the format, and what the slot holds."""
-    headers = ["keywords", "dataset", "slot", "answers", "as asked", "refused"]
+    headers = ["keywords", "dataset", "slot", "answers", "as asked", "refused", "drifted"]
     headers += ["missing", "distinct", "bits", "Other", "examples"]
     rows = [
         [
@@ -217,7 +217,7 @@ def keyword_rows(records: Sequence[KeywordRow]) -> tuple[list[str], list[list[st
             record.slot,
             f"{record.answers:,}",
             "" if record.compliance is None else f"{record.compliance:.1%}",
-            *(f"{count:,}" for count in (record.refusals, record.missing, record.distinct)),
+            *(f"{count:,}" for count in (record.refusals, record.drifted, record.missing, record.distinct)),
             f"{record.entropy:.2f}",
             f"{record.other:.1%}",
             ", ".join(record.examples),
