@@ -1,6 +1,7 @@
 import copy
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -123,9 +124,9 @@ def test_keywords_says_how_answers_kept_to_their_format(tmp_path, capsys):
     data = answered(tmp_path, answers)
     assert main(["keywords", data]) == 0
     rows = {tuple(line.split()) for line in capsys.readouterr().out.splitlines()}
-    assert ("a_keyword", "2", "100.0%", "100.0%", "0", "0", "0", "0") in rows
-    assert ("b_keyword", "2", "0.0%", "0.0%", "1", "0", "1", "0") in rows
-    assert ("a_keyword", "toy", "Type", "2", "100.0%", "0", "0", "1", "0.00", "0.0%", "Dress") in rows
+    assert ("a_keyword", "2", "100.0%", "100.0%", "0", "0", "0", "0", "0") in rows
+    assert ("b_keyword", "2", "0.0%", "0.0%", "1", "0", "1", "0", "0") in rows
+    assert ("a_keyword", "toy", "Type", "2", "100.0%", "0", "0", "0", "1", "0.00", "0.0%", "Dress") in rows
     assert main(["keywords", data, "--domain", "movies"]) == 2
     assert "names a slot of Genre" in capsys.readouterr().err
 
@@ -153,6 +154,30 @@ def test_doctor_says_what_is_missing(capsys):
     output = capsys.readouterr().out
     assert "torch" in output
     assert "encoder sbert" in output
+    assert re.search(r"^ok +\d+ processors?, \d+\.\d GB of memory$", output, re.MULTILINE)
+    # What only has to be named is not missing.
+    assert "ok       encoder keywords:NAME (the name of an answer)" in output
+    assert "ok       encoder features:NAME (the path of a file)" in output
+    lines = [line for line in output.splitlines() if line.startswith("absent   encoder lvlm")]
+    assert len(lines) == 1
+    assert "hf download Qwen/Qwen2-VL-7B-Instruct" in lines[0]
+
+
+def test_doctor_names_each_gpu_and_its_memory(capsys, monkeypatch):
+    import torch
+
+    monkeypatch.setattr("recclaims.cli.doctor.has_gpu", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: f"Card {number}")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (2**30, 80 * 2**30))
+    main(["doctor"])
+    assert "ok       GPU cuda:1 Card 1, 80.0 GB of memory, 1.0 GB of it free" in capsys.readouterr().out
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    main(["doctor"])
+    assert f"absent   GPU: this machine has one that torch {torch.__version__} cannot use" in capsys.readouterr().out
+    monkeypatch.setattr("recclaims.cli.doctor.has_gpu", lambda: False)
+    main(["doctor"])
+    assert "absent   GPU: all is computed on processors" in capsys.readouterr().out
 
 
 def run(*arguments, **given):

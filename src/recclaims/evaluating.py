@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +14,7 @@ import numpy as np
 
 from recclaims import trust
 from recclaims._model.claim import Claim
+from recclaims.data.beside import with_content
 from recclaims.data.dataset import Dataset
 from recclaims.data.vectors import FeatureArray, FeatureFile
 from recclaims.declared import said
@@ -50,6 +51,8 @@ Choice = TypeVar("Choice", bound=StrEnum)
 def evaluate(
     data: Given = "ml-100k",
     *,
+    answers: Given = None,
+    items: str | Path | None = None,
     recommenders: Given = None,
     encoders: Given = None,
     claims: Given = None,
@@ -72,6 +75,9 @@ def evaluate(
 
     Args:
         data: a reference as for `--claims-data` (`"ml-100k"`, the path of a folder), a Dataset, or several of them.
+        answers: files of answers of a vision-language model, laid over all data: `"qwen2_keyword=answers.csv"` as for
+            `--claims-answers`, several of these, or a mapping of names to files.
+        items: a file like items.jsonl, whose titles, descriptions, images and attributes are laid over all data.
         recommenders: names, Recommender objects, classes written for other libraries (`"mmrec:PATH/TO/model.py"`,
             `"recbole:MODULE:CLASS"`, `"cornac:MODULE:CLASS"`), or several of these; None: all
             installed ones, in the profile's flavours.
@@ -104,6 +110,7 @@ def evaluate(
     """
     kept = Store(Path(store).expanduser().absolute())
     references, datasets = _split(data, "data")
+    references = [with_content(one, _pairs(answers), str(items) if items else None, "answers") for one in references]
     brought = [_Brought(_on_disk(dataset, kept)) for dataset in datasets]
     chosen, own_recommenders = _split(recommenders, "recommenders")
     encoding, own_encoders = _split(encoders, "encoders")
@@ -165,6 +172,13 @@ def _split(given: Given, what: str) -> tuple[list[str], list[Any]]:
         if not isinstance(said(entry, "name"), str):
             raise RecclaimsError(f"{what}: {entry!r} is neither a name nor an object with a `name`")
     return [str(entry) if isinstance(entry, str | Path) else entry.name for entry in entries], objects
+
+
+def _pairs(answers: Given) -> list[str]:
+    """Answers as `NAME=FILE`, however they are given."""
+    if isinstance(answers, Mapping):
+        return [f"{name}={file}" for name, file in answers.items()]
+    return [answers] if isinstance(answers, str) else list(answers or ())
 
 
 class _Brought:

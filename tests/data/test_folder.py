@@ -253,7 +253,7 @@ MANIFEST_FAULTS = {
         "base = 'ml-100'",
         "dataset.toml: key 'base': unknown dataset 'ml-100'; did you mean 'ml-100k'?",
     ),
-    "base folder": ("base = './'", "dataset.toml: key 'base': unknown dataset './'; known: ml-100k"),
+    "base folder": ("base = './'", "dataset.toml: key 'base': ./ has a base itself (./); name that one"),
     "outside": (
         "items = '../items.jsonl'",
         "dataset.toml: key 'items': '../items.jsonl' leads out of the folder",

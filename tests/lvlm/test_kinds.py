@@ -1,6 +1,6 @@
 import pytest
 
-from recclaims.features.answer_types import counterpart, kind_of, of_kind
+from recclaims.data.answer_types import counterpart, kind_of, of_kind
 
 NAMES = ["qwen2_keyword", "phi_35vl_keywords", "phi_35vl_descriptive", "phi_35vl_mis", "q-description", "q-misaligned"]
 

@@ -191,3 +191,21 @@ def test_real_answers_are_parsed(capsys):
         print("\n" + compliance_table(rows))
     assert all(row.answers == 1105 for row in rows)
     assert min(row.parsed for row in rows) >= 0.98
+
+
+@pytest.mark.parametrize("asked", domain_names())
+@pytest.mark.parametrize("layout", ["[{}] {{x{}}}", "{}: x{}", "{} {{x{}}}"])
+def test_planted_drift_is_found_at_its_rate(asked, layout):
+    def answer(slots, n):
+        return ", ".join(layout.format(slot, n) for slot in slots)
+
+    mine = find_domain(asked).slots
+    others = [find_domain(name).slots for name in domain_names() if name != asked]
+    planted = [answer(others[n % len(others)], n) for n in range(12)]
+    sound = [answer(mine, n) for n in range(40)]
+    # Slots left out, one too many, another order, refusals, free text and values without names are no drift.
+    sound += [answer(mine[:n], n) for n in range(1, 5)] + [answer([*mine, "Color", "Mood"], 1), answer(mine[::-1], 2)]
+    sound += ["I'm sorry, I cannot help.", "", "A red hat on a table.", "{a}, {b}, {c}, {d}, {e}", "Mood: calm"]
+    (row,) = compliance({"m": [*planted, *sound]}, mine)
+    assert row.drifted == len(planted)
+    assert compliance({"m": sound}, mine)[0].drifted == 0

@@ -59,6 +59,22 @@ def test_what_did_not_run_stands_with_the_reason_once():
     assert lines[at + 1 : at + 3] == ["  noise, 2 cases: the weights are not here", "  fusion: it needs images"]
 
 
+def test_a_claim_without_a_case_stands_with_the_command_that_gives_it_some():
+    giving = {"it needs answers": ("--claims-answers", "m_keyword=FILE"), "it needs a reader": ()}
+    lines = told(
+        document(case()),
+        without_cases={"it needs answers": ["keywords", "ours"], "it needs a reader": ["fusion"]},
+        giving=giving,
+        command=("pytest", "suite", "-m", "not noise", "--claims-data", "a b"),
+    )
+    at = lines.index("Not run")
+    assert lines[at + 1 : at + 4] == [
+        "  keywords, ours: it needs answers",
+        "    To run: pytest suite --claims-data 'a b' -m 'keywords or ours' --claims-answers m_keyword=FILE",
+        "  fusion: it needs a reader",
+    ]
+
+
 def test_many_headlines_leave_their_figures_to_the_table():
     found = [
         Headline(recommender=f"r{n}", dataset="toy", features="sbert", replicates=3,

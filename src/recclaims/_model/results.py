@@ -74,6 +74,8 @@ class DatasetCard(Entry):
     parameters: dict[Text, Any] = Field(default_factory=dict)
     """What the dataset was made with."""
     duplicates_dropped: Count = 0
+    notes: list[Text] = Field(default_factory=list)
+    """What was joined from other files, and what of these did not fit."""
 
 
 class Headline(Entry):
@@ -190,6 +192,8 @@ class KeywordRow(Entry):
     refusals: Count
     empty: Count = 0
     unparsable: Count = 0
+    drifted: Count = 0
+    """Answers that follow another prompt than the one that was asked."""
     answered: Count = 0
     declined: Count = 0
     missing: Count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +11,10 @@ from recclaims._pytest.options import baseline_of, registry_of
 from recclaims._pytest.session import NO_CASE, SESSION, ClaimsSession, is_finding
 from recclaims._pytest.xdist_run import Controller
 from recclaims.errors import printable
+from recclaims.planning.needs import what_gives_cases
 
 if TYPE_CHECKING:
+    from recclaims._model.claim import Claim
     from recclaims._model.results import ResultsDocument
     from recclaims.reporting.console import Paint
 
@@ -71,6 +73,7 @@ def _tell(reporter: pytest.TerminalReporter, exitstatus: int, session: ClaimsSes
         judged=not session.nothing_judged,
         command=("pytest", *map(str, config.invocation_params.args)),
         without_cases=without,
+        giving=_giving(without, registry_of(config).claims) if without else {},
         report=printable(config.getoption("claims_report")),
     )
     paint, verbosity = _paint(reporter), config.getoption("verbose")
@@ -111,6 +114,11 @@ def _without_cases(reporter: pytest.TerminalReporter) -> dict[str, list[str]]:
             reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
             found.setdefault(printable(reason.removeprefix("Skipped: ")), []).extend(claims)
     return found
+
+
+def _giving(without: Mapping[str, Sequence[str]], claims: Mapping[str, Claim]) -> dict[str, tuple[str, ...]]:
+    """By the reason, the options that would give the claims of that reason cases."""
+    return {why: what_gives_cases(claims[names[0]]) for why, names in without.items() if names}
 
 
 def _paint(reporter: pytest.TerminalReporter) -> Paint:

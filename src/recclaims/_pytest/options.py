@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from recclaims.data.beside import with_content
 from recclaims.engine.device import device_of, has_gpu
 from recclaims.engine.duration import seconds_of
 from recclaims.engine.hyperparameters import read_hyperparameters
@@ -76,6 +77,20 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="NAME|PATH",
         type=expanded,
         help="dataset, repeatable: a name or a folder (default: ml-100k)",
+    )
+    add(
+        "--claims-answers",
+        action="append",
+        metavar="NAME=FILE",
+        help="answers of a vision-language model from a CSV, TSV or JSONL file, laid over every dataset, repeatable: "
+        "qwen2_keyword=FILE, or FILE?id=COLUMN&answer=COLUMN (docs/vision-language.md)",
+    )
+    add(
+        "--claims-items",
+        metavar="FILE",
+        type=expanded,
+        help="titles, descriptions, images and attributes from a file like items.jsonl, laid over every dataset "
+        "(docs/other-formats.md)",
     )
     add(
         "--claims-encoder",
@@ -203,6 +218,22 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="N",
         help="number of training processes; 0: train in this process (default: one per core)",
     )
+
+
+#: What runs where nobody names data.
+DEFAULT_DATASETS = ("ml-100k",)
+
+
+def references_of(config: pytest.Config) -> list[str]:
+    """The datasets, each with the content that is laid over it.
+
+    Raises:
+        RecclaimsError: what --claims-answers says is not NAME=FILE.
+    """
+    option = config.getoption
+    answers, items = option("claims_answers") or (), option("claims_items")
+    named = option("claims_data") or DEFAULT_DATASETS
+    return [with_content(reference, answers, items, "--claims-answers") for reference in named]
 
 
 REGISTRY = pytest.StashKey[Registry]()

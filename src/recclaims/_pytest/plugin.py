@@ -19,6 +19,7 @@ from recclaims._pytest.options import (
     planted_filter,
     profile_of,
     recommender_filter,
+    references_of,
     registry_of,
     what_computes,
 )
@@ -31,7 +32,6 @@ from recclaims.plugin_manager import BUILTIN, registry
 from recclaims.recommenders.spec import joins_unasked
 from recclaims.resources import import_shipped
 
-DEFAULT_DATASETS = ("ml-100k",)
 #: Options of sessions that are to judge nothing, or have nothing to compare with yet.
 _JUDGES_NOTHING = ("claims_update_baseline", "collectonly", "showfixtures", "show_fixtures_per_test", "setupplan")
 
@@ -204,7 +204,7 @@ def planner_of(config: pytest.Config) -> Planner:
     if session.planner is None:
         session.broken = registry().broken
         session.planner = Planner(
-            config.getoption("claims_data") or DEFAULT_DATASETS,
+            references_of(config),
             registry_of(config),
             config.getoption("claims_encoder") or (),
             recommender_filter(config),

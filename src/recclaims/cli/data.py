@@ -68,6 +68,13 @@ def add_commands(add: Add) -> None:
         "data", type=expanded, metavar="NAME|PATH", help="dataset whose items have answers in the field `lvlm`"
     )
     keywords.add_argument(
+        "--answers",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="answers in a CSV, TSV or JSONL file beside the dataset, repeatable, as for --claims-answers",
+    )
+    keywords.add_argument(
         "--domain",
         default="",
         type=expanded,
@@ -137,25 +144,29 @@ def _export(options: argparse.Namespace) -> int:
 
 def _keywords(options: argparse.Namespace) -> int:
     from recclaims._model.results import KeywordRow
+    from recclaims.data.answer_types import of_kind
+    from recclaims.data.beside import with_content
     from recclaims.data.reference import open_source
-    from recclaims.features.answer_types import of_kind
     from recclaims.lvlm.answers import Keywords
     from recclaims.lvlm.diagnosis import compliance, compliance_table, slot_records
     from recclaims.lvlm.parsing import parse_keywords
     from recclaims.reporting import tables
 
-    dataset = open_source(options.data, registry()).load()
+    reference = with_content(options.data, options.answers, where="--answers")
+    dataset = open_source(reference, registry()).load()
     known = dict.fromkeys(name for item in dataset.items for name in item.answers)
     names = of_kind(known, Keywords.spec.answers)
     if not names:
         raise RecclaimsError(f"{options.data}: no item has a keyword answer (answers: {', '.join(known) or 'none'})")
+    for note in dataset.notes:
+        print(note)
     rows, records = [], []
     for name in names:
         texts = [item.answers[name] for item in dataset.items if name in item.answers]
         encoder = Keywords(f"{name}?domain={options.domain}" if options.domain else name)
         encoder.prepare(dataset.items)
         rows += compliance({name: texts}, encoder.slots)
-        found = slot_records([parse_keywords(text, encoder.slots) for text in texts], encoder.slots)
+        found = slot_records([parse_keywords(text, encoder.slots) for text in texts], encoder.slots, texts=texts)
         records += [KeywordRow.of({"encoder": name, "dataset": dataset.name, **record}) for record in found]
     print(compliance_table(rows))
     print("\nBefore cleaning, by slot:")

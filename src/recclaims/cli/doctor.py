@@ -6,12 +6,16 @@ import argparse
 import contextlib
 import importlib.util
 import inspect
+import os
 import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
 from recclaims._model.control import ControlDeclaration
 from recclaims.cli.arguments import Add
+from recclaims.data.folder import MODALITIES
+from recclaims.engine.device import has_gpu
+from recclaims.engine.settings import default_workers
 from recclaims.errors import (
     DatasetError,
     NotAvailableError,
@@ -21,6 +25,7 @@ from recclaims.errors import (
     printable,
 )
 from recclaims.features.resolve import make_encoder, why_unavailable
+from recclaims.features.spec import spec_of_factory
 from recclaims.paths import expanded
 from recclaims.plugin_manager import Registry, registry
 from recclaims.recommenders.spec import Recommender
@@ -45,22 +50,27 @@ def add_commands(add: Add) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    """Check packages, the ML-100K data and every encoder's weights; or a store."""
+    """Check the machine, packages and every encoder's weights; or a store."""
     if options.store is not None:
         return _check_store(options)
     if options.prune:
         raise RecclaimsError("--prune needs --store DIR")
+    _machine()
     problems = _missing_packages()
     for name in registry().encoders:
+        shown = name
         try:
             reason = why_unavailable(make_encoder(name, registry()))
+            if reason and (named := _named(name)):
+                shown = f"{name}:NAME ({named})"
+                reason = why_unavailable(make_encoder(f"{name}:NAME", registry()))
         except (UnknownNameError, NotAvailableError) as error:
             reason = str(error)
         except RecclaimsError as error:
             problems += 1
             print(f"broken   {error}")
             continue
-        print(f"absent   encoder {name}: {reason}" if reason else f"ok       encoder {name}")
+        print(f"absent   encoder {shown}: {reason}" if reason else f"ok       encoder {shown}")
     for plugin in registry().broken:
         problems += 1
         print(f"broken   {plugin}")
@@ -69,6 +79,43 @@ def _doctor(options: argparse.Namespace) -> int:
         return 1
     print("recclaims is ready. Next: pytest suite --claims-profile smoke, or recclaims init my-shop for your own data.")
     return 0
+
+
+def _named(encoder: str) -> str:
+    """What the argument of an encoder has to name, as an answer of the data or a file; empty: it needs none."""
+    needs = spec_of_factory(registry().encoders[encoder]).requires or frozenset()
+    return ", ".join(sorted(needs.difference(MODALITIES)))
+
+
+#: Bytes of what machines call a GB of memory.
+_GB = 2**30
+
+
+def _machine() -> None:
+    """Say what computes: processors, their memory, and every GPU with its own."""
+    print(f"ok       {counted(default_workers(), 'processor')}, {_memory() / _GB:.1f} GB of memory")
+    if not has_gpu():
+        print("absent   GPU: all is computed on processors, on which a vision-language model takes long for each item")
+        return
+    if importlib.util.find_spec("torch") is None:
+        return  # it is said to be missing
+    import torch
+
+    for number in range(torch.cuda.device_count()):
+        free, whole = torch.cuda.mem_get_info(number)
+        name = torch.cuda.get_device_name(number)
+        print(f"ok       GPU cuda:{number} {name}, {whole / _GB:.1f} GB of memory, {free / _GB:.1f} GB of it free")
+    if not torch.cuda.device_count():
+        print(f"absent   GPU: this machine has one that torch {torch.__version__} cannot use; see nvidia-smi")
+
+
+def _memory() -> int:
+    """Bytes of memory of the machine, or what a container may use of it."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for limit in ("memory.max", "memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # not in a container, or without a limit: "max"
+            whole = min(whole, int(Path("/sys/fs/cgroup", limit).read_text()))
+    return whole
 
 
 def _missing_packages() -> int:

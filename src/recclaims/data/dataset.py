@@ -75,6 +75,7 @@ class Dataset:
             order of `items`.
         features: vectors that came with the data, by name; the encoder `features:NAME` reads them and puts their
             content into its version. In memory (FeatureArray) until `evaluate` writes them to its store.
+        notes: what was joined to it from other files, and what of these did not fit, a line each.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Dataset:
     category: str | None = None
     listed: Sequence[str] = ()
     features: Mapping[str, FeatureFile | FeatureArray] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     @classmethod
     def of(
@@ -249,6 +251,7 @@ class Dataset:
             "planted": self.planted,
             "parameters": dict(self.parameters),
             "duplicates_dropped": self.duplicates_dropped,
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
 

@@ -10,7 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recclaims.data.answers_file import AnswersFile
 from recclaims.data.assemble import assemble, check_parts
+from recclaims.data.beside import Beside, with_items
 from recclaims.data.ducho import find_embeddings
 from recclaims.data.interactions_file import ENDINGS, find_table, read_table
 from recclaims.data.items_file import peek, peek_answers, read_items
@@ -41,6 +43,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     "modalities": list,
     "category": str,
     "domain": str,
+    "answers": dict,
 }
 MODALITIES = ("visual", "textual", "attributes", "answers")
 MAX_NAME = 200
@@ -54,15 +57,21 @@ class FolderDataset:
         registry: where `base` is looked up; None: nothing is registered.
         protocol: split and relevance, over those of dataset.toml; None: those.
         suffix: what is added to the name, so that a dataset under another protocol has another one.
+        base: the folder that `base` names, opened; None: `base` names a registered dataset, if any.
 
     Raises:
         DatasetError: the folder or its dataset.toml is not well-formed.
     """
 
     def __init__(
-        self, path: Path, registry: Registry | None = None, protocol: EvaluationProtocol | None = None, suffix: str = ""
+        self,
+        path: Path,
+        registry: Registry | None = None,
+        protocol: EvaluationProtocol | None = None,
+        suffix: str = "",
+        base: DatasetSource | None = None,
     ) -> None:
-        self.path, self.registry = path, registry or Registry()
+        self.path, self.registry, self._folder_below = path, registry or Registry(), base
         self.manifest = read_manifest(path)
         self.name: str = self.manifest.get("name", path.resolve().name) + suffix
         if self.name in self.registry.datasets:
@@ -73,6 +82,7 @@ class FolderDataset:
         given = {key: self.manifest[key] for key in ("split", "relevance") if key in self.manifest}
         mine = EvaluationProtocol(strategy=given.get("split"), relevance=given.get("relevance"))
         self.protocol = mine.over(protocol) if protocol else mine
+        self.beside = beside_in(self.manifest, path)
 
     @property
     def items_path(self) -> Path:
@@ -84,15 +94,16 @@ class FolderDataset:
     def modalities(self) -> frozenset[str]:
         """As dataset.toml says, or as the first lines of the catalogue show."""
         if "modalities" in self.manifest:
-            return frozenset(self.manifest["modalities"])
-        found = peek(self.items_path)
+            return frozenset(self.manifest["modalities"]) | self.beside.modalities
+        found = peek(self.items_path) | self.beside.modalities
         base = self._base()
         return found | base.modalities if base else found
 
     @cached_property
     def answers(self) -> tuple[str, ...]:
-        """Names of the answers that the first lines of the catalogue have."""
-        return peek_answers(self.items_path)
+        """Names of the answers that the first lines of the catalogue have, and of those in files of their own."""
+        below = source_spec(self._folder_below).answers if self._folder_below else ()
+        return tuple(dict.fromkeys((*below, *peek_answers(self.items_path), *self.beside.names)))
 
     @cached_property
     def features(self) -> dict[str, FeatureFile]:
@@ -115,14 +126,15 @@ class FolderDataset:
         else:
             table, where = self._interactions()
             dataset = assemble(self.name, items, table, where)
-        dataset = replace(dataset, features={**dataset.features, **self.features})
+        dataset = self.beside.over(replace(dataset, features={**dataset.features, **self.features}))
         return with_category(dataset, self.manifest.get("category"), self.path / MANIFEST).under(self.protocol)
 
     def _base(self) -> DatasetSource | None:
         reference = self.manifest.get("base")
         if reference is None:
             return None
-        # A registered dataset, not a folder: a chain of folders could lead back to this one.
+        if self._folder_below is not None:
+            return self._folder_below
         where = f"{self.path / MANIFEST}: key 'base'"
         self.registry.find("datasets", reference.partition("?")[0].partition(":")[0], where)
         return open_registered(reference, self.registry)
@@ -130,6 +142,8 @@ class FolderDataset:
     def _over(self, source: DatasetSource, items: list[Item]) -> Dataset:
         """The base's interactions with this folder's items; a base item that is not here keeps what it had."""
         base = source.load()
+        if self._folder_below is not None:
+            return replace(with_items(base, items, self.items_path), name=self.name)
         mine = {item.item_id: item for item in items}
         strangers = [item_id for item_id in mine if item_id not in {item.item_id for item in base.items}]
         if strangers:
@@ -181,6 +195,21 @@ class FolderDataset:
 def find_features(folder: Path) -> dict[str, FeatureFile]:
     """Every file of vectors that a folder has by its layout; raises DatasetError for a link out of it."""
     return {**find_matrices(folder), **find_embeddings(folder)}
+
+
+def beside_in(manifest: dict[str, Any], folder: Path) -> Beside:
+    """The files of answers that a folder's dataset.toml names, each of which can be read."""
+    where = f"{folder / MANIFEST}: key 'answers'"
+    named = dict(manifest.get("answers", {}))
+    for name, text in named.items():
+        if not isinstance(text, str):
+            raise DatasetError(f"{where}: {name} is {reprlib.repr(text)}, not the name of a file")
+    files = tuple(AnswersFile.of(name, text, where, folder) for name, text in named.items())
+    for file in files:
+        _check_inside(file.path, folder, f"{where}: {str(file)!r}")
+    beside = Beside(files)
+    beside.check()
+    return beside
 
 
 def with_category(dataset: Dataset, slot: str | None, manifest: Path) -> Dataset:

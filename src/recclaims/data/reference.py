@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recclaims.data import protocol
+from recclaims.data.beside import WithContent, relocated, split_content
 from recclaims.data.importers.registry import open_folder
 from recclaims.data.registered import is_registered, open_registered, protocol_of
 from recclaims.errors import RecclaimsError, UnknownNameError
@@ -31,7 +32,7 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
 
     `?key=value&key=value` sets `split` (random, temporal) and `relevance` (a rating, or none) of any dataset,
     and the parameters that a registered source declares, see SourceSpec. Its own `name` then says in tables and case
-    names what they are.
+    names what they are. `with-answers=NAME=FILE` and `with-items=FILE` lay content over it, see beside.
 
     Args:
         reference: what to find.
@@ -43,6 +44,12 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
         DatasetError: the folder is not a dataset.
     """
     check_question_mark(reference, reference)
+    alone, beside = split_content(reference)
+    source = _open_alone(alone, registry, where)
+    return WithContent(source, beside) if beside else source
+
+
+def _open_alone(reference: str, registry: Registry, where: str) -> DatasetSource:
     name, _, query = reference.partition("?")
     if is_registered(name, registry):
         return open_registered(reference, registry)
@@ -90,5 +97,6 @@ def check_question_mark(text: str, reference: str) -> None:
 
 def located(reference: str, registry: Registry, folder: Path) -> str:
     """A reference that means in any working directory what `reference` means in `folder`."""
+    reference = relocated(reference, lambda path: folder / path)
     name, mark, query = reference.partition("?")
     return reference if is_registered(name, registry) else f"{in_reference(str(folder / path_in(name)))}{mark}{query}"

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 #: Raised when what features or a cell compute changes, so that no old result is taken for a new one.
 CACHE_VERSION = 2
 #: Raised when the records of `diagnose` change.
-DIAGNOSIS = 1
+DIAGNOSIS = 2
 #: Libraries whose release can change an embedding.
 ENCODING_LIBRARIES = ("numpy", "pillow", "torch", "transformers", "sentence-transformers")
 #: Installed release of a library; finding it reads the disk, and every recipe asks.

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 #: order of the items and not by their content; 91 % of one published data set's image rows were zero.
 MOST_ZERO = 0.5
 MOST_IMPUTED = 0.5
+#: The largest share of keyword answers that may follow another prompt than the others.
+MOST_DRIFTED = 0.1
 MOST_ALIKE = 0.5
 #: Rows no longer than this have no direction that float32 can tell: they count as zero. Squares of lengths beyond
 #: the other bound leave float32, and cosines of such rows become zero without a sound.

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recclaims._model.reads import MODALITIES
+from recclaims.data.answer_types import KINDS
 from recclaims.declared import Rule, said
 from recclaims.errors import FeatureError, UnknownNameError
-from recclaims.features.answer_types import KINDS
 
 if TYPE_CHECKING:
     import numpy as np

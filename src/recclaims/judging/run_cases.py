@@ -14,7 +14,7 @@ from recclaims._model.verdict import Verdict
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.run_cells import CellRunner, Outcome, Progress
 from recclaims.errors import RecclaimsError
-from recclaims.features.encoded import FeatureReport, cosines
+from recclaims.features.encoded import MOST_DRIFTED, FeatureReport, cosines
 from recclaims.features.resolve import facts_of
 from recclaims.judging.assess import Evidence, assess
 from recclaims.judging.case_result import CaseResult
@@ -226,9 +226,22 @@ def _fault(pipeline: Pipeline, case: Case) -> str | None:
         report = _report(pipeline, case.dataset, encoder)
         # What a short limit does to answers is what the claim asks.
         fault = report.inadmissible(cut_off=not (case.control == LONG and encoder == case.arms[0].features))
+        fault = fault or _drift(pipeline, case.dataset, encoder)
         fault = fault or pipeline.leakage(case.dataset, encoder).inadmissible()
         if fault:
             return fault
+    return None
+
+
+def _drift(pipeline: Pipeline, reference: str, encoder: str) -> str | None:
+    """Why no claim can rest on answers of which too many follow another prompt than the others; or None."""
+    for record in _keywords(pipeline, reference, encoder)[:1]:  # each slot's says the same of all answers
+        answers, drifted = record.get("answers", 0), record.get("drifted", 0)
+        if drifted > MOST_DRIFTED * answers:
+            return (
+                f"{drifted:,} of {answers:,} answers name the slots of another prompt (at most "
+                f"{100 * MOST_DRIFTED:.0f} %): what was the model asked?"
+            )
     return None
 
 

@@ -159,7 +159,8 @@ class Keywords(_OfAnswers):
         # Cleaned as for the features: over the items that have any keyword.
         cleaned = iter(self.cleaned([item for item in answered if self.covers(item)]))
         rows: list[Row] = [next(cleaned) if self.covers(item) else {} for item in answered]
-        return slot_records([self.parse(item) for item in answered], self.slots, rows)
+        texts = [item.answers[self.answer] for item in answered]
+        return slot_records([self.parse(item) for item in answered], self.slots, rows, texts)
 
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
         """Return 0 and 1, float32 (n, number of values), columns by slot in the prompt's order, then by value."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from recclaims.lvlm.cleaning import OTHER, Row
-from recclaims.lvlm.parsing import Failure, KeywordAnswer, Layout, parse_keywords
+from recclaims.lvlm.parsing import Failure, KeywordAnswer, Layout, named_slots, parse_keywords
+from recclaims.lvlm.prompts import domain_names, find_domain
 
 #: Values that a slot's report shows.
 EXAMPLES = 5
@@ -26,6 +27,7 @@ class Compliance:
         whole: every slot was answered, in whatever layout, `unknown` included.
         partial: some slots were.
         refusals, empty, unparsable: see Failure.
+        drifted: answers to another prompt, see `drifted`; they also count as what they are besides.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Compliance:
     refusals: int
     empty: int
     unparsable: int
+    drifted: int = 0
 
     @property
     def parsed(self) -> float:
@@ -44,8 +47,10 @@ class Compliance:
         return self.whole / given if given else math.nan
 
     @classmethod
-    def of(cls, name: str, answers: Sequence[KeywordAnswer], slots: Sequence[str]) -> Compliance:
-        """Count."""
+    def of(
+        cls, name: str, answers: Sequence[KeywordAnswer], slots: Sequence[str], texts: Sequence[str] = ()
+    ) -> Compliance:
+        """Count; without the raw `texts` nothing is known of drift."""
         failures = Counter(answer.failure for answer in answers)
         found = [len(answer.values) + len(answer.declined) for answer in answers if answer.failure is None]
         whole = sum(n == len(slots) for n in found)
@@ -58,6 +63,7 @@ class Compliance:
             refusals=failures[Failure.REFUSAL],
             empty=failures[Failure.EMPTY],
             unparsable=failures[Failure.UNPARSABLE],
+            drifted=sum(drifted(text, slots) for text in texts),
         )
 
 
@@ -86,10 +92,27 @@ class SlotReport:
     examples: tuple[str, ...]
 
 
+def drifted(answer: str, slots: Sequence[str]) -> bool:
+    """Whether an answer follows another prompt than the one that was asked: it names more slots of another domain.
+
+    Slots that the two share count for both, so that `Pet Type` among the others tells an answer to pets from one to
+    baby, and one slot too many tells nothing. Values without names tell nothing either.
+
+    Args:
+        answer: the raw text.
+        slots: what was asked for.
+    """
+    asked = len(named_slots(answer, slots))
+    others = (find_domain(name).slots for name in domain_names())
+    # Where it names all that was asked for, no other domain can have more.
+    return any(len(named_slots(answer, other)) > max(asked, 1) for other in others if len(other) > asked)
+
+
 def compliance(answers: Mapping[str, Sequence[str]], slots: Sequence[str]) -> list[Compliance]:
     """One row per model: raw answers by name, parsed with the slots that were asked for."""
     return [
-        Compliance.of(name, [parse_keywords(text, slots) for text in texts], slots) for name, texts in answers.items()
+        Compliance.of(name, [parse_keywords(text, slots) for text in texts], slots, texts)
+        for name, texts in answers.items()
     ]
 
 
@@ -97,7 +120,7 @@ def compliance_table(rows: Sequence[Compliance]) -> str:
     """The rows as a table for the terminal."""
     from tabulate import tabulate
 
-    header = ["answers", "n", "as asked", "all slots", "some slots", "refused", "empty", "unparsable"]
+    header = ["answers", "n", "as asked", "all slots", "some slots", "refused", "empty", "unparsable", "drifted"]
     body = [
         (
             row.name,
@@ -108,6 +131,7 @@ def compliance_table(rows: Sequence[Compliance]) -> str:
             row.refusals,
             row.empty,
             row.unparsable,
+            row.drifted,
         )
         for row in rows
     ]
@@ -146,14 +170,18 @@ def _slot(slot: str, answers: Sequence[KeywordAnswer], rows: Sequence[Row]) -> S
 
 
 def slot_records(
-    answers: Sequence[KeywordAnswer], slots: Sequence[str], cleaned: Sequence[Row] | None = None
+    answers: Sequence[KeywordAnswer],
+    slots: Sequence[str],
+    cleaned: Sequence[Row] | None = None,
+    texts: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """One flat record per slot, as results.json holds it: how the answers kept to the format, and what the slot holds.
 
     Args:
         answers, slots, cleaned: see slot_reports.
+        texts: the raw answers.
     """
-    kept = Compliance.of("", answers, slots)
+    kept = Compliance.of("", answers, slots, texts)
     whole = {
         "answers": kept.answers,
         "compliance": kept.asked / kept.answers if kept.answers else None,
@@ -161,6 +189,7 @@ def slot_records(
         "refusals": kept.refusals,
         "empty": kept.empty,
         "unparsable": kept.unparsable,
+        "drifted": kept.drifted,
     }
     return [
         {

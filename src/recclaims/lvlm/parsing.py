@@ -110,6 +110,13 @@ def parse_keywords(answer: str, slots: Sequence[str]) -> KeywordAnswer:
     return KeywordAnswer(values, declined, layout, None if values else Failure.REFUSAL)
 
 
+def named_slots(answer: str, slots: Sequence[str]) -> frozenset[str]:
+    """The slots whose names announce a value in an answer, whatever that is."""
+    by_name = {_plain(slot): slot for slot in slots}
+    labels = _labels(tuple(slots)).finditer(unwrap(answer))
+    return frozenset(by_name[name] for label in labels if (name := _plain(label["boxed"] or label["bare"])) in by_name)
+
+
 def unwrap(answer: str) -> str:
     """The text alone: scripts also wrote it as a list of one, `['...']`, with its escapes."""
     text = answer[:MAX_ANSWER].strip()

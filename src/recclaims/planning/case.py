@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from recclaims._model.case import Case
 from recclaims._model.claim import ALL_NOISE, REAL, Claim
+from recclaims.data.answer_types import of_kind
 from recclaims.data.source_spec import source_spec
 from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.evaluation.metrics import check_comparable
-from recclaims.features.answer_types import of_kind
 from recclaims.features.available_inputs import available_modalities, bundled_encoders
 from recclaims.features.fusion import parts_here
 from recclaims.features.resolve import facts_of, known_encoder, suited, why_unavailable

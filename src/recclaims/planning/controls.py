@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from recclaims._model.arm import Arm
 from recclaims._model.claim import ALL_NOISE
+from recclaims.data.answer_types import counterpart
 from recclaims.errors import UnknownNameError
-from recclaims.features.answer_types import counterpart
 from recclaims.features.fusion import DEFAULT
 from recclaims.features.resolve import facts_of, known_encoder
 from recclaims.features.spec import methods_of, spec_of, spec_of_factory

@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from recclaims._model.case import Case, Expectation
+from recclaims.data.answer_types import kind_of
 from recclaims.data.reference import open_source
+from recclaims.data.source_spec import source_spec
 from recclaims.errors import DatasetError
 from recclaims.features.available_inputs import available_modalities
 from recclaims.features.resolve import facts_of, suited
@@ -94,7 +96,9 @@ class Planner:
 
     def why_none(self, claim: Claim) -> str:
         """Say in one line what a claim without a case needs."""
-        return why_no_case(claim, self.references, self.encoders)
+        answers = dict.fromkeys(name for source in self._sources.values() for name in source_spec(source).answers)
+        unsaid = [name for name in answers if not kind_of(name).kind]
+        return why_no_case(claim, self.references, self.encoders, unsaid)
 
     def _open(self, reference: str) -> DatasetSource:
         """Open a dataset once for all claims; two of one name could not be told apart in any table."""

@@ -105,8 +105,10 @@ def _related(one: str, other: str, registry: Registry) -> bool:
 def _with_parameters(reference: str, parameters: str) -> str:
     """A dataset's reference with other parameters; those that it has and that are not named stay."""
     name, _, query = reference.partition("?")
-    said = dict(part.partition("=")[::2] for part in (*query.split("&"), *parameters.split("&")) if part)
-    return f"{name}?{'&'.join(f'{key}={value}' for key, value in said.items())}"
+    # A key with a hyphen lays content over the data set, and may stand there more than once.
+    parts = [part for part in (*query.split("&"), *parameters.split("&")) if part]
+    said = {part if "-" in (key := part.partition("=")[0]) else key: part for part in parts}
+    return f"{name}?{'&'.join(said.values())}"
 
 
 def check_reads(reads: Reads, registry: Registry, where: str) -> None:

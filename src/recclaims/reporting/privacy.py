@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from recclaims.data.beside import relocated
 from recclaims.hidden import secrets, without_secrets
 from recclaims.paths import here, home
 
@@ -33,6 +34,7 @@ _NOT_TEXT = re.compile("[\ud800-\udfff]")
 
 def shareable(reference: str) -> str:
     """A dataset's reference without the folders above it: they say whose machine it was, and lead nowhere else."""
+    reference = relocated(reference, lambda path: Path("path/to") / path.name if path.is_absolute() else path)
     place, mark, query = reference.partition("?")
     if Path(place).is_absolute():
         place = f"path/to/{Path(place).name}"

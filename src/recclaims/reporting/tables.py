@@ -142,7 +142,7 @@ def card(dataset: DatasetCard) -> str:
         f"{dataset.interactions:,} interactions (density {100 * dataset.density:.2f} %){planted}; "
         f"items with image {dataset.items_with_image:,}, text {dataset.items_with_text:,}{markup}, "
         f"both {dataset.items_with_both:,}, attributes {dataset.items_with_attributes:,}; "
-        f"split {dataset.split}, relevant: {threshold}"
+        f"split {dataset.split}, relevant: {threshold}" + "".join(f"; {note}" for note in dataset.notes)
     )
 
 
@@ -216,7 +216,7 @@ def _best(document: ResultsDocument, encoder: EncoderRow, claim: str, control: s
 
 def keyword_rows(records: Sequence[KeywordRow]) -> tuple[list[str], list[list[str]]]:
     """One row per encoder of keywords, dataset and slot: how answers kept to the format, and what the slot holds."""
-    headers = ["keywords", "dataset", "slot", "answers", "as asked", "refused"]
+    headers = ["keywords", "dataset", "slot", "answers", "as asked", "refused", "drifted"]
     headers += ["missing", "distinct", "bits", "Other", "examples"]
     rows = [
         [
@@ -225,7 +225,7 @@ def keyword_rows(records: Sequence[KeywordRow]) -> tuple[list[str], list[list[st
             record.slot,
             f"{record.answers:,}",
             "" if record.compliance is None else f"{record.compliance:.1%}",
-            *(f"{count:,}" for count in (record.refusals, record.missing, record.distinct)),
+            *(f"{count:,}" for count in (record.refusals, record.drifted, record.missing, record.distinct)),
             f"{record.entropy:.2f}",
             f"{record.other:.1%}",
             ", ".join(record.examples),

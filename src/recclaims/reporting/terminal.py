@@ -51,6 +51,7 @@ class Ending:
         judged: whether any came to its verdict.
         command: the words of the command that ran, for another like it.
         without_cases: by the reason, the claims that have no case here.
+        giving: by the reason, the options that would give them some.
         report: the folder of the reports.
     """
 
@@ -61,6 +62,7 @@ class Ending:
     judged: bool = True
     command: Sequence[str] = ("pytest", "suite")
     without_cases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    giving: Mapping[str, Sequence[str]] = field(default_factory=dict)
     report: str = "reports/latest"
 
 
@@ -227,16 +229,19 @@ def _not_run(document: ResultsDocument | None, ending: Ending, paint: Paint) -> 
         yield from wrapped(f"{claims}, {counted(len(some), 'case')}: {why}", 2, 4)
     for why, names in ending.without_cases.items():
         yield from wrapped(f"{', '.join(names)}: {why}", 2, 4)
+        if options := ending.giving.get(why):
+            yield f"    To run: {_command(('-m', ' or '.join(names), *options), ending)}"
 
 
-def _command(option: Sequence[str], ending: Ending) -> str:
-    """The same command with one more option, on one line, to be copied."""
+def _command(options: Sequence[str], ending: Ending) -> str:
+    """The same command with further options, each with a value, on one line, to be copied."""
     words = list(ending.command)
-    while option[0] in words:  # a later one would win, but two of them puzzle whoever reads
-        at = words.index(option[0])
-        del words[at : at + 2]
-    words = [word for word in words if not word.startswith(f"{option[0]}=")]
-    return shlex.join([*words, *option])
+    for option in options[::2]:
+        while option in words:  # a later one would win, but two of them puzzle whoever reads
+            at = words.index(option)
+            del words[at : at + 2]
+        words = [word for word in words if not word.startswith(f"{option}=")]
+    return shlex.join([*words, *options])
 
 
 def _meaning(ending: Ending) -> str:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recclaims.data.assemble import assemble
-from recclaims.data.folder import ITEMS, MANIFEST, FolderDataset, find_features, read_manifest, with_category
+from recclaims.data.folder import (
+    ITEMS,
+    MANIFEST,
+    FolderDataset,
+    beside_in,
+    find_features,
+    read_manifest,
+    with_category,
+)
 from recclaims.data.importers.cornac import CORNAC
 from recclaims.data.importers.elliot import ELLIOT
 from recclaims.data.importers.mmrec import MMREC
@@ -16,7 +25,9 @@ from recclaims.data.importers.reader import Reader
 from recclaims.data.importers.recbole import RECBOLE
 from recclaims.data.interactions_file import find_table
 from recclaims.data.protocol import EvaluationProtocol
+from recclaims.data.registered import is_registered
 from recclaims.errors import DatasetError
+from recclaims.paths import expanded
 
 if TYPE_CHECKING:
     from recclaims.data.dataset import Dataset, DatasetSource
@@ -25,7 +36,7 @@ if TYPE_CHECKING:
 
 READERS = (MMREC, RECBOLE, ELLIOT, CORNAC)
 #: Keys of dataset.toml that have a meaning beside another program's files.
-KEYS = ("name", "relevance", "split", "category", "domain")
+KEYS = ("name", "relevance", "split", "category", "domain", "answers")
 
 
 def open_folder(path: Path, registry: Registry, protocol: EvaluationProtocol, suffix: str = "") -> DatasetSource:
@@ -47,7 +58,28 @@ def open_folder(path: Path, registry: Registry, protocol: EvaluationProtocol, su
         features = find_features(path)
         has = f"; its features ({', '.join(list(features)[:3])}) need interactions beside them" if features else ""
         raise DatasetError(f"{path}: has no {MANIFEST} and is not a {formats} folder{has}; see docs/other-formats.md")
-    return FolderDataset(path, registry, protocol, suffix)
+    return FolderDataset(path, registry, protocol, suffix, _folder_below(path, manifest, registry))
+
+
+def _folder_below(path: Path, manifest: dict[str, Any], registry: Registry) -> DatasetSource | None:
+    """The folder that a dataset.toml names as its base; None where it names a registered dataset, or none.
+
+    Raises:
+        DatasetError: that folder has a base itself: a chain of folders could lead back to this one.
+    """
+    base = manifest.get("base")
+    if base is None or is_registered(base.partition("?")[0], registry):
+        return None
+    place = path / expanded(base)
+    try:
+        if not (os.sep in base or place.is_dir()):
+            return None
+        below = read_manifest(place) if (place / MANIFEST).is_file() else {}
+    except (OSError, ValueError) as error:  # what no path can be
+        raise DatasetError(f"{path / MANIFEST}: key 'base' is no folder's name: {error}") from None
+    if "base" in below:
+        raise DatasetError(f"{path / MANIFEST}: key 'base': {base} has a base itself ({below['base']}); name that one")
+    return open_folder(place, registry, EvaluationProtocol())
 
 
 def _without_items(folder: Path, table: Path) -> str:
@@ -102,11 +134,17 @@ class ImportedDataset:
         self.name = name + suffix
         given = EvaluationProtocol(strategy=manifest.get("split"), relevance=manifest.get("relevance"))
         self.protocol = given.over(protocol)
+        self.beside = beside_in(manifest, path)
 
     @cached_property
     def modalities(self) -> frozenset[str]:
         """What the reader sees in names and first lines."""
-        return self.reader.carries(self.path)
+        return self.reader.carries(self.path) | self.beside.modalities
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Names of the answers that dataset.toml says lie in files."""
+        return self.beside.names
 
     @cached_property
     def features(self) -> dict[str, FeatureFile]:
@@ -122,4 +160,4 @@ class ImportedDataset:
         items = [replace(item, domain=domain) for item in content.items] if domain else content.items
         dataset = assemble(self.name, items, content.table, content.where, features=self.features)
         slot = self.manifest.get("category")
-        return with_category(dataset, slot, self.path / MANIFEST).under(self.protocol)
+        return with_category(self.beside.over(dataset), slot, self.path / MANIFEST).under(self.protocol)
