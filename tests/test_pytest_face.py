@@ -515,9 +515,18 @@ def pictured(tmp_path):
     return data
 
 
-def test_trust_in_the_code_of_checkpoints_ends_with_its_run(pictured, tmp_path):
+@pytest.fixture
+def foreign(tmp_path):
+    """A model that only code of its own folder knows."""
+    folder = tmp_path / "foreign"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "foreign_vl", "auto_map": {"AutoModelForCausalLM": "x.Y"}}')
+    return folder
+
+
+def test_trust_in_the_code_of_checkpoints_ends_with_its_run(pictured, foreign, tmp_path):
     options = ["suite", "-p", "no:cacheprovider", "-m", "noise", "-k", "content-knn-lvlm and permuted-toy"]
-    options += ["--claims-encoder", "lvlm:phi-3.5-vision", "--claims-profile", "smoke", "--claims-workers", "0"]
+    options += ["--claims-encoder", f"lvlm:{foreign}", "--claims-profile", "smoke", "--claims-workers", "0"]
     for name, place in (("data", pictured), ("store", tmp_path / "store"), ("report", tmp_path / "report")):
         options += [f"--claims-{name}", str(place)]
     code = (
@@ -531,14 +540,14 @@ def test_trust_in_the_code_of_checkpoints_ends_with_its_run(pictured, tmp_path):
     assert "--claims-trust-remote-code" in case["reason"]
 
 
-def test_trust_in_the_code_of_checkpoints_reaches_the_workers(session, pictured, tmp_path):
+def test_trust_in_the_code_of_checkpoints_reaches_the_workers(session, pictured, foreign, tmp_path):
     report, select = tmp_path / "report", ("-k", "content-knn-lvlm and permuted-toy")
-    options = ("--claims-encoder", "lvlm:phi-3.5-vision", "--claims-report", str(report), "--claims-workers", "1")
+    options = ("--claims-encoder", f"lvlm:{foreign}", "--claims-report", str(report), "--claims-workers", "1")
     session(*select, *options, "--claims-trust-remote-code", data=pictured, code=0)
     (case,) = json.loads((report / "results.json").read_text())["claims"]
     assert case["verdict"] == "not_run"
     # The worker was told; without trust it would ask for it.
-    assert "written for transformers 4.43" in case["reason"]
+    assert "no weights" in case["reason"]
     assert "--claims-trust-remote-code" not in case["reason"]
 
 

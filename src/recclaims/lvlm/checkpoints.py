@@ -13,6 +13,8 @@ from typing import Any
 from recclaims import UnknownNameError
 from recclaims.data.reference import is_folder
 from recclaims.features.hub import ALLOW, downloads_allowed, known_as, snapshot
+from recclaims.lvlm.phi3_vision import MODEL_TYPE
+from recclaims.lvlm.phi3_vision.files import problem
 from recclaims.paths import expanded
 
 #: Short names; any other `org/name` of the hub, or a folder, can be given as well.
@@ -33,11 +35,10 @@ NAMES = {
 }
 #: The paper's first model.
 DEFAULT = "qwen2-vl-7b"
-#: Model types that exist only as code in their own repository, with the transformers they were written for.
-REMOTE_CODE = {"phi3_v": "4.43"}
 #: The option of `recclaims encode` that lets it run.
 TRUST = "--trust-remote-code"
-_REMOTE_NAMES = {"microsoft/Phi-3.5-vision-instruct": "phi3_v"}
+#: Where the model type must be known before any file is here.
+_TYPES = {"microsoft/Phi-3.5-vision-instruct": MODEL_TYPE, "microsoft/Phi-3-vision-128k-instruct": MODEL_TYPE}
 #: Native model types that AutoModelForImageTextToText does not know.
 CAUSAL = frozenset({"phi4_multimodal"})
 #: Packages that a model type's processor imports.
@@ -92,7 +93,7 @@ class Checkpoint:
     @property
     def model_type(self) -> str:
         """What transformers calls the architecture, as far as it is known without loading."""
-        return str(self.config.get("model_type") or _REMOTE_NAMES.get(self.model, ""))
+        return str(self.config.get("model_type") or _TYPES.get(self.model, ""))
 
     def unavailable(self, trusted: bool) -> str | None:
         """Say why it cannot be loaded here, in one line with how to mend that; imports and fetches nothing.
@@ -100,23 +101,33 @@ class Checkpoint:
         Args:
             trusted: whether code from the checkpoint's own repository may run.
         """
-        return self._remote_code(trusted) or self._absent() or self._needs()
+        return self._text_only() or self._remote_code(trusted) or self._absent() or self._incomplete() or self._needs()
+
+    def _text_only(self) -> str | None:
+        if self.model_type != "phi3":
+            return None
+        return f"{self.model} is a Phi-3 for text alone; take one that sees images, such as phi-3.5-vision"
 
     def _remote_code(self, trusted: bool) -> str | None:
-        written_for = REMOTE_CODE.get(self.model_type)
-        if not written_for:
+        """Say that only the checkpoint's own code knows its model type, where that may not run."""
+        if (
+            trusted
+            or self.model_type == MODEL_TYPE
+            or "auto_map" not in self.config
+            or _in_transformers(self.model_type)
+        ):
             return None
-        here = library_version("transformers")
-        needs = f"{self.model} needs code of its repository, written for transformers {written_for} (installed: {here})"
-        if not trusted:
-            return f"{needs}; allow it with --claims-trust-remote-code (recclaims encode: {TRUST})"
-        if here.split(".")[0] != written_for.split(".")[0]:
-            return f"{needs}; run it in an environment with that version and put its answers into the field `lvlm`"
-        return None
+        return (
+            f"{self.model} needs code of its repository (transformers has no {self.model_type or 'such model'}); "
+            f"allow it with --claims-trust-remote-code (recclaims encode: {TRUST})"
+        )
 
     def _absent(self) -> str | None:
         if is_folder(self.model):
-            return None if self.config else f"{self.model}: the folder has no config.json of a model"
+            if not self.config:
+                return f"{self.model}: the folder has no config.json of a model"
+            held = self.folder and any(self.folder.glob("*.safetensors"))
+            return None if held else f"{self.model}: the folder has no weights (*.safetensors)"
         if self.folder and self.config and any(self.folder.glob("*.safetensors")):
             return None
         if downloads_allowed():
@@ -128,11 +139,23 @@ class Checkpoint:
             f"or set {ALLOW}=1 (and leave HF_HUB_OFFLINE unset), or name a folder that holds it, lvlm:PATH"
         )
 
+    def _incomplete(self) -> str | None:
+        if self.model_type != MODEL_TYPE or not self.folder or not self.config:
+            return None
+        return problem(self.model, self.folder, self.config)
+
     def _needs(self) -> str | None:
         package = _NEEDS.get(self.model_type)
         if package and importlib.util.find_spec(package) is None:
             return f"{self.model} needs the package {package}: pip install {package}"
         return None
+
+
+def _in_transformers(model_type: str) -> bool:
+    """Whether transformers has a folder for it; nothing is imported."""
+    found = importlib.util.find_spec("transformers")
+    places = (found.submodule_search_locations if found else None) or []
+    return bool(model_type) and any((Path(place) / "models" / model_type).is_dir() for place in places)
 
 
 def missing_package(package: str, what: str) -> str | None:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from recclaims.errors import one_line
 from recclaims.features.arguments import join_argument, split_argument
 from recclaims.features.hub import downloads_allowed, quiet
 from recclaims.features.spec import ANSWERING
+from recclaims.lvlm import phi3_vision
 from recclaims.lvlm.checkpoints import CAUSAL, DEFAULT, Checkpoint, missing_package
 from recclaims.lvlm.generation import POOLINGS, AnswerSettings, Question, Reply, ask, in_batches
 from recclaims.lvlm.prompts import digest, find_domain
@@ -89,7 +90,9 @@ class VisionLanguage:
         asked = digest(self.prompt)
         if self.domain:
             asked = hashlib.sha256(find_domain(self.domain).prompt(self.prompt).encode()).hexdigest()[:12]
-        return f"1;{self.checkpoint.version};{self.prompt}-{asked}"
+        # A model of our own can change where the checkpoint does not.
+        own = f";{phi3_vision.VERSION}" if self.checkpoint.model_type == phi3_vision.MODEL_TYPE else ""
+        return f"1;{self.checkpoint.version};{self.prompt}-{asked}{own}"
 
     def _answering(self) -> dict[str, str]:
         """How an answer comes about, by the keys of the argument; empty where nothing is generated."""
@@ -190,15 +193,20 @@ class VisionLanguage:
         quiet()
         path = self.checkpoint.model
         common = {"local_files_only": not downloads_allowed(), "trust_remote_code": trust.is_given()}
-        kind = "AutoModelForCausalLM" if self.checkpoint.model_type in CAUSAL | {"phi3_v"} else None
-        loader = getattr(transformers, kind or "AutoModelForImageTextToText")
-        processors: Any = transformers.AutoProcessor
         placement, device = self._placement()
-        # safetensors alone: a checkpoint in pickles is a program.
-        model = loader.from_pretrained(path, use_safetensors=True, **common, **placement)
+        if self.checkpoint.model_type == phi3_vision.MODEL_TYPE:
+            from recclaims.lvlm.phi3_vision.loading import load
+
+            model, processor = load(path, not downloads_allowed(), placement)
+        else:
+            kind = "AutoModelForCausalLM" if self.checkpoint.model_type in CAUSAL else "AutoModelForImageTextToText"
+            loader, processors = getattr(transformers, kind), cast(Any, transformers.AutoProcessor)
+            # safetensors alone: a checkpoint in pickles is a program.
+            model = loader.from_pretrained(path, use_safetensors=True, **common, **placement)
+            processor = processors.from_pretrained(path, **common)
         if "device_map" not in placement:
             model.to(device)
-        return model.eval(), processors.from_pretrained(path, **common)
+        return model.eval(), processor
 
     def _placement(self) -> tuple[dict[str, Any], str]:
         """As what the weights are loaded, over how many GPUs, and the device of a model on one."""
