@@ -28,9 +28,8 @@ BUILDERS = NATIVE | {"phi-3.5-vision": phi3_vision}
 #: After how many tokens each item stops: at once, early, late, and never within the limit.
 STOPS = (0, 2, 7, 99)
 LIMIT = 9
-#: Rounding in float32. Prompts of Phi-3.5-vision have thousands of tokens, and the angles of such positions are rounded
-#: to about 1e-4; padding moves positions.
-ROUNDING = {name: 1e-3 if name == "phi-3.5-vision" else 1e-5 for name in BUILDERS}
+#: In float32. Prompts of Phi-3.5-vision have thousands of tokens.
+ROUNDING = {name: 1e-4 if name == "phi-3.5-vision" else 1e-5 for name in BUILDERS}
 
 
 @pytest.fixture(scope="module")

@@ -143,6 +143,10 @@ class Phi3Vision(Phi3ForCausalLM):  # type: ignore[no-untyped-call]
         """Run Phi-3 over text and images; see Phi3VisionProcessor for the arguments, Phi3ForCausalLM for the rest."""
         if inputs_embeds is None and input_ids is not None:
             inputs_embeds = self._embeddings(input_ids, pixel_values, image_sizes)
+        if position_ids is None and inputs_embeds is not None and attention_mask is not None:
+            # From each row's own beginning, not from that of its padding, as `generate` counts: angles of positions
+            # are rounded, by more than all else.
+            position_ids = (attention_mask.long().cumsum(dim=-1) - 1).clamp_min(0)[:, -inputs_embeds.shape[1] :]
         return super().forward(
             attention_mask=attention_mask,
             position_ids=position_ids,
