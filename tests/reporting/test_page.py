@@ -201,6 +201,14 @@ def test_planted_data_is_labelled_wherever_it_is_named():
     assert '<span class="planted">' not in page(case())
 
 
+def test_a_card_says_what_a_dataset_was_made_with_and_of():
+    one = card(parameters={"dose": 0.5, "channel": "joint"}, notes=["answers.csv: 3 of 4 items", "items.csv: all"])
+    shown = page(case(), datasets=[one])
+    assert "dose 0.5, channel joint" in shown
+    assert "answers.csv: 3 of 4 items; items.csv: all" in shown
+    assert "parameters" not in page(case(), datasets=[card(parameters={}, notes=[])])
+
+
 def test_a_claim_says_what_it_claims():
     says = {"version": 1, "statement": "A is B.", "source": "someone", "direction": "greater", "equivalence": False}
     assert "to the right of zero" in page(case(), statements={"noise": says})

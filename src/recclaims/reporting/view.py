@@ -189,9 +189,13 @@ def _counts(counted: Counter[tuple[str, str, Verdict]], label: str, recommender:
 def _card(dataset: DatasetCard) -> Iterator[tuple[str, str]]:
     yield "origin", "planted: simulated, not observed" if dataset.planted else "observed"
     for key, value in dataset.as_json().items():
-        if key in {"dataset", "planted"}:
+        if key in {"dataset", "planted"} or value in ({}, []):
             continue
-        if key == "density":
+        if key == "parameters":
+            yield key, ", ".join(f"{name} {said}" for name, said in dataset.parameters.items())
+        elif key == "notes":
+            yield key, "; ".join(dataset.notes)
+        elif key == "density":
             yield key, f"{100 * value:.2f} %"
         elif key == "relevance":
             yield key, "every interaction" if value is None else f"ratings from {value:g}"
