@@ -363,7 +363,7 @@ class Options:
             self.read = self.parser.parse_args(arguments)
         except (argparse.ArgumentError, SystemExit):
             return None
-        self.stash, self.rootpath = pytest.Stash(), Path()
+        self.stash, self.rootpath, self.args = pytest.Stash(), Path(), ["suite"]
         self.stash[SESSION] = ClaimsSession()
         return self
 

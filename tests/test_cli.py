@@ -81,7 +81,7 @@ def test_plugins_lists_what_is_there(capsys):
 
 def test_plugins_says_what_a_reference_can_set(capsys):
     main(["plugins"])
-    assert "where content shows (visual, textual, both; default both)" in capsys.readouterr().out
+    assert "where content shows (visual, textual, both, joint; default both)" in capsys.readouterr().out
 
 
 def test_encode_keeps_features_and_says_what_they_are(tmp_path, capsys):
@@ -159,6 +159,9 @@ def test_doctor_says_what_is_missing(capsys):
     # What only has to be named is not missing.
     assert "ok       encoder keywords:NAME (the name of an answer)" in output
     assert "ok       encoder features:NAME (the path of a file)" in output
+    assert "absent   encoder timm: timm needs a model: timm:NAME.TAG, or timm:FOLDER" in output
+    assert "absent   encoder st: st needs a model: st:org/name, or st:FOLDER" in output
+    assert "broken" not in output
     lines = [line for line in output.splitlines() if line.startswith("absent   encoder lvlm")]
     assert len(lines) == 1
     assert "hf download Qwen/Qwen2-VL-7B-Instruct" in lines[0]

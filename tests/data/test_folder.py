@@ -50,7 +50,7 @@ def load(folder, registry, query=""):
 
 def test_the_documented_example_loads(tmp_path, registry):
     text = DOCS.read_text(encoding="utf-8")
-    files = re.findall(r"`([\w.]+)`:\n\n```\w+\n(.*?)```", text, re.DOTALL)
+    files = re.findall(r"`([\w.]+)`:\n\n```\w+\n(.*?)```", text, re.DOTALL)[:3]  # another folder's follow
     assert [name for name, _ in files] == ["dataset.toml", "items.jsonl", "interactions.csv"]
     for name, content in files:
         (tmp_path / name).write_text(content)

@@ -178,9 +178,9 @@ def test_what_is_missing_is_named_with_how_to_get_it(tmp_path, monkeypatch):
     assert TimmBackbone().unavailable() == "timm needs a model: timm:NAME.TAG, or timm:FOLDER"
     assert encoder("resnet50.a1_in1k").version == "1;timm-absent;timm/resnet50.a1_in1k"
     monkeypatch.setattr(timm_backbone, "_installed", lambda: True)
+    monkeypatch.setattr(timm_backbone, "library_version", lambda _: "1.0")
     assert "hf download timm/resnet50.a1_in1k" in encoder("resnet50.a1_in1k").unavailable()
     cached(tmp_path, "timm/resnet50.a1_in1k")
-    monkeypatch.setattr(timm_backbone, "library_version", lambda _: "1.0")
     one = encoder("resnet50.a1_in1k")
     assert one.unavailable() is None
     assert one.version == f"1;timm-1.0;timm/resnet50.a1_in1k@{COMMIT[:12]}"

@@ -25,7 +25,7 @@ from recclaims.errors import (
     printable,
 )
 from recclaims.features.resolve import make_encoder, why_unavailable
-from recclaims.features.spec import spec_of_factory
+from recclaims.features.spec import A_MODEL, spec_of_factory
 from recclaims.paths import expanded
 from recclaims.plugin_manager import Registry, registry
 from recclaims.recommenders.spec import Recommender
@@ -82,9 +82,9 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _named(encoder: str) -> str:
-    """What the argument of an encoder has to name, as an answer of the data or a file; empty: it needs none."""
+    """What the argument of an encoder has to name, as an answer of the data or a file; empty: none, or a model."""
     needs = spec_of_factory(registry().encoders[encoder]).requires or frozenset()
-    return ", ".join(sorted(needs.difference(MODALITIES)))
+    return ", ".join(sorted(needs.difference(MODALITIES, {A_MODEL})))
 
 
 #: Bytes of what machines call a GB of memory.

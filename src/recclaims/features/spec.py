@@ -27,6 +27,8 @@ _NEEDS = {
     "textual": frozenset({"textual"}),
     "multimodal": frozenset({"visual", "textual"}),
 }
+#: What an encoder needs that makes nothing without an argument that names a model: no dataset has it.
+A_MODEL = "the name of a model"
 REPRESENTATIONS = ("dense", "sets")
 IMPUTATIONS = ("mean", "zero")
 #: How an answer comes about: what `answering` says of an encoder that can be asked otherwise.

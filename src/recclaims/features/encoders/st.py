@@ -16,7 +16,7 @@ from recclaims.features.arguments import join_argument, number, split_argument
 from recclaims.features.encoded import Encoded, unit_rows
 from recclaims.features.encoders.st_checkpoint import IMAGE, TEXT, TOGETHER, EmbeddingCheckpoint
 from recclaims.features.encoders.st_rows import Asked, LoadedModel
-from recclaims.features.spec import EncoderSpec
+from recclaims.features.spec import A_MODEL, EncoderSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class MultimodalEmbeddings:
 
     name, modality = "st", "multimodal"
     #: Without an argument there is no case: no model is a default.
-    spec = EncoderSpec(requires=frozenset({"the name of a model"}), on_request=True)
+    spec = EncoderSpec(requires=frozenset({A_MODEL}), on_request=True)
 
     def __init__(self, argument: str = "") -> None:
         if not argument:

@@ -15,7 +15,7 @@ from recclaims.features.arguments import number, split_argument
 from recclaims.features.digests import digest_of
 from recclaims.features.hub import ALLOW, downloads_allowed, known_as, snapshot
 from recclaims.features.images import encode_images
-from recclaims.features.spec import EncoderSpec
+from recclaims.features.spec import A_MODEL, EncoderSpec
 from recclaims.paths import expanded
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class TimmBackbone:
 
     name, modality = "timm", "visual"
     #: Without an argument there is no case: no model is a default.
-    spec = EncoderSpec(requires=frozenset({"the name of a model"}), on_request=True)
+    spec = EncoderSpec(requires=frozenset({A_MODEL}), on_request=True)
 
     def __init__(self, argument: str = "") -> None:
         if argument:
