@@ -55,7 +55,9 @@ def ours(loaded):
     made = {}
 
     def run(place, inputs, last=0):
-        out = model(**inputs, output_hidden_states=True, use_cache=False)
+        # Counted from the padding, as the authors' forward does where it is not told otherwise.
+        places = torch.arange(inputs["input_ids"].shape[1]).expand_as(inputs["input_ids"])
+        out = model(**inputs, position_ids=places, output_hidden_states=True, use_cache=False)
         made[f"{place}/logits"], made[f"{place}/states"] = out.logits.numpy(), out.hidden_states[-1].numpy()
         made[f"{place}/input_ids"], made[f"{place}/pixel_values"] = (
             inputs["input_ids"].numpy(),
