@@ -26,6 +26,7 @@ HEAVY = {library for library, marker in MARKERS.items() if marker in ("torch", "
 #: What comes to need a library in a function of this library and says so in words of its own.
 LATE = {
     "calibration/test_calibration.py": "recbole",  # its bank is trained
+    "data/test_beside.py::test_data_without_files_beside_keep_their_fingerprints": "recbole",  # ML-100K is one of them
     "data/test_folder.py::test_content_over_a_base": "recbole",  # ML-100K is a part of it
     "data/test_folder.py::test_strangers_to_the_base_are_shown": "recbole",
     "data/test_movielens.py": "recbole",
@@ -34,7 +35,8 @@ LATE = {
 #: Folders and modules that take half a minute or more, and those whose tests take seconds each.
 MINUTES = (
     "benchmarks", "calibration", "cluster", "faults", "recommenders/test_fit.py", "testing", "engine/test_local.py",
-    "engine/test_processes.py", "engine/test_together.py", "judging/test_assignment.py",
+    "engine/test_processes.py", "engine/test_together.py", "features/test_st.py", "judging/test_assignment.py",
+    "lvlm/test_phi3_vision.py",
     "planning/test_every_claim_runs.py", "planning/test_order.py", "test_docs.py", "test_evaluate.py",
     "test_pytest_face.py", "test_third_party.py",
 )  # fmt: skip
