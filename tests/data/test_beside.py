@@ -204,6 +204,7 @@ def test_a_last_row_that_is_cut_off_is_left_out_and_said(elliot):
         ("a.jsonl", b'{"id": 1.5, "answer": "a"}\n', "row 1: id is '1.5', not an id"),
         ("a.jsonl", b'{"id": 1, "answer": {"a": 1}}\n', "row 1: answer is \"{'a': 1}\", not a text"),
         ("a.jsonl", b'{"id": 1, "answer": "a"\n', "a.jsonl:1: not JSON"),
+        ("a.jsonl", b'{"id": 1, "answer": "\\ud83d"}\n', "a.jsonl:1: the escape \\ud83d is a lone surrogate"),
         ("a.jsonl", b"[1]\n", "a.jsonl:1: not a JSON object, but a list"),
         ("a.xlsx", b"", "rows are read from .csv, .tsv, .jsonl, .ndjson, not from '.xlsx'"),
     ],

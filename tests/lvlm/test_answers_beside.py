@@ -119,6 +119,19 @@ def test_the_command_keywords_reads_a_file(session, capsys):
     ) == ("qwen2_keyword", "48", "0.0%", "0.0%", "48")
 
 
+def judged(data, answers, tmp_path):
+    return recclaims.evaluate(
+        data,
+        answers=f"a_keyword={answers}",
+        claims="keywords",
+        profile="smoke",
+        replicates=2,
+        workers=0,
+        store=tmp_path / "store",
+        progress=False,
+    )
+
+
 @pytest.mark.parametrize(("rate", "inadmissible"), [(8, False), (4, True)])
 def test_answers_to_another_prompt_are_inadmissible_above_a_tenth(tmp_path, rate, inadmissible):
     data = recclaims.FolderDataset(write_toy(tmp_path / "toy")).load()
@@ -129,16 +142,7 @@ def test_answers_to_another_prompt_are_inadmissible_above_a_tenth(tmp_path, rate
     for n in planted:
         lines[n] = f'{lines[n].partition(",")[0]},"{drift}"'
     answers.write_text("\n".join(lines))
-    results = recclaims.evaluate(
-        data,
-        answers=f"a_keyword={answers}",
-        claims="keywords",
-        profile="smoke",
-        replicates=2,
-        workers=0,
-        store=tmp_path / "store",
-        progress=False,
-    )
+    results = judged(data, answers, tmp_path)
     assert {record.drifted for record in results.document.keywords} == {len(planted)}
     told = f"{len(planted)} of 48 answers name the slots of another prompt (at most 10 %)"
     assert {told in case.reason for case in results.document.claims} == {inadmissible}
@@ -149,16 +153,7 @@ def test_answers_to_another_prompt_are_inadmissible_above_a_tenth(tmp_path, rate
 def test_a_dataset_in_memory_takes_answers_too(tmp_path):
     data = recclaims.FolderDataset(write_toy(tmp_path / "toy")).load()
     answers = write_answers(tmp_path / "a.csv", [item.item_id for item in data.items])
-    results = recclaims.evaluate(
-        data,
-        answers=f"a_keyword={answers}",
-        claims="keywords",
-        profile="smoke",
-        replicates=2,
-        workers=0,
-        store=tmp_path / "store",
-        progress=False,
-    )
+    results = judged(data, answers, tmp_path)
     assert {case.treatment for case in results.document.claims} == {"keywords:a_keyword"}
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from recclaims._model.results import ResultsDocument
+from recclaims._model.results import KeywordRow, ResultsDocument
 from recclaims.reporting.latex import Latex, escape
 from recclaims.reporting.markdown import Markdown
 from recclaims.reporting.page import Page
@@ -66,7 +66,11 @@ def everywhere(text):
         statements={text: {"version": 1, "statement": text, "source": text}},
         keywords=[
             keyword(
-                encoder=text, dataset=text, slot=text, examples=[text], **({} if text in keyword() else {text: text})
+                encoder=text,
+                dataset=text,
+                slot=text,
+                examples=[text],
+                **({} if text in KeywordRow.model_fields else {text: text}),
             )
         ],
         references={text: text},

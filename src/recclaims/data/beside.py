@@ -163,10 +163,11 @@ def with_content(reference: str, answers: Sequence[str] = (), items: str | None 
     for file in files:
         if sum(file.name == other.name for other in files) > 1:
             raise DatasetError(f"{where}: '{file.name}' is given twice; choose another name")
-    return _joined(reference, Beside(tuple(files), Path(expanded(items)) if items else None))
+    return joined(reference, Beside(tuple(files), Path(expanded(items)) if items else None))
 
 
-def _joined(reference: str, beside: Beside) -> str:
+def joined(reference: str, beside: Beside) -> str:
+    """The opposite of split_content."""
     parts = [(ANSWERS, str(file)) for file in beside.answers]
     parts += [(ITEMS, str(beside.items))] if beside.items is not None else []
     query = "&".join(f"{key}={quote(value, safe=_SAFE)}" for key, value in parts)
@@ -197,4 +198,4 @@ def relocated(reference: str, place: Callable[[Path], Path]) -> str:
     """A reference whose files beside it are at other places, as `place` says of each."""
     alone, beside = split_content(reference)
     files = tuple(replace(file, path=place(file.path)) for file in beside.answers)
-    return _joined(alone, Beside(files, None if beside.items is None else place(beside.items)))
+    return joined(alone, Beside(files, None if beside.items is None else place(beside.items)))

@@ -84,23 +84,33 @@ def peek_answers(path: Path) -> tuple[str, ...]:
 
 def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
-        with open_text(path, None) as file:  # by lines, each of them bounded
-            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), ""), 1):
-                if len(line) > MAX_LINE:
-                    raise DatasetError(f"{path}:{number}: the line is longer than {MAX_LINE:,} characters")
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line, object_pairs_hook=each_key_once)
-                except (ValueError, RecursionError) as error:
-                    raise DatasetError(f"{path}:{number}: not JSON: {error}") from None
-                if _SURROGATE.search(line):
-                    _check_letters(record, f"{path}:{number}")
-                if not isinstance(record, dict):
-                    raise DatasetError(f"{path}:{number}: not a JSON object, but a {type(record).__name__}")
-                yield number, record
+        yield from json_records(path)
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def json_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield number and object of every line that is not empty.
+
+    Raises:
+        DatasetError: a line is too long, or no JSON object; names the file and the line.
+        OSError, UnicodeDecodeError: the file cannot be read.
+    """
+    with open_text(path, None) as file:  # by lines, each of them bounded
+        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), ""), 1):
+            if len(line) > MAX_LINE:
+                raise DatasetError(f"{path}:{number}: the line is longer than {MAX_LINE:,} characters")
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line, object_pairs_hook=each_key_once)
+            except (ValueError, RecursionError) as error:
+                raise DatasetError(f"{path}:{number}: not JSON: {error}") from None
+            if _SURROGATE.search(line):
+                _check_letters(record, f"{path}:{number}")
+            if not isinstance(record, dict):
+                raise DatasetError(f"{path}:{number}: not a JSON object, but a {type(record).__name__}")
+            yield number, record
 
 
 def _check_letters(value: object, where: str) -> None:

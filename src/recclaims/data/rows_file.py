@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from recclaims.data.items_file import MAX_LINE, MAX_TEXT
+from recclaims.data.items_file import MAX_TEXT, json_records
 from recclaims.errors import DatasetError
-from recclaims.json_keys import each_key_once
 from recclaims.regular_file import open_text
 
 #: Separators by the ending of the file's name.
@@ -94,17 +92,5 @@ class Rows:
         self._ended = True
 
     def _records(self) -> Iterator[dict[str, Any]]:
-        with open_text(self.path, None) as file:
-            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), ""), 1):
-                where = f"{self.path}:{number}"
-                if len(line) > MAX_LINE:
-                    raise DatasetError(f"{where}: the line is longer than {MAX_LINE:,} characters")
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line, object_pairs_hook=each_key_once)
-                except (ValueError, RecursionError) as error:
-                    raise DatasetError(f"{where}: not JSON: {error}") from None
-                if not isinstance(record, dict):
-                    raise DatasetError(f"{where}: not a JSON object, but a {type(record).__name__}")
-                yield record
+        for _, record in json_records(self.path):
+            yield record

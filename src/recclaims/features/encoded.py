@@ -147,6 +147,11 @@ def unit_rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
+def side_by_side(matrices: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Rows scaled to length 1, then joined: float32 (n, d1), (n, d2), ... -> (n, d1 + d2 + ...)."""
+    return np.concatenate([unit_rows(matrix) for matrix in matrices], axis=1).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class FeatureReport:
     """Counts that say whether features can carry a claim.

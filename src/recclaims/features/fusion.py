@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from recclaims.data.reference import path_in
 from recclaims.errors import FeatureError
-from recclaims.features.encoded import unit_rows
+from recclaims.features.encoded import side_by_side, unit_rows
 from recclaims.features.encoders.file_features import NAME as FEATURES
 from recclaims.features.encoders.file_features import is_path
 from recclaims.features.extraction import extract
@@ -112,7 +112,7 @@ class LateFusion(Fusion):
 
         A zero row stays zero.
         """
-        return np.concatenate([unit_rows(matrix) for matrix in matrices], axis=1).astype(np.float32)
+        return side_by_side(matrices)
 
 
 class Concatenation(Fusion):

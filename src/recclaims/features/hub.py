@@ -47,6 +47,14 @@ def snapshot(model: str, wanted: str = "") -> Path | None:
         return None
 
 
+def absent(model: str) -> str:
+    """Say that a model of the hub is not here, and how to get it."""
+    return (
+        f"needs the model {model}, which is not on this machine: hf download {model}, "
+        f"or set {ALLOW}=1 (and leave HF_HUB_OFFLINE unset), or name a folder that holds it"
+    )
+
+
 def known_as(model: str, wanted: str = "") -> str:
     """A folder by its content, a model of the hub by its name and its revision in the local cache."""
     if is_folder(model):

@@ -151,18 +151,24 @@ def _components(rows: Matrix) -> Matrix:
         sketch = np.random.default_rng(0).standard_normal((rows.shape[1], wanted + 16))
         inner = _basis(rows @ sketch)
         rows = rows @ np.linalg.qr(rows.T @ inner)[0]
-    gram, turned = np.linalg.eigh(rows.T @ rows)
-    kept = np.flatnonzero(gram > 1e-10 * max(float(gram[-1]), 1e-300))[-wanted:]
-    return np.asarray(rows @ (turned[:, kept] / np.sqrt(gram[kept])))
+    return _whitened(rows, 1e-10, wanted)
+
+
+def _whitened(columns: Matrix, least: float, most: int = 0) -> Matrix:
+    """Orthonormal principal axes of what columns span: (n, at most `most`, or all where it is 0).
+
+    Those whose variance is less than the share `least` of the largest are rounding, and left out.
+    """
+    values, vectors = np.linalg.eigh(columns.T @ columns)
+    kept = np.flatnonzero(values > least * max(float(values[-1]), 1e-300))[-most:]
+    return np.asarray(columns @ (vectors[:, kept] / np.sqrt(values[kept])))
 
 
 def _basis(columns: Matrix) -> Matrix:
     """An orthonormal basis of what columns span, without those that the others give but for rounding."""
     lengths = np.linalg.norm(columns, axis=0)
     columns = columns / np.where(lengths > 0, lengths, 1)
-    values, vectors = np.linalg.eigh(columns.T @ columns)
-    kept = values > 1e-9 * max(float(values[-1]), 1e-300)
-    return np.asarray(np.linalg.qr(columns @ (vectors[:, kept] / np.sqrt(values[kept])))[0])
+    return np.asarray(np.linalg.qr(_whitened(columns, 1e-9))[0])
 
 
 def _shortfalls(base: Matrix, train: csr_matrix, held: csr_matrix, signs: Matrix) -> Matrix:
@@ -181,9 +187,7 @@ def _shortfalls(base: Matrix, train: csr_matrix, held: csr_matrix, signs: Matrix
     length = np.linalg.norm(read, axis=0)
     apart = read / np.where(length > 0, length, 1)
     scores = train @ _basis(apart - start @ (start.T @ apart))
-    values, vectors = np.linalg.eigh(scores.T @ scores)
-    top = np.flatnonzero(values > 1e-9 * max(float(values[-1]), 1e-300))[-contrasted:]
-    contrasts = scores @ (vectors[:, top] / np.sqrt(values[top]))
+    contrasts = _whitened(scores, 1e-9, contrasted)
     active = np.asarray(held.getnnz(axis=1), dtype=np.float64)
     contrasts -= np.outer(active, active @ contrasts) / max(float(active @ active), 1.0)
     basis = _basis(np.column_stack([known, shared, train.T @ contrasts, read]))

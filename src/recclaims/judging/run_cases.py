@@ -234,7 +234,7 @@ def _fault(pipeline: Pipeline, case: Case) -> str | None:
 
 
 def _drift(pipeline: Pipeline, reference: str, encoder: str) -> str | None:
-    """Why no claim can rest on answers of which too many follow another prompt than the others; or None."""
+    """Why no claim can rest on answers of which too many follow another prompt than was asked; or None."""
     for record in _keywords(pipeline, reference, encoder)[:1]:  # each slot's says the same of all answers
         answers, drifted = record.get("answers", 0), record.get("drifted", 0)
         if drifted > MOST_DRIFTED * answers:

@@ -12,7 +12,7 @@ from typing import Any
 
 from recclaims import UnknownNameError
 from recclaims.data.reference import is_folder
-from recclaims.features.hub import ALLOW, downloads_allowed, known_as, snapshot
+from recclaims.features.hub import absent, downloads_allowed, known_as, snapshot
 from recclaims.lvlm.phi3_vision import MODEL_TYPE
 from recclaims.lvlm.phi3_vision.files import problem
 from recclaims.paths import expanded
@@ -134,10 +134,7 @@ class Checkpoint:
             return None
         if self.model.startswith((".", "/")):
             return f"{self.model}: no such folder"
-        return (
-            f"needs the model {self.model}, which is not on this machine: hf download {self.model}, "
-            f"or set {ALLOW}=1 (and leave HF_HUB_OFFLINE unset), or name a folder that holds it, lvlm:PATH"
-        )
+        return f"{absent(self.model)}, lvlm:PATH"
 
     def _incomplete(self) -> str | None:
         if self.model_type != MODEL_TYPE or not self.folder or not self.config:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from recclaims._model.arm import Arm
+from recclaims.data.beside import joined, split_content
 from recclaims.data.reference import open_source
 from recclaims.errors import UnknownNameError
 from recclaims.features.resolve import facts_of, known_encoder
@@ -104,11 +105,10 @@ def _related(one: str, other: str, registry: Registry) -> bool:
 
 def _with_parameters(reference: str, parameters: str) -> str:
     """A dataset's reference with other parameters; those that it has and that are not named stay."""
-    name, _, query = reference.partition("?")
-    # A key with a hyphen lays content over the data set, and may stand there more than once.
-    parts = [part for part in (*query.split("&"), *parameters.split("&")) if part]
-    said = {part if "-" in (key := part.partition("=")[0]) else key: part for part in parts}
-    return f"{name}?{'&'.join(said.values())}"
+    alone, beside = split_content(reference)
+    name, _, query = alone.partition("?")
+    said = dict(part.partition("=")[::2] for part in (*query.split("&"), *parameters.split("&")) if part)
+    return joined(f"{name}?{'&'.join(f'{key}={value}' for key, value in said.items())}", beside)
 
 
 def check_reads(reads: Reads, registry: Registry, where: str) -> None:

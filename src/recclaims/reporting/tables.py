@@ -294,19 +294,12 @@ def improving(document: ResultsDocument) -> str:
     )
 
 
-_NUMERIC = {
-    "treatment",
-    "control",
-    "real",
-    "items",
-    "dimension",
-    "items/s",
-    "imputed",
-    "partly imputed",
-    "zero rows",
-    "duplicate rows",
-}
-_NUMERIC |= {"s/1,000 items", "peak MB", "GPU MB", "tokens/item", "cost/1,000 items"}
+#: Columns of numbers in the tables of encoders.
+ENCODER_NUMBERS = (
+    "items", "dimension", "items/s", "imputed", "partly imputed", "zero rows", "duplicate rows", "s/1,000 items",
+    "peak MB", "GPU MB", "tokens/item", "cost/1,000 items",
+)  # fmt: skip
+_NUMERIC = {"treatment", "control", "real", *ENCODER_NUMBERS}
 _NUMERIC |= {"answers", "as asked", "refused", "missing", "distinct", "bits", "Other"}
 #: Where a reason goes on in the next line: a terminal is not a page.
 _REASON_WIDTH = 60

@@ -25,18 +25,7 @@ NOTHING_JUDGED = (
 )
 #: Headlines that stand with their figures; more of them would push themselves off the screen.
 _TOLD = 6
-_NUMBERS = (
-    "real",
-    "items",
-    "dimension",
-    "items/s",
-    "imputed",
-    "partly imputed",
-    "zero rows",
-    "duplicate rows",
-    "s/1,000 items",
-)
-_RIGHT = (*_NUMBERS, "peak MB", "GPU MB", "tokens/item", "cost/1,000 items")
+_RIGHT = ("real", *tables.ENCODER_NUMBERS)
 
 
 @dataclass(frozen=True)

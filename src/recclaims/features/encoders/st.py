@@ -13,7 +13,7 @@ from recclaims._model.reads import MODALITIES
 from recclaims.data.reference import is_folder
 from recclaims.errors import FeatureError, UnknownNameError
 from recclaims.features.arguments import join_argument, number, split_argument
-from recclaims.features.encoded import Encoded, unit_rows
+from recclaims.features.encoded import Encoded, side_by_side
 from recclaims.features.encoders.st_checkpoint import IMAGE, TEXT, TOGETHER, EmbeddingCheckpoint
 from recclaims.features.encoders.st_rows import Asked, LoadedModel
 from recclaims.features.spec import A_MODEL, EncoderSpec
@@ -123,7 +123,7 @@ class MultimodalEmbeddings:
 
     def fuse(self, matrices: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Scale rows to length 1 and concatenate: float32 (n, d), (n, d) -> (n, 2 d)."""
-        return np.concatenate([unit_rows(matrix) for matrix in matrices], axis=1)
+        return side_by_side(matrices)
 
     def encode(self, items: Sequence[Item]) -> Encoded:
         """Return the vectors, float32 (n, d), with what computed each, whether its text was cut, or its error.

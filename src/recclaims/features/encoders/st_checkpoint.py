@@ -12,7 +12,7 @@ from typing import Any
 
 from recclaims.data.reference import is_folder
 from recclaims.errors import FeatureError
-from recclaims.features.hub import ALLOW, downloads_allowed, known_as, snapshot
+from recclaims.features.hub import absent, downloads_allowed, known_as, snapshot
 from recclaims.paths import expanded
 
 TEXT, IMAGE, TOGETHER = "text", "image", "image+text"
@@ -83,10 +83,7 @@ class EmbeddingCheckpoint:
         """Say how to get it, without importing anything heavy; None if it is here, or may be downloaded."""
         if self.folder or downloads_allowed():
             return None
-        return (
-            f"needs the model {self.model}, which is not on this machine: hf download {self.model}, "
-            f"or set {ALLOW}=1 (and leave HF_HUB_OFFLINE unset), or name a folder that holds it"
-        )
+        return absent(self.model)
 
     @property
     def _modules(self) -> list[Any]:

@@ -13,7 +13,7 @@ from recclaims.data.reference import is_folder
 from recclaims.errors import FeatureError
 from recclaims.features.arguments import number, split_argument
 from recclaims.features.digests import digest_of
-from recclaims.features.hub import ALLOW, downloads_allowed, known_as, snapshot
+from recclaims.features.hub import absent, downloads_allowed, known_as, snapshot
 from recclaims.features.images import encode_images
 from recclaims.features.spec import A_MODEL, EncoderSpec
 from recclaims.paths import expanded
@@ -109,10 +109,7 @@ class TimmBackbone:
             return f"{self.name} needs the package timm: pip install 'recclaims[timm]'"
         if self.file or self._folder or downloads_allowed():
             return None
-        return (
-            f"{self.name} needs the model {self.model}, which is not on this machine: hf download {self.model}, "
-            f"or set {ALLOW}=1 (and leave HF_HUB_OFFLINE unset), or name a folder that holds it"
-        )
+        return f"{self.name} {absent(self.model)}"
 
     @cached_property
     def _folder(self) -> str | None:
