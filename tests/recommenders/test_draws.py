@@ -29,6 +29,12 @@ def test_numpy_and_torch_draw_the_same():
     np.testing.assert_array_equal(draws.unit(one), draws.unit(other).numpy())
 
 
+def test_equal_bits_keep_their_order():
+    for seed in range(20):
+        bits = draws.below(draws.bits(draws.key(seed, draws.SHUFFLE), np.arange(1000)), 2 if seed % 2 else 2**31)
+        np.testing.assert_array_equal(draws.order(bits), np.argsort(bits, kind="stable"))
+
+
 def test_streams_differ_in_seed_purpose_and_epoch():
     keys = {draws.key(*which) for which in np.ndindex(20, 7, 20)}
     assert len(keys) == 20 * 7 * 20

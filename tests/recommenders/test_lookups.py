@@ -24,6 +24,21 @@ def test_occurrences():
     assert occurrences.sums(rows, weights).tolist() == [[2 + 4 + 100, 3 + 5 + 110], [8, 10], [6, 7], [0, 0]]
 
 
+@pytest.mark.parametrize("largest", [1, 50, 2**16, 2**16 + 1, 2**40])
+def test_places_stand_in_the_order_of_their_ids(largest):
+    torch.manual_seed(largest % 1000)
+    for n in (0, 1, 3000):
+        ids = torch.randint(0, largest, (n,))
+        found = BatchIndex(ids)
+        occurring, places, counts = torch.unique(ids, return_inverse=True, return_counts=True)
+        assert found.ids.equal(occurring)
+        assert found.places.equal(places)
+        assert found.counts.equal(counts)
+        numbers = torch.arange(float(n)).unsqueeze(1)
+        expected = torch.zeros(len(occurring), 1).index_add_(0, places, numbers)
+        assert found.sums(numbers, torch.ones(n)).equal(expected)
+
+
 def test_only_what_occurs_is_computed_where_that_is_less():
     positive, negative = torch.tensor([7, 2, 2]), torch.tensor([9, 7, 40])
     ids, i, j = narrowed(50, positive, negative)

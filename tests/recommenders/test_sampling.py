@@ -3,6 +3,7 @@ import pytest
 
 from recclaims.errors import UnknownNameError
 from recclaims.offers import DECLARED
+from recclaims.recommenders._recbole import sampling
 from recclaims.recommenders._recbole.sampling import SAMPLERS, PairBatches, make_batches
 
 USERS = np.array([1, 1, 2, 2, 2, 3], dtype=np.int64)
@@ -48,6 +49,24 @@ def test_a_user_who_has_everything_does_not_hang():
     users, items = np.array([1, 1, 2]), np.array([1, 2, 1])
     negatives = epoch(PairBatches(users, items, 2, 3, seed=0))[2]
     assert set(negatives) <= {1, 2}
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("seed", range(12))
+def test_large_data_gets_the_negatives_that_small_data_would(monkeypatch, seed, sampler):
+    rng = np.random.default_rng(seed)
+    n_users, n_items = rng.integers(2, 40, 2)
+    users, items = 1 + rng.integers(0, n_users, 200), 1 + rng.integers(0, n_items, 200)
+    # One user has all, one nothing, and one pair occurs several times.
+    users = np.concatenate([users, np.full(n_items, n_users + 2), users[:1], users[:1]])
+    items = np.concatenate([items, np.arange(1, n_items + 1), items[:1], items[:1]])
+    drawn = []
+    for most in (0, sampling.WRITTEN_OUT):
+        monkeypatch.setattr(sampling, "WRITTEN_OUT", most)
+        batches = make_batches(sampler, users, items, int(n_items) + 1, 64, seed)
+        drawn.append(np.stack([epoch(batches)[2] for _ in range(3)]))
+    np.testing.assert_array_equal(*drawn)
+    assert len(np.unique(drawn[0])) > 1
 
 
 def test_epochs_differ_and_the_seed_repeats_them():

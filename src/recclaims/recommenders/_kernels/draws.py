@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 #: What is drawn; a number of its own for each, so that no two share a stream.
 SHUFFLE, NEGATIVES, USERS, ITEMS, EDGES, DROPOUT, HYPEREDGES = range(1, 8)
@@ -58,6 +59,14 @@ def bits(key: int | Integers, places: Integers) -> Integers:
 def below(bits: Integers, n: int | Integers) -> Integers:
     """Whole numbers from 0 to n - 1, all equally likely to one in 2^31; n is less than 2^31 and broadcasts."""
     return (((bits >> 33) & (2**31 - 1)) * n) >> 31  # type: ignore[no-any-return]
+
+
+def order(bits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places of random bits, int64 (n,), in ascending order of these; equal ones, one in 2^64, as they stand."""
+    found = np.argsort(bits)
+    ordered = bits[found]
+    # Comparing takes half as long where equal ones may come in any order, as they must not: GPUs draw the same.
+    return np.argsort(bits, kind="stable") if bool((ordered[1:] == ordered[:-1]).any()) else found
 
 
 def unit(bits: Integers) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -52,8 +53,8 @@ class _ScoreDifferences(torch.autograd.Function):
         of_items = None
         if context.needs_input_grad[1]:
             share = users * gradient
-            of_items = users.new_zeros(context.n_items, users.shape[1])
-            of_items.index_add_(0, i, share).index_add_(0, j, share, alpha=-1)
+            of_items = users.new_zeros(context.n_items, users.shape[1]).index_add_(0, i, share)
+            of_items.index_add_(0, j, share.neg_())  # with alpha=-1 it takes four times as long, for the same bits
         return of_users, of_items, None, None
 
 
@@ -195,14 +196,29 @@ class BatchIndex:
     """
 
     def __init__(self, ids: torch.Tensor) -> None:
-        ordered, self._order = torch.sort(ids, stable=True)
+        self._order = _ascending(ids)
+        ordered = ids.index_select(0, self._order)
         self.ids, which, self.counts = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
-        self.places = torch.empty_like(ids)
-        self.places[self._order] = which
+        self.places = torch.empty_like(ids).scatter_(0, self._order, which)
         self._ends = functional.pad(self.counts.cumsum(0), (1, 0))
 
     def sums(self, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Of each id the weighted sum of its rows, (n, d), from rows (b, d) and weights (b,); without a gradient."""
-        ordered = weights[self._order]
+        ordered = weights.index_select(0, self._order)
         summed: torch.Tensor = torch.embedding_bag(rows, self._order, self._ends, False, 0, False, ordered, True)[0]
         return summed
+
+
+#: Whole numbers of so many bits numpy sorts by their digits, in a fifth of the time that comparing them takes.
+_DIGIT = 16
+
+
+def _ascending(ids: torch.Tensor) -> torch.Tensor:
+    """The places of a batch in the order of their ids, int64 (b,), those of one id in the batch's own order."""
+    if ids.device.type != "cpu":
+        return torch.sort(ids, stable=True).indices
+    remaining = ids.numpy()
+    order = np.argsort(remaining.astype(np.uint16), kind="stable")  # by the lowest digit: the rest is cut off
+    for shift in range(_DIGIT, int(remaining.max(initial=0)).bit_length(), _DIGIT):
+        order = order[np.argsort((remaining >> shift)[order].astype(np.uint16), kind="stable")]
+    return torch.from_numpy(order)

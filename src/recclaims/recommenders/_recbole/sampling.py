@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,10 @@ from recclaims.recommenders._recbole.bridge import ITEM, NEGATIVE, USER
 
 if TYPE_CHECKING:
     from recbole.data.interaction import Interaction
+
+
+#: Users times candidates up to which what each user has not seen is written out, 8 bytes each, not searched for.
+WRITTEN_OUT = 2**22
 
 
 class PairBatches:
@@ -107,7 +112,7 @@ class PairBatches:
         return draws.bits(draws.key(self.seed, purpose, number), places)
 
     def _pairs(self, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        order = np.argsort(self._bits(number, draws.SHUFFLE, np.arange(len(self.users))), kind="stable")
+        order = draws.order(self._bits(number, draws.SHUFFLE, np.arange(len(self.users))))
         return self.users[order], self.items[order]
 
     def _negatives(self, users: NDArray[np.int64], number: int) -> NDArray[np.int64]:
@@ -116,8 +121,23 @@ class PairBatches:
         drawn = draws.below(
             self._bits(number, draws.NEGATIVES, np.arange(len(users))), np.where(free > 0, free, n_candidates)
         )
+        if len(self.free) * n_candidates <= WRITTEN_OUT:
+            firsts, unseen = self._unseen
+            return unseen.take(firsts.take(users) + drawn)
         passed_over = np.searchsorted(self.gaps, users * (n_candidates + 1) + drawn, side="right") - self.starts[users]
         return self.candidates[np.where(free > 0, drawn + passed_over, drawn)]
+
+    @cached_property
+    def _unseen(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each user id, where the candidates begin that the user has not seen, or all of none is left; and these."""
+        n_candidates = len(self.candidates)
+        users = np.repeat(np.arange(len(self.free)), n_candidates - self.free)
+        places = self.gaps - users * (n_candidates + 1) + np.arange(len(users)) - self.starts[users]
+        unseen = np.ones((len(self.free), n_candidates), dtype=np.bool_)
+        unseen[users, places] = False
+        unseen[self.free == 0] = True
+        counts = unseen.sum(axis=1)
+        return np.cumsum(counts) - counts, self.candidates[np.nonzero(unseen)[1]]
 
 
 class UserBatches(PairBatches):
