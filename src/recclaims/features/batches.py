@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from recclaims.data.catalogue import Item
 
+#: Of a batch, with what pads its texts to one length: memory grows with its square.
+LETTERS = 32_768
+
 
 @dataclass(frozen=True)
 class Batches:
@@ -25,7 +28,7 @@ class Batches:
     Attributes:
         read: what the model is given of an item; raises DatasetError or FeatureError where there is nothing.
         embed: from what is given of b items to their rows, float32 (b, d).
-        size: items at once.
+        size: items at once; fewer where texts are long.
         device: what computes, for the records.
         gaps: the tensors that the model lacks.
     """
@@ -46,8 +49,10 @@ class Batches:
         rows: dict[int, NDArray[np.float32]] = {}
         # Inputs of about one length share a batch: less of it is padding.
         places = sorted(range(len(items)), key=lambda place: -len(items[place].text))
-        for start in range(0, len(places), self.size):
-            self._batch(items, places[start : start + self.size], rows, records)
+        while places:
+            most = max(1, min(self.size, LETTERS // max(len(items[places[0]].text), 1)))
+            self._batch(items, places[:most], rows, records)
+            del places[:most]
         width = len(next(iter(rows.values()))) if rows else 1
         matrix = np.zeros((len(items), width), dtype=np.float32)
         for place, row in rows.items():
