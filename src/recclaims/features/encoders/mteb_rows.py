@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,7 @@ class LoadedModel:
         Raises:
             FeatureError: rows follow tensors that the checkpoint lacks.
         """
-        get = {"image": the_image, "text": lambda item: item.text}
+        get: dict[str, Callable[[Item], Any]] = {"image": the_image, "text": lambda item: item.text}
 
         def read(item: Item) -> dict[str, Any]:
             return {one: get[one](item) for one in reads}
@@ -90,8 +90,9 @@ class LoadedModel:
 
         columns = {name: [one[name] for one in inputs] for name in inputs[0]}
         # One batch, in the form that mteb's own loaders have: lists by column.
+        made: Any = Dataset.from_dict(columns)
         loader: Any = DataLoader(
-            Dataset.from_dict(columns),  # type: ignore[arg-type]
+            made,
             batch_size=len(inputs),
             collate_fn=lambda batch: {name: [one[name] for one in batch] for name in batch[0]},
         )
