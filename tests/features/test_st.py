@@ -27,6 +27,7 @@ from recclaims.features.resolve import facts_of, make_encoder, suited
 from recclaims.features.spec import requirements
 from recclaims.plugin_manager import registry
 from recclaims.store import Store
+from recclaims.testing import EncoderContract
 
 from . import tiny_embedders
 from .test_hub import COMMIT, cached
@@ -200,6 +201,28 @@ def test_items_without_one_of_the_modalities_are_counted(models, items, tmp_path
     assert pipeline.encode("d", apart).json("facts")["imputed"] == 1
     assert pipeline.partly_imputed("d", apart) == 2
     assert pipeline.partly_imputed("d", f"late_fusion:{apart}?modality=visual+{apart}?modality=textual") == 2
+
+
+def test_a_fusion_of_one_space_says_how_images_and_texts_lie_to_each_other(models, tmp_path):
+    pipeline = Pipeline(Settings(Profile.named("smoke"), replicates=1), registry(), Store(tmp_path / "store"))
+    users = np.arange(30, dtype=np.int32)
+    random = np.random.default_rng(0)
+    some = []
+    for number in users:
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(random.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(path)
+        some.append(Item(str(number), f"thing {number}" if number else "", image_path=path))
+    pipeline._datasets["d"] = Dataset("d", some, [f"u{n}" for n in users], Interactions(users, users))
+    clip, other = f"st:{models['clip']}", f"st:{models['siglip2']}"
+    halves = f"{clip}?modality=visual+{clip}?modality=textual"
+    gap = pipeline.modality_gap("d", clip)
+    assert gap.items == 29  # of the other, the text is imputed
+    assert 0 < gap.distance < 2
+    assert pipeline.modality_gap("d", f"late_fusion-mean:{halves}") == gap
+    assert pipeline.modality_gap("d", f"late_fusion:{clip}?modality=visual+{other}?modality=textual") is None
+    short = f"{clip}?modality=visual&truncate_dim=8+{clip}?modality=textual"
+    assert pipeline.modality_gap("d", f"late_fusion:{short}") is None
+    assert pipeline.modality_gap("d", f"{clip}?modality=visual") is None
 
 
 def test_a_broken_image_is_recorded_and_the_others_are_encoded(models, items, tmp_path):
@@ -386,3 +409,36 @@ def test_the_suite_judges_by_image_by_text_and_by_both_as_each_model_can(models,
     dimensions = {name.split(":")[1]: row["dimension"] for name, row in rows.items()}
     assert dimensions == {"clip": 48, "siglip2": 32, "qwen3_vl_embedding": 32, "bert": 32}
     assert {(row["imputed"], row["failed"]) for row in rows.values()} == {(0, 0)}
+    gaps = {name.split(":")[1]: row["modality_gap"] for name, row in rows.items() if row["modality_gap"]}
+    assert list(gaps) == ["clip"]
+    assert gaps["clip"] in (tmp_path / "report" / "results.html").read_text()
+
+
+class Contract(EncoderContract):
+    """What every encoder must pass, of each model as it is read by default and by halves."""
+
+    argument = ""
+
+    @pytest.fixture(autouse=True)
+    def _model(self, models):
+        model, _, query = self.argument.partition("?")
+        self.reference = f"{models[model]}?{query}" if query else models[model]
+
+    def make(self):
+        return encoder(self.reference)
+
+
+class TestFused(Contract):
+    argument = "clip"
+
+
+class TestImage(Contract):
+    argument = "siglip2?modality=visual"
+
+
+class TestTogether(Contract):
+    argument = "qwen3_vl_embedding"
+
+
+class TestText(Contract):
+    argument = "bert"

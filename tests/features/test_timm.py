@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from recclaims.features.encoders.timm_backbone import TimmBackbone
 from recclaims.features.extraction import extract
 from recclaims.features.resolve import make_encoder
 from recclaims.plugin_manager import registry
+from recclaims.testing import EncoderContract
 
 from .test_hub import COMMIT, cached
 
@@ -184,3 +188,32 @@ def test_what_is_missing_is_named_with_how_to_get_it(tmp_path, monkeypatch):
     one = encoder("resnet50.a1_in1k")
     assert one.unavailable() is None
     assert one.version == f"1;timm-1.0;timm/resnet50.a1_in1k@{COMMIT[:12]}"
+
+
+class TestBackbone(EncoderContract):
+    """Any of them."""
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, backbones):
+        self.folder = backbones["test_resnet"][0]
+
+    def make(self):
+        return TimmBackbone(str(self.folder))
+
+
+def test_the_suite_judges_it(backbones, tmp_path):
+    """As a user asks for it, from the command to verdicts."""
+    asked = [f"timm:{backbones['test_efficientnet'][0]}", f"timm:test_vit?checkpoint={backbones['test_vit'][1]}"]
+    told = subprocess.run(
+        [sys.executable, "-m", "pytest", "suite", "-p", "no:cacheprovider", "--claims-data", "emoji",
+         "--claims-profile", "smoke", *(part for one in asked for part in ("--claims-encoder", one)),
+         "--claims-store", str(tmp_path / "store"), "--claims-report", str(tmp_path / "report"),
+         "-k", "test_noise and content-knn and permuted"],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert told.returncode in (0, 1), told.stdout + told.stderr
+    document = json.loads((tmp_path / "report" / "results.json").read_text())
+    verdicts = [case["verdict"] for case in document["claims"]]
+    assert len(verdicts) == len(asked)
+    assert set(verdicts) <= {"supported", "contradicted", "no_difference", "inconclusive"}
+    assert {(row["items"], row["imputed"], row["failed"]) for row in document["encoders"]} == {(857, 0, 0)}

@@ -1,13 +1,17 @@
 """Vision-language models, tiny and random, through the code that the real ones go through."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from transformers import LogitsProcessor
 
 from recclaims import trust
@@ -464,3 +468,15 @@ def test_short_names_name_models_of_the_hub():
     assert all(Checkpoint.of(name).model.count("/") == 1 for name in NAMES)
     with pytest.raises(UnknownNameError):
         Checkpoint.of("llama")
+
+
+def test_weights_that_are_missing_are_not_filled_with_random_numbers(checkpoint, pictures, tmp_path):
+    """Not even what chooses the next token alone: answers would be random, and rows look like any others."""
+    folder = Path(shutil.copytree(checkpoint, tmp_path / "copy"))
+    tensors = load_file(folder / "model.safetensors")
+    name = next(one for one in ("lm_head.weight", "model.norm.weight", *sorted(tensors)) if one in tensors)
+    del tensors[name]
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    shown = re.escape(name.removeprefix("language_model."))
+    with pytest.raises(FeatureError, match=rf"the weights lack 1 of the model's tensors, such as {shown},"):
+        extract(VisionLanguage(str(folder)), pictures)

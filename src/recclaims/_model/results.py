@@ -163,6 +163,14 @@ class EncoderRow(Entry):
     """Whether the features know held-out interactions, in words; empty: not checked."""
     leakage_z: Number | None = None
     """By how many standard deviations they explain more of them than chance leaves to explain."""
+    modality_gap: Text = ""
+    """How images and texts lie to each other, in words, where both come from one space; empty: they do not."""
+    gap_distance: Number | None = None
+    """Between the centroids of images and of texts, rows scaled to length 1."""
+    gap_separability: Number | None = None
+    """The share of held-out rows that a linear classifier calls by their modality."""
+    gap_matched: Number | None = None
+    """The mean share of other items' texts that an item's own is nearer to its image than."""
     seconds: Number | None = None
     """Of encoding."""
     items_per_second: Number | None
@@ -203,6 +211,22 @@ class KeywordRow(Entry):
     other: Number
     """The share of values that were too rare to keep."""
     examples: tuple[Text, ...]
+    image_by: Text = ""
+    """What compared the answers with the items' images; empty: nothing did."""
+    image_items: Count = 0
+    """How many items were compared."""
+    image_rank: Number | None = None
+    """The mean share of other items' images that the slot's value is less like than its own; .5 is chance."""
+    image_margin: Number | None = None
+    """By how many standard deviations over images it is more like its own."""
+    image_fit: Number | None = None
+    """The rank of all slots together."""
+    image_z: Number | None = None
+    """By how many standard deviations that is above chance."""
+    image_foreign: Number | None = None
+    """The largest share of answers that can be answers to other images."""
+    image_text_z: Number | None = None
+    """The same as image_z of the items' own titles and descriptions."""
 
 
 class ClaimStatement(Entry):

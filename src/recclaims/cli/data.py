@@ -128,6 +128,9 @@ def _encode(options: argparse.Namespace) -> int:
     partly = pipeline.partly_imputed(options.data, options.encoder)
     if partly:
         print(f"{partly:,} items without the image or the text: that half is imputed")
+    gap = pipeline.modality_gap(options.data, options.encoder)
+    if gap:
+        print(f"images and texts in one space: {gap.line}")
     if facts.get("made"):
         print(f"made on {shown_made(facts['made'])}")
     return 0

@@ -29,7 +29,9 @@ from recclaims.features.encoded import Block, FeatureReport, Features, made_on
 from recclaims.features.extraction import extract
 from recclaims.features.leakage import VERSION as LEAKAGE
 from recclaims.features.leakage import Leakage, check
-from recclaims.features.resolve import bind, known_encoder, make_encoder, why_unavailable
+from recclaims.features.modality_gap import VERSION as GAP
+from recclaims.features.modality_gap import ModalityGap, modality_gap
+from recclaims.features.resolve import bind, known_encoder, make_encoder, of_one_space, why_unavailable
 from recclaims.features.spec import methods_of, spec_of
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 #: Raised when what features or a cell compute changes, so that no old result is taken for a new one.
 CACHE_VERSION = 2
 #: Raised when the records of `diagnose` change.
-DIAGNOSIS = 2
+DIAGNOSIS = 3
 #: Libraries whose release can change an embedding.
 ENCODING_LIBRARIES = ("numpy", "pillow", "torch", "transformers", "sentence-transformers")
 #: Installed release of a library; finding it reads the disk, and every recipe asks.
@@ -245,6 +247,29 @@ class DataPipeline:
                     )
             self._leakage[key] = Leakage(found.json("found")["z"], fixed)
         return self._leakage[key]
+
+    def modality_gap(self, reference: str, encoder_name: str) -> ModalityGap | None:
+        """How images and texts lie to each other in what an encoder fuses, where both come from one space.
+
+        None where it fuses nothing of the kind. Raises as `encode` does.
+        """
+        images, texts = of_one_space(self._encoder(reference, encoder_name))
+        if not images or not texts:
+            return None
+        pair = {what: self.features_recipe(reference, name) for what, name in (("images", images), ("texts", texts))}
+        recipe = {**pair, "version": GAP}
+        found = self.store.find("gaps", recipe)
+        if found is None:
+            made = [self.features(reference, name) for name in (images, texts)]
+            both = np.flatnonzero(~(made[0].filled | made[1].filled))
+            ids = [self.dataset(reference).items[place].item_id for place in both.tolist()]
+            gap = modality_gap(made[0].matrix[both], made[1].matrix[both], ids)
+            with self.store.lock("gaps", recipe):
+                found = self.store.find("gaps", recipe) or self.store.save(
+                    "gaps", recipe, {"found": asdict(gap) if gap else {}}
+                )
+        stored = found.json("found")
+        return ModalityGap(**stored) if stored else None
 
     def diagnosis(self, reference: str, encoder_name: str) -> list[dict[str, Any]]:
         """What an encoder says of the answers that it reads (`diagnose(items)`), flat records; none from most.

@@ -1,4 +1,4 @@
-"""What files and folders are known by: their content, not their names or times."""
+"""What files and folders are known by, their content and not their names or times; and what decides by lot of ids."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from recclaims.regular_file import open_content
 
@@ -54,3 +57,9 @@ def _digest(root: Path, files: Sequence[Path]) -> str:
         name = path.relative_to(root) if path != root else ""
         digest.update(f"{name}\0{content}\n".encode(errors="surrogatepass"))
     return digest.hexdigest()[:16]
+
+
+def id_keys(ids: Sequence[str]) -> NDArray[np.uint64]:
+    """Sixty-four bits of every id, that nothing else decides: uint64 (n,)."""
+    digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ids)
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)

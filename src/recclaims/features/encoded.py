@@ -17,6 +17,9 @@ MOST_ZERO = 0.5
 MOST_IMPUTED = 0.5
 #: The largest share of keyword answers that may follow another prompt than the others.
 MOST_DRIFTED = 0.1
+#: Answers fit their images if their mean rank is so many standard deviations above chance; that they do not is said
+#: where the items' own texts fit by so many.
+LEAST_FIT, TELLS = 3.0, 5.0
 MOST_ALIKE = 0.5
 #: Rows no longer than this have no direction that float32 can tell: they count as zero. Squares of lengths beyond
 #: the other bound leave float32, and cosines of such rows become zero without a sound.

@@ -67,6 +67,6 @@ def quiet() -> None:
     """Silence what libraries report of a load that went well: it would stand between pytest's lines."""
     from transformers.utils import logging as transformers_logging
 
-    for library in ("sentence_transformers", "transformers", "huggingface_hub"):
+    for library in ("sentence_transformers", "transformers", "huggingface_hub", "mteb"):
         logging.getLogger(library).setLevel(logging.ERROR)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -8,7 +8,6 @@ than chance alone would make it. Where content explains taste badly, the rest is
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
+
+from recclaims.features.digests import id_keys
 
 #: Raised when the same features and interactions would give another z.
 VERSION = 1
@@ -93,7 +94,7 @@ def check(
         held: bool (n,), what every replicate holds out; None: every replicate draws its own split.
     """
     fixed = held is not None
-    user_keys, item_keys = _keys(user_ids), _keys(item_ids)
+    user_keys, item_keys = id_keys(user_ids), id_keys(item_ids)
     rows = _sample(users, items, user_keys, item_keys)
     chosen = np.isin(users, rows[0]) & np.isin(items, rows[1])
     u, i = np.searchsorted(rows[0], users[chosen]), np.searchsorted(rows[1], items[chosen])
@@ -114,12 +115,6 @@ def check(
     observed, *null = np.sum(found, axis=0)
     spread = float(np.sqrt(np.mean(np.square(null))))
     return Leakage(float(observed / spread) if spread > 0 else None, fixed)
-
-
-def _keys(ids: Sequence[str]) -> NDArray[np.uint64]:
-    """Sixty-four bits of every id, that nothing else decides."""
-    digests = (hashlib.blake2b(name.encode(), digest_size=8).digest() for name in ids)
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
 def _sample(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,20 @@ def _specs(encoder: Encoder) -> list[EncoderSpec]:
     """What an encoder declares, and its parts, and theirs."""
     spec = spec_of(encoder)
     return [spec, *(found for part in spec.parts for found in _specs(part))]
+
+
+def of_one_space(encoder: Encoder) -> tuple[str, str]:
+    """What a fusion fuses of images and of texts that lie in one space: their names; empty where there are none."""
+    leaves = [part for part in _leaves(encoder) if spec_of(part).space]
+    for image, text in itertools.product(leaves, leaves):
+        if (image.modality, text.modality) == ("visual", "textual") and spec_of(image).space == spec_of(text).space:
+            return image.name, text.name
+    return "", ""
+
+
+def _leaves(encoder: Encoder) -> list[Encoder]:
+    """What a fusion consists of in the end."""
+    return [leaf for part in spec_of(encoder).parts for leaf in _leaves(part) or [part]]
 
 
 def bind(encoder: Encoder, dataset: Dataset) -> Encoder:

@@ -59,6 +59,8 @@ class EncoderSpec:
         fuses: a claim that compares with it chooses its parts: `name:PART+PART`.
         side_by_side: `fuse` keeps each part's columns together, in the order of the parts.
         separate: recommenders get the parts as separate modalities; needs side_by_side.
+        space: names the space that its vectors lie in, where images and texts share one, as CLIP's: encoders of one
+            name can be compared by cosine. Empty: one of its own.
     """
 
     requires: frozenset[str] | None = None
@@ -75,6 +77,7 @@ class EncoderSpec:
     fuses: bool = False
     side_by_side: bool = False
     separate: bool = False
+    space: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ _RULES = {
         dict,
     ),
     "place": Rule(lambda value: isinstance(value, str), '"folder/vectors.npy"', str),
+    "space": Rule(lambda value: isinstance(value, str), '"org/clip"', str),
     "beside": Rule(
         lambda value: isinstance(value, tuple | list) and _all(str | Path, value),
         '(Path("folder/vectors.ids.txt"),)',
@@ -134,7 +138,7 @@ _RULES = {
     **{name: Rule(lambda _: True, "True", bool) for name in _SWITCHES},
 }
 #: Words that an encoder without a `spec` may use for something of its own: what does not fit is no declaration then.
-_COMMON_WORDS = frozenset({"answering", "answers", "place", "beside", "parts"})
+_COMMON_WORDS = frozenset({"answering", "answers", "place", "beside", "parts", "space"})
 
 
 def spec_of(encoder: Any) -> EncoderSpec:

@@ -14,7 +14,7 @@ from recclaims._model.verdict import Verdict
 from recclaims.engine.pipeline import Pipeline
 from recclaims.engine.run_cells import CellRunner, Outcome, Progress
 from recclaims.errors import RecclaimsError
-from recclaims.features.encoded import MOST_DRIFTED, FeatureReport, cosines
+from recclaims.features.encoded import LEAST_FIT, MOST_DRIFTED, TELLS, FeatureReport, cosines
 from recclaims.features.resolve import facts_of
 from recclaims.judging.assess import Evidence, assess
 from recclaims.judging.case_result import CaseResult
@@ -227,6 +227,7 @@ def _fault(pipeline: Pipeline, case: Case) -> str | None:
         # What a short limit does to answers is what the claim asks.
         fault = report.inadmissible(cut_off=not (case.control == LONG and encoder == case.arms[0].features))
         fault = fault or _drift(pipeline, case.dataset, encoder)
+        fault = fault or _other_images(pipeline, case.dataset, encoder)
         fault = fault or pipeline.leakage(case.dataset, encoder).inadmissible()
         if fault:
             return fault
@@ -241,6 +242,21 @@ def _drift(pipeline: Pipeline, reference: str, encoder: str) -> str | None:
             return (
                 f"{drifted:,} of {answers:,} answers name the slots of another prompt (at most "
                 f"{100 * MOST_DRIFTED:.0f} %): what was the model asked?"
+            )
+    return None
+
+
+def _other_images(pipeline: Pipeline, reference: str, encoder: str) -> str | None:
+    """Why no claim can rest on answers that fit other items' images as well as their own; or None.
+
+    Only where the same comparison finds that the items' titles fit their images: else it may be blind to what is said.
+    """
+    for record in _keywords(pipeline, reference, encoder)[:1]:
+        z, text = record.get("image_z"), record.get("image_text_z")
+        if z is not None and text is not None and z < LEAST_FIT and text > TELLS:
+            return (
+                f"answers fit other items' images as well as their own (mean rank {record['image_fit']:.2f}, "
+                f"z = {z:.1f}; of the items' own texts z = {text:.1f}): are they answers to these images?"
             )
     return None
 
@@ -278,6 +294,7 @@ def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] |
         facts = pipeline.encode(reference, encoder).json("facts")
         partly = pipeline.partly_imputed(reference, encoder)
         leakage = pipeline.leakage(reference, encoder)
+        gap = pipeline.modality_gap(reference, encoder)
     except RecclaimsError:
         return None  # the case says why
     seconds = facts.pop("seconds")
@@ -289,5 +306,9 @@ def _facts(pipeline: Pipeline, reference: str, encoder: str) -> dict[str, Any] |
         "seconds": seconds,
         "leakage": leakage.line,
         "leakage_z": leakage.z,
+        "modality_gap": gap.line if gap else "",
+        "gap_distance": gap.distance if gap else None,
+        "gap_separability": gap.separability if gap else None,
+        "gap_matched": gap.matched if gap else None,
         "items_per_second": encoded / seconds if seconds > 0 else None,
     }

@@ -16,6 +16,7 @@ from recclaims.features.arguments import number, split_argument
 from recclaims.features.encoders.sentence import SentenceEncoder
 from recclaims.lvlm.cleaning import DISTANCE, TOP, Row, clean
 from recclaims.lvlm.diagnosis import slot_records
+from recclaims.lvlm.own_image import own_image, why_not
 from recclaims.lvlm.parsing import Failure, KeywordAnswer, Layout, parse_keywords, unwrap
 from recclaims.lvlm.prompts import domain_names, find_domain
 
@@ -95,7 +96,8 @@ class Keywords(_OfAnswers):
     Args:
         argument: the answer's name in the catalogue, as in `keywords:qwen2_keyword`, and settings behind a
             question mark: `domain` (a name or a path, see prompts; else the items' own, else the one whose slots
-            most answers name), `values` (`first`: one a slot, as in the paper; `all`), `distance`, `top`.
+            most answers name), `values` (`first`: one a slot, as in the paper; `all`), `distance`, `top`; and `images`,
+            an encoder of images and texts in one space that compares the answers with the images, see own_image.
     """
 
     name = "keywords"
@@ -103,7 +105,7 @@ class Keywords(_OfAnswers):
     spec = replace(_OfAnswers.spec, answers="keyword", representation="sets", imputation="zero")
 
     def __init__(self, argument: str = "") -> None:
-        answer, settings = split_argument(argument, ("domain", "values", "distance", "top"), self.name)
+        answer, settings = split_argument(argument, ("domain", "values", "distance", "top", "images"), self.name)
         super().__init__(answer)
         if argument:
             self.name = f"keywords:{argument}"
@@ -111,9 +113,14 @@ class Keywords(_OfAnswers):
         self.values = settings.get("values", "first")
         if self.values not in ("first", "all"):
             raise UnknownNameError.of("value", self.values, ("first", "all"), f"{self.name}: values")
+        self.images = settings.get("images", "")
         self.distance = number(settings, "distance", DISTANCE, 0.0, 2.0, self.name)
         self.top = int(number(settings, "top", TOP, 1, 1_000_000, self.name))
         self.slots: tuple[str, ...] = find_domain(self.domain).slots if self.domain else ()
+
+    def unavailable(self) -> str | None:
+        """Say what is missing, the encoder of images that was named included, without loading anything."""
+        return super().unavailable() or (why_not(self.images) if self.images else None)
 
     @cached_property
     def version(self) -> str:
@@ -160,7 +167,9 @@ class Keywords(_OfAnswers):
         cleaned = iter(self.cleaned([item for item in answered if self.covers(item)]))
         rows: list[Row] = [next(cleaned) if self.covers(item) else {} for item in answered]
         texts = [item.answers[self.answer] for item in answered]
-        return slot_records([self.parse(item) for item in answered], self.slots, rows, texts)
+        parsed = [self.parse(item) for item in answered]
+        said = [{slot: ", ".join(answer.values.get(slot, ())) for slot in self.slots} for answer in parsed]
+        return slot_records(parsed, self.slots, rows, texts, own_image(answered, said, self.images))
 
     def encode(self, items: Sequence[Item]) -> NDArray[np.float32]:
         """Return 0 and 1, float32 (n, number of values), columns by slot in the prompt's order, then by value."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recclaims.lvlm.cleaning import OTHER, Row
+from recclaims.lvlm.own_image import OwnImage
 from recclaims.lvlm.parsing import Failure, KeywordAnswer, Layout, named_slots, parse_keywords
 from recclaims.lvlm.prompts import domain_names, find_domain
 
@@ -174,12 +175,14 @@ def slot_records(
     slots: Sequence[str],
     cleaned: Sequence[Row] | None = None,
     texts: Sequence[str] = (),
+    images: OwnImage | None = None,
 ) -> list[dict[str, Any]]:
     """One flat record per slot, as results.json holds it: how the answers kept to the format, and what the slot holds.
 
     Args:
         answers, slots, cleaned: see slot_reports.
         texts: the raw answers.
+        images: how they fit the items' images, where that is known.
     """
     kept = Compliance.of("", answers, slots, texts)
     whole = {
@@ -202,6 +205,7 @@ def slot_records(
             "entropy": report.entropy,
             "other": report.other,
             "examples": list(report.examples),
+            **(images.record(report.slot) if images else {}),
         }
         for report in slot_reports(answers, slots, cleaned)
     ]

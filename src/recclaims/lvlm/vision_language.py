@@ -18,6 +18,7 @@ from recclaims.errors import one_line
 from recclaims.features.arguments import join_argument, split_argument
 from recclaims.features.hub import downloads_allowed, quiet
 from recclaims.features.spec import ANSWERING
+from recclaims.features.whole import watched
 from recclaims.lvlm import phi3_vision
 from recclaims.lvlm.checkpoints import CAUSAL, DEFAULT, Checkpoint, missing_package
 from recclaims.lvlm.generation import POOLINGS, AnswerSettings, Question, Reply, ask, in_batches
@@ -194,16 +195,19 @@ class VisionLanguage:
         path = self.checkpoint.model
         common = {"local_files_only": not downloads_allowed(), "trust_remote_code": trust.is_given()}
         placement, device = self._placement()
-        if self.checkpoint.model_type == phi3_vision.MODEL_TYPE:
-            from recclaims.lvlm.phi3_vision.loading import load
+        with watched(self.name) as gaps:
+            if self.checkpoint.model_type == phi3_vision.MODEL_TYPE:
+                from recclaims.lvlm.phi3_vision.loading import load
 
-            model, processor = load(path, not downloads_allowed(), placement)
-        else:
-            kind = "AutoModelForCausalLM" if self.checkpoint.model_type in CAUSAL else "AutoModelForImageTextToText"
-            loader, processors = getattr(transformers, kind), cast(Any, transformers.AutoProcessor)
-            # safetensors alone: a checkpoint in pickles is a program.
-            model = loader.from_pretrained(path, use_safetensors=True, **common, **placement)
-            processor = processors.from_pretrained(path, **common)
+                model, processor = load(path, not downloads_allowed(), placement)
+            else:
+                kind = "AutoModelForCausalLM" if self.checkpoint.model_type in CAUSAL else "AutoModelForImageTextToText"
+                loader, processors = getattr(transformers, kind), cast(Any, transformers.AutoProcessor)
+                # safetensors alone: a checkpoint in pickles is a program.
+                model = loader.from_pretrained(path, use_safetensors=True, **common, **placement)
+                processor = processors.from_pretrained(path, **common)
+        # All of them: what makes the next token leaves no trace in the rows.
+        gaps.refuse()
         if "device_map" not in placement:
             model.to(device)
         return model.eval(), processor

@@ -172,6 +172,10 @@ def encoder_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]
         headers.append("knows held-out interactions")
         for e, row in zip(document.encoders, rows, strict=True):
             row.append(e.leakage.partition(": ")[2])
+    if any(e.modality_gap for e in document.encoders):
+        headers.append("images and texts in one space")
+        for e, row in zip(document.encoders, rows, strict=True):
+            row.append(e.modality_gap)
     if any(e.made for e in document.encoders):  # both show in the last digits, and are not in the key
         headers.append("made on")
         for e, row in zip(document.encoders, rows, strict=True):
@@ -232,6 +236,11 @@ def keyword_rows(records: Sequence[KeywordRow]) -> tuple[list[str], list[list[st
         ]
         for record in records
     ]
+    if any(record.image_by for record in records):
+        headers += ["own image", "of other images"]
+        for record, row in zip(records, rows, strict=True):
+            row.append("" if record.image_rank is None else f"{record.image_rank:.2f}")
+            row.append("" if record.image_foreign is None else f"at most {record.image_foreign:.0%}")
     return headers, rows
 
 

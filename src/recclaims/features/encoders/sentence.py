@@ -16,6 +16,7 @@ from recclaims.errors import FeatureError
 from recclaims.features.encoded import Encoded
 from recclaims.features.hub import ALLOW, known_as, quiet, snapshot
 from recclaims.features.spec import EncoderSpec
+from recclaims.features.whole import Gaps, watched
 from recclaims.paths import expanded
 
 if TYPE_CHECKING:
@@ -80,15 +81,15 @@ class SentenceEncoder:
         """Return float32 (n, d) of title and description, with a record of each text that was cut, if any was.
 
         Raises:
-            FeatureError: the model sees images, which would go unread here without a word.
+            FeatureError: the model sees images, which would go unread here without a word, or its weights have gaps.
         """
-        model = self._loaded()
+        model, gaps = self._loaded()
         if model.supports("image"):
             raise FeatureError(
                 f"{self.name} reads texts alone, but the model sees images, too: write "
                 f"st:{self._written}, or st:{self._written}?modality=textual"
             )
-        return self._texts(model, [item.text for item in items])
+        return self._texts(model, gaps, [item.text for item in items])
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed any texts: float32 (n, d); equal ones are encoded once."""
@@ -97,25 +98,28 @@ class SentenceEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32] | Encoded:
         """Embed any texts, as `encode` does; the model reads a text up to its limit of tokens."""
-        return self._texts(self._loaded(), texts)
+        return self._texts(*self._loaded(), texts)
 
-    def _loaded(self) -> SentenceTransformer:
+    def _loaded(self) -> tuple[SentenceTransformer, Gaps]:
         from sentence_transformers import SentenceTransformer
 
         quiet()
         local = self._local()
-        return SentenceTransformer(
-            local or self.model,
-            device="cpu",
-            local_files_only=local is not None,
-            trust_remote_code=False,
-            model_kwargs={"use_safetensors": True},  # a checkpoint in pickles is a program
-        )
+        with watched(self.name) as gaps:
+            model = SentenceTransformer(
+                local or self.model,
+                device="cpu",
+                local_files_only=local is not None,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},  # a checkpoint in pickles is a program
+            )
+        return model, gaps
 
     @staticmethod
-    def _texts(model: SentenceTransformer, texts: Sequence[str]) -> NDArray[np.float32] | Encoded:
+    def _texts(model: SentenceTransformer, gaps: Gaps, texts: Sequence[str]) -> NDArray[np.float32] | Encoded:
         distinct = list(dict.fromkeys(texts))
         rows = np.asarray(model.encode(distinct, batch_size=BATCH, show_progress_bar=False), dtype=np.float32)
+        gaps.check(rows)
         place = {text: i for i, text in enumerate(distinct)}
         matrix = rows[[place[text] for text in texts]]
         cut = _cut(model, distinct)

@@ -83,7 +83,14 @@ class MultimodalEmbeddings:
             batch=int(number(self._settings, "batch", 16, 1, 100_000, who)),
         )
         chunk = 0 if self._apart else TEXT_CHUNK if self.modality == "textual" else CHUNK
-        self.spec = EncoderSpec(place=model if is_folder(self.checkpoint.model) else "", chunk=chunk)
+        place = model if is_folder(self.checkpoint.model) else ""
+        self.spec = EncoderSpec(place=place, chunk=chunk, space=self._space(reads))
+
+    def _space(self, reads: frozenset[str] | None) -> str:
+        """What its images and texts share: the model, and how many of its numbers are kept."""
+        if reads is None or not {TEXT, IMAGE} <= reads:
+            return ""
+        return f"st:{self.checkpoint.model}@{self.checkpoint.revision}/{self._how.width}"
 
     @cached_property
     def version(self) -> str:

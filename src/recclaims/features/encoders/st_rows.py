@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recclaims import trust
-from recclaims.errors import ChangedError, DatasetError, FeatureError, UnknownNameError, one_line
+from recclaims.errors import FeatureError, UnknownNameError
+from recclaims.features.batches import Batches, chosen_device, shown_device, the_image
 from recclaims.features.encoded import Encoded
 from recclaims.features.encoders.st_checkpoint import EmbeddingCheckpoint
 from recclaims.features.hub import downloads_allowed, quiet
+from recclaims.features.whole import Gaps, watched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,6 +58,7 @@ class LoadedModel:
         prompt: what stands before every input; None: nothing.
         options: further arguments of its `encode_document`.
         device: what computes.
+        gaps: the tensors that its checkpoint lacks.
     """
 
     model: SentenceTransformer
@@ -63,32 +66,34 @@ class LoadedModel:
     prompt: str | None
     options: Mapping[str, Any]
     device: str
+    gaps: Gaps
 
     @classmethod
     def of(cls, checkpoint: EmbeddingCheckpoint, asked: Asked, modality: str, who: str) -> LoadedModel:
         """Load it, and ask it what it reads.
 
         Raises:
-            FeatureError: it lacks the modality, or has fewer numbers than are to be kept.
+            FeatureError: it lacks the modality, has fewer numbers than are to be kept, or weights of other shapes.
             UnknownNameError: it has no prompt of that name.
         """
         import torch
         from sentence_transformers import SentenceTransformer
 
         quiet()
-        device = asked.device if asked.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        device = chosen_device(asked.device)
         # safetensors alone: a checkpoint in pickles is a program.
         weights: dict[str, Any] = {"use_safetensors": True}
         if asked.dtype != "checkpoint":
             weights["dtype"] = getattr(torch, asked.dtype)
-        model = SentenceTransformer(
-            checkpoint.model,
-            device=device,
-            revision=checkpoint.revision or None,
-            local_files_only=checkpoint.folder is not None or not downloads_allowed(),
-            trust_remote_code=trust.is_given(),
-            model_kwargs=weights,
-        )
+        with watched(who) as gaps:
+            model = SentenceTransformer(
+                checkpoint.model,
+                device=device,
+                revision=checkpoint.revision or None,
+                local_files_only=checkpoint.folder is not None or not downloads_allowed(),
+                trust_remote_code=trust.is_given(),
+                model_kwargs=weights,
+            )
         if not model.supports(_READS[modality]):
             read = " and ".join(part for part in ("text", "image") if model.supports(part))
             raise FeatureError(f"{who}: the model does not read what modality={modality} needs; it reads {read}")
@@ -97,71 +102,27 @@ class LoadedModel:
             raise FeatureError(
                 f"{who}: truncate_dim is {asked.width:,}, but the model's vectors have {width:,} numbers"
             )
-        where = torch.device(device)
-        shown = f"cuda ({torch.cuda.get_device_name(where)})" if where.type == "cuda" else where.type
-        return cls(model, asked, _prompt(model, asked.prompt, who), _options(model), shown)
+        return cls(model, asked, _prompt(model, asked.prompt, who), _options(model), shown_device(device), gaps)
 
     def encode(self, items: Sequence[Item], modality: str) -> Encoded:
-        """Encode items: float32 (n, d), with a record of each."""
-        records: list[dict[str, Any]] = [{} for _ in items]
-        rows: dict[int, NDArray[np.float32]] = {}
-        # Inputs of about one length share a batch: less of it is padding.
-        places = sorted(range(len(items)), key=lambda place: -len(items[place].text))
-        if modality != "visual":
-            for place in self._cut(items, modality):
-                records[place]["cut"] = True
-        for start in range(0, len(places), self.asked.batch):
-            self._batch(items, places[start : start + self.asked.batch], modality, rows, records)
-        width = len(next(iter(rows.values()))) if rows else 1
-        matrix = np.zeros((len(items), width), dtype=np.float32)
-        for place, row in rows.items():
-            matrix[place] = row
-        return Encoded(matrix, records)
+        """Encode items: float32 (n, d), with a record of each.
 
-    def _batch(
-        self,
-        items: Sequence[Item],
-        places: Sequence[int],
-        modality: str,
-        rows: dict[int, NDArray[np.float32]],
-        records: list[dict[str, Any]],
-    ) -> None:
-        """Encode these items together, or one by one if that fails: an image may be refused."""
-        import torch
-
-        inputs = {}
-        for place in places:
-            try:
-                inputs[place] = self._input(items[place], modality)
-            except ChangedError:
-                raise
-            except (DatasetError, FeatureError) as error:  # a broken image
-                records[place]["error"] = str(error)
-        if not inputs:
-            return
-        try:
-            found = self._rows(list(inputs.values()))
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # a processor that refuses an image says so in many ways
-            if len(inputs) == 1:
-                records[next(iter(inputs))]["error"] = one_line(error)
-                return
-            for place in inputs:
-                self._batch(items, [place], modality, rows, records)
-            return
-        for place, row in zip(inputs, found, strict=True):
-            rows[place] = row
-            records[place] |= {"device": self.device, "batch": len(inputs)}
+        Raises:
+            FeatureError: rows follow tensors that the checkpoint lacks.
+        """
+        batches = Batches(
+            lambda item: self._input(item, modality), self._rows, self.asked.batch, self.device, self.gaps
+        )
+        made = batches.encode(items)
+        cut = frozenset(self._cut(items) if modality != "visual" else ())
+        told = [{**record, "cut": True} if place in cut else record for place, record in enumerate(made.records)]
+        return Encoded(made.matrix, told)
 
     def _input(self, item: Item, modality: str) -> Any:
-        picture = item.image() if modality != "textual" else None
-        if modality != "textual" and picture is None:
-            raise FeatureError(f"item '{item.item_id}' has no image")
         if modality == "visual":
-            return {"image": picture}
+            return {"image": the_image(item)}
         if modality == "multimodal":
-            return {"text": item.text, "image": picture}
+            return {"text": item.text, "image": the_image(item)}
         # Said to be a text, as a title may look like the address of an image; a model of texts alone reads it as it is.
         return {"text": item.text} if self.model.supports("image") else item.text
 
@@ -176,7 +137,7 @@ class LoadedModel:
         )
         return np.asarray(found, dtype=np.float32)
 
-    def _cut(self, items: Sequence[Item], modality: str) -> list[int]:
+    def _cut(self, items: Sequence[Item]) -> list[int]:
         """Places of the items whose text is longer than the model reads."""
         limit, tokenizer = _limit(self.model), getattr(self.model, "tokenizer", None)
         if limit is None or not callable(tokenizer):
