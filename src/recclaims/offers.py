@@ -28,6 +28,7 @@ DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
             "parameters": Mapping,
             "sampler": ("catalogue", "train", "users", "distinct-users"),
             "separates": bool,
+            "modalities": int,
             "feature_free": bool,
             "on_request": bool,
             "flavour": str | None,

@@ -61,4 +61,4 @@ def test_ranking(benchmark, name, who):
         model.eval()  # as after an epoch: nothing is kept
         return evaluate(scorer, held, seen)
 
-    assert len(benchmark.pedantic(rank, rounds=2)) > 0
+    assert len(benchmark.pedantic(rank, rounds=15, warmup_rounds=1)) > 0

@@ -31,6 +31,12 @@ def test_every_recommender_of_content_must_find_it_and_must_not_dream(registry):
         assert expected[name, STRONG] is FOUND
 
 
+def test_who_cannot_do_without_a_second_modality_is_given_one(registry):
+    features = {case.recommender: case.arms[0].features for case in made(registry) if case.tests in TESTED}
+    assert features.pop("smore") == "late_fusion-graph:efficientnet-lite0+attributes"
+    assert set(features.values()) == {"attributes"}
+
+
 TESTED = set(load().recommenders)
 
 

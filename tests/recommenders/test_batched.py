@@ -67,6 +67,19 @@ def test_a_batched_cell_is_that_of_the_pool(recommender, twin):
     assert batched.valid_score == pytest.approx(alone.valid_score, abs=1e-2)
 
 
+@pytest.mark.parametrize(
+    ("recommender", "changes"),
+    [(builtin.MGCN, {}), (builtin.SMORE, {"dropout": 0.3}), (builtin.LGMREC, {"n_hyper_layers": 2})],
+    ids=lambda v: getattr(v, "name", ""),
+)
+def test_batches_shorter_than_the_catalogue_contrast_the_same(recommender, changes):
+    """Of fewer pairs than users: then it is the batch's places that are contrasted, not all users with their counts."""
+    parameters = {**SMALL, "train_batch_size": 25, "epochs": 4, "cl_weight": 0.5, **changes}
+    (batched,) = Together([prepare(recommender, parameters, data_of(recommender, 3), 3)], CPU).run()
+    alone = fit(recommender, parameters, data_of(recommender, 3), 3)
+    np.testing.assert_allclose(batched.score(np.arange(N_USERS)), alone.score(np.arange(N_USERS)), atol=1e-3)
+
+
 @pytest.mark.parametrize("recommender", [builtin.LATTICE, builtin.LATTICE_ELLIOT], ids=lambda r: r.name)
 def test_lattice_with_an_item_unlike_all_others_is_that_of_the_pool(recommender):
     def data(seed):
@@ -89,7 +102,9 @@ def at_random(recommender, seed):
     pairs = {(user, int(item)) for user in range(N_USERS) for item in random.permutation(N_ITEMS)[:3]}
     chance = np.array(sorted(pairs - set(zip(users.tolist(), items.tolist(), strict=True))))
     valid = ItemLists.of(chance[:, 0], chance[:, 1], N_USERS)
-    content = {"textual": parity_features(seed=seed)} if recommender.content else {}
+    # One modality is enough but for SMORE, which fuses two.
+    modalities = ("visual", "textual") if recommender is builtin.SMORE else ("textual",)
+    content = {name: parity_features(seed=seed) for name in modalities} if recommender.content else {}
     known = {**SMALL, "eval_step": 1, "stopping_step": 2, "epochs": 40, "average_best": 3}
     return prepare(recommender, known, TrainingData(users, items, N_USERS, N_ITEMS, valid, content), seed)
 

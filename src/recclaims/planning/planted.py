@@ -1,6 +1,7 @@
 """The cases of claim `controls`: the suite itself on planted data, where the answer is known.
 
-Every recommender that reads content, on the attributes of emoji that users like by the dose:
+Every recommender that reads content, on the attributes of emoji that users like by the dose; one that cannot do without
+a second modality, on their images and attributes:
     dose 0: nothing to find, so "supported" would be false (a negative control);
     dose 1: content is all there is to taste, so it must be found (a positive control).
 Every encoder, with a probe that only compares features, where content shows in one channel alone: found by those that
@@ -36,6 +37,8 @@ NOTHING, SOME, STRONG = "emoji?dose=0", "emoji?dose=0.5", "emoji?dose=1"
 CHANNELS = {"visual": "emoji?dose=1&channel=visual", "textual": "emoji?dose=1&channel=textual"}
 #: The shipped features that tell the groups of channel `both` best.
 FEATURES = "attributes"
+#: The same with a modality beside it, which shows the groups, too.
+PAIR = f"late_fusion-graph:efficientnet-lite0+{FEATURES}"
 PROBE = "content-knn"
 CONTROL = "permuted"
 
@@ -75,10 +78,11 @@ def planted_cases(
     """
     check(claim, registry)
     for recommender in registry.recommenders.values():
-        reads = recommender.content and can_read(recommender, facts_of(FEATURES, registry))
+        features = FEATURES if recommender.modalities == 1 else PAIR
+        reads = recommender.content and can_read(recommender, facts_of(features, registry))
         if reads and recommender_filter(recommender):
             for reference, expects in ((NOTHING, Expectation.NEGATIVE_CONTROL), (STRONG, Expectation.POSITIVE_CONTROL)):
-                yield _case(claim, opened[reference], recommender, FEATURES, expects)
+                yield _case(claim, opened[reference], recommender, features, expects)
     probe = registry.recommenders[PROBE]
     for more, less in ((SOME, NOTHING), (STRONG, SOME)):
         yield _rising(claim, opened[more], opened[less], less, probe)

@@ -165,7 +165,7 @@ ENSEMBLE = Recommender(
 )
 MGCN = Recommender(
     "mgcn",
-    "1",
+    "2",
     f"{_HERE}.mgcn:MGCN",
     flavour="mmrec",
     separates=True,
@@ -185,10 +185,11 @@ MGCN = Recommender(
 )
 SMORE = Recommender(
     "smore",
-    "1",
+    "2",
     f"{_HERE}.smore:SMORE",
     flavour="mmrec",
     separates=True,
+    modalities=2,
     on_request=True,
     parameters={
         "embedding_size": 64,

@@ -44,6 +44,7 @@ class Recommender:
         sampler: how training batches are drawn, a name in `sampling.SAMPLERS`.
         separates: whether it treats separate modalities separately, each with its own graph or loss; others would
             only put them side by side.
+        modalities: how many separate modalities it cannot do without; on planted data it is tried with as many.
         feature_free: whether anything is left of it without features; if so, it has twins.
         fixed: hyper-parameters that no profile changes, but the user may.
         apart: whether it is given the parts of every fusion as modalities of their own.
@@ -62,6 +63,7 @@ class Recommender:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     sampler: str = "catalogue"
     separates: bool = False
+    modalities: int = 1
     feature_free: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
     apart: bool = False

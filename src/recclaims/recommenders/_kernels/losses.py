@@ -71,15 +71,15 @@ def info_nce(view: torch.Tensor, other: torch.Tensor, counts: torch.Tensor, temp
 def info_nce_terms(
     view: torch.Tensor, partners: torch.Tensor, others: torch.Tensor, counts: torch.Tensor | None, temperature: float
 ) -> torch.Tensor:
-    """-log(exp(cos(view_i, partner_i) / t) / sum_j exp(cos(view_i, other_j) / t)) of each row i of a view, (n,).
+    """-log(exp(cos(view_i, partner_i) / t) / sum_j exp(cos(view_i, other_j) / t)) of each row i of a view, (..., n).
 
     Args:
-        view, partners: (n, d) each.
-        others: over which j runs, (m, d); the partners are among them.
-        counts: how often each of the others counts, float (m,); None: once.
+        view, partners: (..., n, d) each; what comes before is other batches, which know nothing of each other.
+        others: over which j runs, (..., m, d); the partners are among them.
+        counts: how often each of the others counts, float (..., m); None: once.
         temperature: t; at .2 no exponential is larger than e^5.
     """
-    view, partners, others = (functional.normalize(one, dim=1) for one in (view, partners, others))
-    similar = torch.exp(view @ others.T / temperature)
-    total = similar.sum(dim=1) if counts is None else similar @ counts
-    return torch.log(total) - (view * partners).sum(dim=1) / temperature
+    view, partners, others = (functional.normalize(one, dim=-1) for one in (view, partners, others))
+    similar = torch.exp(view @ others.mT / temperature)
+    total = similar.sum(dim=-1) if counts is None else (similar @ counts.unsqueeze(-1)).squeeze(-1)
+    return torch.log(total) - (view * partners).sum(dim=-1) / temperature

@@ -9,20 +9,19 @@ import torch
 from torch.nn import functional
 
 from recclaims.recommenders._kernels import draws
-from recclaims.recommenders.batched.model import BatchedModel
+from recclaims.recommenders.batched.graph_model import BatchedGraphModel
 from recclaims.recommenders.batched.sampling import Batch
 from recclaims.recommenders.batched.tables import mean_of_layers, rows, together
 
 _SHORTEST = 1e-8
 
 
-class BatchedBM3(BatchedModel):
-    """See bm3.BM3. All items are projected in every step, and every place of a batch is predicted for itself."""
+class BatchedBM3(BatchedGraphModel):
+    """See bm3.BM3. Every place of a batch is predicted for itself."""
 
     def __init__(self, models: Sequence[Any], device: torch.device, dtype: torch.dtype) -> None:
         super().__init__(models, device, dtype)
         self._graph = together([model.graph for model in models], dtype).to(device)
-        self._frozen = {name: self.stacked([model.frozen[name] for model in models]) for name in self.first.frozen}
         self._keys = torch.tensor([draws.key(model.seed, draws.DROPOUT) for model in models], device=device)
 
     def _embeddings(self) -> torch.Tensor:
@@ -31,16 +30,6 @@ class BatchedBM3(BatchedModel):
         users, items = self.cut(nodes)
         return self.nodes(users, items + own)
 
-    def _predicted(self, embeddings: torch.Tensor) -> torch.Tensor:
-        weight, bias = self.parameters["predictor.weight"], self.parameters["predictor.bias"]
-        return torch.baddbmm(bias.unsqueeze(1), embeddings, weight.transpose(1, 2))
-
-    def _projected(self, modality: str) -> torch.Tensor:
-        frozen = self._frozen.get(modality)
-        features = self.parameters[f"trained.{modality}"] if frozen is None else frozen
-        weight, bias = (self.parameters[f"projections.{modality}.{part}"] for part in ("weight", "bias"))
-        return torch.baddbmm(bias.unsqueeze(1), features, weight.transpose(1, 2))
-
     def loss(self, batch: Batch) -> torch.Tensor:
         """See BatchedModel."""
         nodes = self._embeddings()
@@ -48,7 +37,7 @@ class BatchedBM3(BatchedModel):
         users, items = rows(nodes, ids).unbind(1)
         keys = draws.bits(self._keys, batch.step)
         of_users, of_items = self._targets(users, keys, 0), self._targets(items, keys, 1)
-        predicted_users, predicted_items = self._predicted(torch.cat([users, items], dim=1)).chunk(2, dim=1)
+        predicted_users, predicted_items = self.linear("predictor", torch.cat([users, items], dim=1)).chunk(2, dim=1)
         loss: torch.Tensor = self._distance(predicted_users, of_items, batch) + self._distance(
             predicted_items, of_users, batch
         )
@@ -57,8 +46,8 @@ class BatchedBM3(BatchedModel):
         lengths = sum(table[:, 1:].square().sum(dim=(1, 2)).sqrt() for table in (all_users, all_items))
         loss = loss + self.first.reg_weight * lengths / (self.n_items - 1)
         for number, modality in enumerate(self.first.modalities, start=2):
-            projected = rows(self._projected(modality), batch.positive)
-            predicted = self._predicted(projected)
+            projected = rows(self.projected(modality), batch.positive)
+            predicted = self.linear("predictor", projected)
             both = of_items + self._targets(projected, keys, number)
             # Two distances from the same prediction: 2 - <a, t + t'>.
             loss = loss + self.first.cl_weight * (1 + self._distance(predicted, both, batch))
@@ -83,5 +72,5 @@ class BatchedBM3(BatchedModel):
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """See BatchedModel."""
-        users, items = self.cut(self._predicted(self._embeddings()))
+        users, items = self.cut(self.linear("predictor", self._embeddings()))
         return users, items

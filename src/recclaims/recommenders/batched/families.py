@@ -19,6 +19,9 @@ FAMILIES = {
     f"{_MODELS}.lattice:LATTICE": f"{_BATCHED}.lattice:BatchedLATTICE",
     f"{_MODELS}.lattice:ElliotLATTICE": f"{_BATCHED}.lattice:BatchedElliotLATTICE",
     f"{_MODELS}.bm3:BM3": f"{_BATCHED}.bm3:BatchedBM3",
+    f"{_MODELS}.mgcn:MGCN": f"{_BATCHED}.views:BatchedMGCN",
+    f"{_MODELS}.smore:SMORE": f"{_BATCHED}.views:BatchedSMORE",
+    f"{_MODELS}.lgmrec:LGMRec": f"{_BATCHED}.lgmrec:BatchedLGMRec",
 }
 #: Raised when a batched cell would come out otherwise, by more than rounding.
 VERSION = 1

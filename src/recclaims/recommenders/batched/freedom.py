@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from recclaims.recommenders._kernels import draws
 from recclaims.recommenders._kernels.propagation import Propagator
-from recclaims.recommenders.batched.model import BatchedModel
+from recclaims.recommenders.batched.graph_model import BatchedGraphModel
 from recclaims.recommenders.batched.sampling import Batch
 from recclaims.recommenders.batched.tables import csr, mean_of_layers, propagated, rows, together
 
@@ -77,8 +77,8 @@ class PrunedGraphs:
         self._values.copy_(weights)
 
 
-class BatchedFREEDOM(BatchedModel):
-    """See freedom.FREEDOM. All items are projected in every step, not only those that occur in it."""
+class BatchedFREEDOM(BatchedGraphModel):
+    """See freedom.FREEDOM."""
 
     def __init__(self, models: Sequence[Any], device: torch.device, dtype: torch.dtype) -> None:
         super().__init__(models, device, dtype)
@@ -87,7 +87,6 @@ class BatchedFREEDOM(BatchedModel):
         self._item_graph: Propagator | None = None
         if self.first.item_graph is not None:
             self._item_graph = together([model.item_graph for model in models], dtype).to(device)
-        self._frozen = {name: self.stacked([model.frozen[name] for model in models]) for name in self.first.frozen}
 
     def begin_epoch(self, number: int) -> None:
         """See BatchedModel."""
@@ -108,22 +107,19 @@ class BatchedFREEDOM(BatchedModel):
     def loss(self, batch: Batch) -> torch.Tensor:
         """See BatchedModel."""
         nodes = self._embeddings(self._full if self._pruned is None else self._pruned.graph)
-        ids = torch.stack([batch.users, batch.positive + self.n_users, batch.negative + self.n_users], dim=1)
-        users, positive, negative = rows(nodes, ids).unbind(1)
-        loss = batch.mean(-functional.logsigmoid((users * (positive - negative)).sum(dim=2)))
+        found = rows(nodes, self.triples(batch))
+        loss = self.ranking(found, batch)
         if self.first.reg_weight > 0:
             pairs = torch.stack([batch.positive, batch.negative], dim=1)
             for modality in self.first.modalities:
                 positive, negative = rows(self._projected(modality), pairs).unbind(1)
-                preference = (users * (positive - negative)).sum(dim=2)
+                preference = (found[:, 0] * (positive - negative)).sum(dim=2)
                 loss = loss - self.first.reg_weight * batch.mean(functional.logsigmoid(preference))
         return loss
 
     def _projected(self, modality: str) -> torch.Tensor:
         """W_m f_m of all items, (cells, n_items, s); the bias cancels."""
-        frozen = self._frozen.get(modality)
-        features = self.parameters[f"trained.{modality}"] if frozen is None else frozen
-        return torch.bmm(features, self.parameters[f"projections.{modality}.weight"].transpose(1, 2))
+        return torch.bmm(self.features(modality), self.parameters[f"projections.{modality}.weight"].transpose(1, 2))
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """See BatchedModel; over the full user-item graph."""

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from recclaims.recommenders._kernels.graphs import nearest
 from recclaims.recommenders._kernels.propagation import Propagator, product
-from recclaims.recommenders.batched.model import BatchedModel
+from recclaims.recommenders.batched.graph_model import BatchedGraphModel
 from recclaims.recommenders.batched.sampling import Batch
 from recclaims.recommenders.batched.tables import csr, mean_of_layers, propagated, rows, together
 
@@ -88,13 +88,12 @@ class _WeightedProduct(torch.autograd.Function):
         return None, None, None, of_weights, product(context.graph.transpose, gradient)
 
 
-class BatchedLATTICE(BatchedModel):
+class BatchedLATTICE(BatchedGraphModel):
     """See lattice.LATTICE."""
 
     def __init__(self, models: Sequence[Any], device: torch.device, dtype: torch.dtype) -> None:
         super().__init__(models, device, dtype)
         self._graph = together([model.graph for model in models], dtype).to(device)
-        self._frozen = {name: self.stacked([model.frozen[name] for model in models]) for name in self.first.frozen}
         self.opens_epochs = bool(self.first.modalities)
         if self.opens_epochs:
             self._lay_out(models, device, dtype)
@@ -121,15 +120,9 @@ class BatchedLATTICE(BatchedModel):
             self._kept.append((targets, weights, cells))
         self._item_graphs = ItemGraphs(torch.cat(flat), n_cells * self.n_items, dtype)
 
-    def _projected(self, modality: str) -> torch.Tensor:
-        frozen = self._frozen.get(modality)
-        features = self.parameters[f"trained.{modality}"] if frozen is None else frozen
-        weight, bias = (self.parameters[f"projections.{modality}.{part}"] for part in ("weight", "bias"))
-        return torch.baddbmm(bias.unsqueeze(1), features, weight.transpose(1, 2))
-
     def _top(self, modality: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Targets and weights of the edges to each item's nearest, (cells, e), the weights with their gradient."""
-        features = self._projected(modality)
+        features = self.projected(modality)
         found = [
             nearest(own, self.first.k, model.lot)[0]
             for own, model in zip(features.detach()[:, 1:], self.models, strict=True)
@@ -188,12 +181,9 @@ class BatchedLATTICE(BatchedModel):
         return self._loss(self._embeddings(), batch)
 
     def _loss(self, nodes: torch.Tensor, batch: Batch) -> torch.Tensor:
-        ids = torch.stack([batch.users, batch.positive + self.n_users, batch.negative + self.n_users], dim=1)
-        found = rows(nodes, ids)
-        users, positive, negative = found.unbind(1)
-        loss = batch.mean(-functional.logsigmoid((users * (positive - negative)).sum(dim=2)))
-        squares = (found.square().sum(dim=(1, 3)) * batch.present).sum(dim=1)
-        loss += self.first.reg_weight * 0.5 * squares / self._divisor(batch)
+        found = rows(nodes, self.triples(batch))
+        regular = self.first.reg_weight * self.half_squares(found, batch) / self._divisor(batch)
+        loss: torch.Tensor = self.ranking(found, batch) + regular
         return loss
 
     def _divisor(self, batch: Batch) -> torch.Tensor | int:

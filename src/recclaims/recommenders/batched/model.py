@@ -42,6 +42,16 @@ class BatchedModel:
         """Tensors of the cells as one, (cells, ...)."""
         return torch.stack([tensor.to(self.device, self.dtype) for tensor in tensors])
 
+    @classmethod
+    def held_beside(cls, model: Any, batch_size: int) -> int:
+        """How many numbers a step of a cell holds beside matrices as long as its nodes or its batch."""
+        return 0
+
+    def linear(self, layer: str, inputs: torch.Tensor) -> torch.Tensor:
+        """A linear layer of each cell, with or without a bias, by its name: (cells, n, d) to (cells, n, s)."""
+        weight, bias = self.parameters[f"{layer}.weight"].transpose(1, 2), self.parameters.get(f"{layer}.bias")
+        return torch.bmm(inputs, weight) if bias is None else torch.baddbmm(bias.unsqueeze(1), inputs, weight)
+
     def begin_epoch(self, number: int) -> None:
         """Draw what is drawn once an epoch, counted from 0; it is written where it was before."""
 

@@ -80,8 +80,8 @@ def together(graphs: Sequence[Propagator], dtype: torch.dtype) -> Propagator:
 
 
 def propagated(graph: Propagator, embeddings: torch.Tensor) -> torch.Tensor:
-    """A product with a graph of several cells: (cells, n, d) from (cells, n, d)."""
-    return (graph @ embeddings.reshape(-1, embeddings.shape[2])).view(embeddings.shape)
+    """A product with a graph of several cells: (cells, m, d) from (cells, n, d)."""
+    return (graph @ embeddings.reshape(-1, embeddings.shape[2])).view(len(embeddings), -1, embeddings.shape[2])
 
 
 def mean_of_layers(graph: Propagator, nodes: torch.Tensor, n_layers: int) -> torch.Tensor:

@@ -284,5 +284,6 @@ def fitting(cell: Prepared) -> int:
     # pairs of a step; an epoch's pairs; and graphs of eight numbers an edge.
     numbers = (5 + int(cell.settings["average_best"])) * weights + 3 * fixed
     numbers += 20 * width * (n_nodes + 3 * cell.batches.batch_size)
+    numbers += batched_form(type(cell.model)).held_beside(cell.model, cell.batches.batch_size)
     numbers += 20 * len(cell.batches) * cell.batches.batch_size + 16 * len(cell.data.users)
     return int(max(1, min(MOST, free // (4 * numbers))))

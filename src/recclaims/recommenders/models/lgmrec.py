@@ -37,7 +37,7 @@ from recclaims.recommenders.models.graph_recommender import GraphRecommender
 
 TEMPERATURE = 0.2
 #: What is drawn of a modality in one step; no two share a stream.
-_NOISE, _MASK = range(2)
+NOISE, MASK = range(2)
 
 
 class LGMRec(GraphRecommender):
@@ -102,10 +102,10 @@ class LGMRec(GraphRecommender):
         if not self.training:
             nodes = torch.softmax(nodes / TEMPERATURE, dim=1)
         else:
-            noise = -torch.log(-torch.log(self._drawn(nodes, number, _NOISE)))
+            noise = -torch.log(-torch.log(self._drawn(nodes, number, NOISE)))
             nodes = torch.softmax((nodes + noise.float()) / TEMPERATURE, dim=1)
             if self.keep_rate < 1:
-                nodes = nodes * ((self._drawn(nodes, number, _MASK) < self.keep_rate).float() / self.keep_rate)
+                nodes = nodes * ((self._drawn(nodes, number, MASK) < self.keep_rate).float() / self.keep_rate)
         users, items = torch.split(nodes, [self.n_users, self.n_items])
         return users, items
 

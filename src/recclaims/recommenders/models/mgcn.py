@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from recclaims.recommenders._recbole.bridge import TrainDataset
-from recclaims.recommenders.models.views import ViewRecommender
+from recclaims.recommenders.models.views import ViewRecommender, two_layers
 
 
 class MGCN(ViewRecommender):
@@ -36,9 +36,9 @@ class MGCN(ViewRecommender):
 
     def side(self, views: Mapping[str, torch.Tensor], behaviour: torch.Tensor, nodes: torch.Tensor) -> torch.Tensor:
         """See ViewRecommender."""
-        shares = torch.softmax(torch.cat([self.query(view) for view in views.values()], dim=1), dim=1)
-        common = torch.stack([shares[:, n : n + 1] * view for n, view in enumerate(views.values())]).sum(dim=0)
-        total = common
+        shares = torch.softmax(torch.cat([two_layers(self.query, view) for view in views.values()], dim=1), dim=1)
+        first, *others = (shares[:, n : n + 1] * view for n, view in enumerate(views.values()))
+        total = common = sum(others, first)
         for modality, view in views.items():
             total = total + torch.sigmoid(self.preferences[modality](behaviour)) * (view - common)
         return total / (len(views) + 1)

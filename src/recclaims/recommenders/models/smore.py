@@ -25,7 +25,7 @@ from recclaims.errors import NotAvailableError
 from recclaims.recommenders._kernels import draws
 from recclaims.recommenders._kernels.edges import largest
 from recclaims.recommenders._recbole.bridge import TrainDataset
-from recclaims.recommenders.models.views import ViewRecommender
+from recclaims.recommenders.models.views import ViewRecommender, two_layers
 
 #: The view that both modalities make.
 FUSED = "fused"
@@ -85,7 +85,7 @@ class SMORE(ViewRecommender):
             if self.training and self.dropout > 0:
                 preference = preference * self._kept(nodes, number)
             if name != FUSED:
-                preference = preference * torch.softmax(self.queries[name](fused), dim=1)
+                preference = preference * torch.softmax(two_layers(self.queries[name], fused), dim=1)
             total = total + preference * view
         return total / len(views)
 

@@ -21,6 +21,7 @@ from typing import Any
 import scipy.sparse as sp
 import torch
 from torch import nn
+from torch.nn import functional
 
 from recclaims.recommenders._kernels.edges import of_content
 from recclaims.recommenders._kernels.gathers import BatchIndex, product_of_trained, rows, score_differences
@@ -31,6 +32,16 @@ from recclaims.recommenders._recbole.bridge import TrainDataset, triples
 from recclaims.recommenders.models.graph_recommender import GraphRecommender
 
 TEMPERATURE = 0.2
+
+
+def two_layers(layers: nn.Sequential, inputs: torch.Tensor) -> torch.Tensor:
+    """A linear layer, tanh, and a linear layer without a bias: (n, d) to (n, s).
+
+    tanh(x) = 2 sigmoid(2 x) - 1, and on a CPU a sigmoid takes a quarter of a tanh's time.
+    """
+    weight, bias, last = (layers.get_parameter(name) for name in ("0.weight", "0.bias", "2.weight"))
+    hidden = torch.sigmoid(functional.linear(inputs, 2 * weight, 2 * bias))
+    return functional.linear(hidden, 2 * last, -last.sum(dim=1))
 
 
 class ViewRecommender(GraphRecommender):
