@@ -17,11 +17,11 @@ import numpy as np
 import scipy.stats
 
 from recclaims._model.verdict import Verdict
-from recclaims.calibration.holm import holm
 from recclaims.judging.assignment import Shares
 from recclaims.judging.components import VarianceComponents
 from recclaims.judging.error import ErrorDistribution
 from recclaims.judging.estimate import Estimate
+from recclaims.judging.holm import holm
 from recclaims.judging.verdict import judge, levels_of
 from recclaims.planning.builtin import NOISE
 

@@ -36,7 +36,7 @@ LATE = {
 MINUTES = (
     "benchmarks", "calibration", "cluster", "faults", "recommenders/test_fit.py", "testing", "engine/test_local.py",
     "engine/test_processes.py", "engine/test_together.py", "features/test_mteb.py", "features/test_st.py",
-    "judging/test_assignment.py",
+    "judging/test_assignment.py", "judging/test_ranks.py",
     "lvlm/test_phi3_vision.py",
     "planning/test_every_claim_runs.py", "planning/test_order.py", "test_docs.py", "test_evaluate.py",
     "test_pytest_face.py", "test_third_party.py",

@@ -64,11 +64,12 @@ def test_the_first_example_of_the_page_gives_a_verdict_for_each_recommender(sess
 
 def test_the_other_examples_run_as_they_are_written(session):
     write(session, "\n".join(TOML[1:]))
-    asked = "needed or text-is-enough or any-fusion or tail or colder"
+    asked = "ours-on-emoji or needed or text-is-enough or any-fusion or tail or colder"
     _, found = run(session, "--claims-file", "claims.toml", "-m", asked, data=EMOJI)
     said = {name: [case["control"] for (claim, _), case in found.items() if claim == name] for name, _ in found}
     parts = "efficientnet-lite0+sbert"
     assert said == {
+        "ours-on-emoji": ["sbert"],
         "needed": ["twin", "permuted", "bpr"],
         "text-is-enough": [f"late_fusion:{parts}"],
         "any-fusion": [f"late_fusion-concat:{parts}"],

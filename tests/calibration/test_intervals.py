@@ -12,7 +12,6 @@ from numpy.testing import assert_allclose
 from scipy import stats
 from scipy.integrate import quad
 
-from recclaims.calibration.holm import holm
 from recclaims.calibration.intervals import (
     DEFAULT_INTERVAL,
     INTERVALS,
@@ -23,6 +22,7 @@ from recclaims.calibration.intervals import (
     variance_component_interval,
 )
 from recclaims.judging.components import Table, parts_of, variance_components
+from recclaims.judging.holm import holm
 
 CLOSED = [name for name in INTERVALS if name != "crossed_bootstrap"]
 EVERY = pytest.mark.parametrize("name", INTERVALS)

@@ -67,7 +67,10 @@ def test_it_says_that_it_is_planted_and_how(default):
 
 
 CHANNELS = ("channel=visual", "channel=textual", "channel=joint")
-VARIANTS = ("users=944", "items=856", "dose=0.25", "dose=0", "seed=1", *CHANNELS)
+BY_POPULARITY = "channel=textual&groups_by=popularity"
+VARIANTS = (
+    "users=944", "items=856", "dose=0.25", "dose=0", "seed=1", "head=0.5", "tail=0.5", *CHANNELS, BY_POPULARITY,
+)  # fmt: skip
 AT_DOSE_0 = (*(f"dose=0&{channel}" for channel in CHANNELS), "dose=0&seed=1")
 
 
@@ -78,7 +81,7 @@ def test_every_parameter_changes_name_and_fingerprint(registry, default):
         assert one.fingerprint != other.fingerprint
 
 
-@pytest.mark.parametrize("query", VARIANTS + AT_DOSE_0 + ("dose=0.1234567&users=5000&items=40&seed=4294967295",))
+@pytest.mark.parametrize("query", VARIANTS + AT_DOSE_0 + ("dose=0.1234567&users=1000000&items=40&seed=4294967295",))
 def test_k_can_select_by_the_name(registry, query):
     assert re.fullmatch(r"[\w.-]+", open_source(f"emoji?{query}", registry).name)
 
@@ -227,6 +230,8 @@ FAULTS = {
     "chanel=visual": (UnknownNameError, "unknown key 'chanel'; did you mean 'channel'?"),
     "channel=visul": (UnknownNameError, "emoji?channel=visul: unknown channel 'visul'; did you mean 'visual'?"),
     "dose=0&dose=1": (DatasetError, "emoji?dose=0&dose=1: key 'dose' is given twice"),
+    "groups_by=popularity": (DatasetError, "channel=both has none of to deal; write channel=visual or channel=textual"),
+    "groups_by=popular": (UnknownNameError, "did you mean 'popularity'?"),
     "splt=random": (UnknownNameError, "did you mean 'split'?"),
 }
 
@@ -238,6 +243,17 @@ def test_faults_are_one_line(registry, query, fault):
         open_source(f"emoji?{query}", registry)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_groups_by_popularity_tell_how_popular_an_item_is(registry):
+    dataset, groups = read(registry, f"?{BY_POPULARITY}"), Emoji(channel="textual", groups_by="popularity").groups()
+    assert [MAKERS[group] in item.description for group, item in zip(groups, dataset.items, strict=True)] == [
+        True
+    ] * N_ITEMS
+    counts = np.bincount(dataset.interactions.items, minlength=N_ITEMS)
+    of_groups = [counts[groups == group].mean() for group in range(len(MAKERS))]
+    assert of_groups[0] > 3 * of_groups[-1]
+    assert set(np.bincount(groups)) == {N_ITEMS // len(MAKERS), N_ITEMS // len(MAKERS) + 1}
 
 
 @pytest.mark.parametrize("query", ["relevance=4", "split=temporal"])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims.data import planting
-from recclaims.data.planting import LEAST, MOST, deal, simulate
+from recclaims.data.planting import LEAST, MOST, deal, popularity_ranks, simulate
 
 from ..drawing import examples
 
@@ -97,3 +97,31 @@ def test_another_crowd_likes_the_same_items():
     assert len(one[1]) != len(other[1]) or (one[1] != other[1]).any()
     elsewhere = np.bincount(simulate(groups, 0.5, 2000, 5, crowd=1)[1], minlength=N_ITEMS)
     assert np.corrcoef(counts[0], elsewhere)[0, 1] < 0.5
+
+
+def test_a_dose_of_each_item_acts_on_these_alone():
+    """Where the less popular half alone has a dose, users keep to a group there, and not among the others."""
+    groups, popular = deal(N_ITEMS, 8, 0), popularity_ranks(N_ITEMS, 0) < N_ITEMS // 2
+    users, items = simulate(groups, np.where(popular, 0.0, 1.0), 600, 0)
+    shares = []
+    for half in (popular, ~popular):
+        of_half = half[items]
+        counts = np.zeros((600, 8))
+        np.add.at(counts, (users[of_half], groups[items[of_half]]), 1)
+        n = counts.sum(axis=1)
+        some = n > 1
+        shares.append(((counts * (counts - 1)).sum(axis=1)[some] / (n * (n - 1))[some]).mean())
+    assert shares[1] > 1.5 * shares[0]
+    assert shares[0] == pytest.approx(1 / 8, abs=0.04)
+
+
+def test_one_dose_for_all_is_the_same_as_for_each():
+    groups = deal(N_ITEMS, 8, 0)
+    for one, other in zip(simulate(groups, 0.5, 50, 3), simulate(groups, np.full(N_ITEMS, 0.5), 50, 3), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_first_by_popularity_are_taken_most():
+    _, items = simulate(deal(N_ITEMS, 8, 0), 0.0, 2000, 0)
+    counts = np.bincount(items, minlength=N_ITEMS)[np.argsort(popularity_ranks(N_ITEMS, 0))]
+    assert counts[:20].mean() > 3 * counts[-20:].mean()

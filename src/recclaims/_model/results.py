@@ -8,6 +8,7 @@ from pydantic import Field
 
 from recclaims._model.case_result import ClaimResult
 from recclaims._model.fields import Count, Entry, Few, Flag, Interval, Number, Text
+from recclaims._model.ranking import Ranking
 
 #: What is written, and what is read.
 SCHEMA, READABLE = 2, (1, 2)
@@ -269,6 +270,8 @@ class ResultsDocument(Entry):
     datasets: Annotated[tuple[DatasetCard, ...], Few]
     headlines: tuple[Headline, ...] | None = None
     """The finding per recommender, features and dataset."""
+    rankings: Annotated[tuple[Ranking, ...], Few] = ()
+    """Who ranks where; a document of an earlier version has none."""
     claims: Annotated[tuple[ClaimResult, ...], Few]
     """Every case."""
     cells: Annotated[tuple[CellRow, ...], Few] = ()

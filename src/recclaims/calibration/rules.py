@@ -14,10 +14,10 @@ from recclaims._model.claim import JUDGED
 from recclaims._model.verdict import Verdict
 from recclaims.calibration.bank import Floats
 from recclaims.calibration.earlier import judged_by
-from recclaims.calibration.holm import holm
 from recclaims.calibration.studies import Study
 from recclaims.evaluation.metrics import PRIMARY
 from recclaims.judging.estimate import Estimate, estimate
+from recclaims.judging.holm import holm
 from recclaims.judging.verdict import judge, levels_of
 
 ALPHA = 0.05

@@ -11,8 +11,9 @@ from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.items_file import read_items
 from recclaims.data.marks import PICTURES, SENTENCES, group_of, picture_file
 from recclaims.data.parameters import Parameter
-from recclaims.data.planting import LEAST, VERSION, deal, deal_pairs, simulate
+from recclaims.data.planting import LEAST, VERSION, deal, deal_pairs, popularity_ranks, simulate
 from recclaims.data.source_spec import SourceSpec
+from recclaims.errors import DatasetError
 from recclaims.resources import shipped
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from recclaims.data.catalogue import Item
 
 N_ITEMS = 857
+#: Parameters that fingerprints of data without them do not have.
+_LATER = frozenset({"head", "tail", "groups_by"})
 #: Behind the icon, where the channel is visual: files in fixtures/emoji/backdrops. Patterns, since what ImageNet
 #: taught a network hardly tells plain colours apart (docs/methods.md).
 BACKDROPS = ("across", "bricks", "checks", "diagonals", "dots", "down", "grain", "rings")
@@ -57,6 +60,12 @@ class Emoji:
         channel: see above.
         seed: decides groups and interactions.
         crowd: which sample of users; its items, their groups and popularity are the seed's alone.
+        head, tail: share of the dose that the more and the less popular half of the items have.
+        groups_by: "chance", or "popularity": the marks of the channels `visual` and `textual` then say how popular an
+            item is, as each group is of items of like popularity.
+
+    Raises:
+        DatasetError: another channel's groups cannot go by popularity.
     """
 
     name = "emoji"
@@ -69,6 +78,9 @@ class Emoji:
             "channel": Parameter("both", "where content shows", choices=("visual", "textual", "both", "joint")),
             "seed": Parameter(0, "decides groups and interactions", least=0, most=2**32 - 1),
             "crowd": Parameter(0, "other users of the same items", least=0, most=2**32 - 1),
+            "head": Parameter(1.0, "share of the dose that the more popular half has", least=0, most=1),
+            "tail": Parameter(1.0, "share of the dose that the less popular half has", least=0, most=1),
+            "groups_by": Parameter("chance", "what deals the marks", choices=("chance", "popularity")),
         }
     )
 
@@ -80,7 +92,15 @@ class Emoji:
         channel: str = "both",
         seed: int = 0,
         crowd: int = 0,
+        head: float = 1.0,
+        tail: float = 1.0,
+        groups_by: str = "chance",
     ) -> None:
+        if groups_by == "popularity" and channel not in ("visual", "textual"):
+            raise DatasetError(
+                f"emoji: groups_by=popularity deals marks, which channel={channel} has none of to deal; "
+                "write channel=visual or channel=textual"
+            )
         self.settings: dict[str, Any] = {
             "dose": dose,
             "channel": channel,
@@ -88,10 +108,13 @@ class Emoji:
             "items": items,
             "seed": seed,
             "crowd": crowd,
+            "head": head,
+            "tail": tail,
+            "groups_by": groups_by,
         }
         # No brackets, commas or equals signs: pytest's -k could not select by them.
-        counts = ("users", "items", "seed", "crowd")
-        changed = (f"-{key}{self.settings[key]}" for key in counts if self._is_changed(key))
+        named = ("users", "items", "seed", "crowd", "head", "tail", "groups_by")
+        changed = (f"-{key}{_short(self.settings[key])}" for key in named if self._is_changed(key))
         self.name = f"emoji-planted-dose{_short(dose)}-{channel}{''.join(changed)}"
 
     def _is_changed(self, key: str) -> bool:
@@ -100,14 +123,16 @@ class Emoji:
     def load(self) -> Dataset:
         """Read the catalogue, plant the groups, simulate; see DatasetSource."""
         settings, groups = self.settings, self.groups()
-        users, taken = simulate(groups, settings["dose"], settings["users"], settings["seed"], settings["crowd"])
+        users, taken = simulate(groups, self._doses(), settings["users"], settings["seed"], settings["crowd"])
+        # What came later is said where it is used: the fingerprints of other data stay.
+        said = {key: value for key, value in settings.items() if key not in _LATER or self._is_changed(key)}
         return Dataset(
             name=self.name,
             items=self._shown(groups),
             user_ids=[str(user) for user in range(settings["users"])],
             interactions=Interactions(users, taken),
             planted=True,
-            parameters={**settings, "simulation": VERSION},
+            parameters={**said, "simulation": VERSION},
         )
 
     def groups(self) -> NDArray[np.int64]:
@@ -118,7 +143,19 @@ class Emoji:
         if self.settings["channel"] == "joint":
             return group_of(*self.pairs())
         marks = BACKDROPS if self.settings["channel"] == "visual" else MAKERS
+        if self.settings["groups_by"] == "popularity":
+            return self._popularity() * len(marks) // len(self._popularity())
         return deal(self.settings["items"], len(marks), self.settings["seed"])
+
+    def _popularity(self) -> NDArray[np.int64]:
+        return popularity_ranks(self.settings["items"], self.settings["seed"])
+
+    def _doses(self) -> float | NDArray[np.float64]:
+        """Of each item, or of all of them alike."""
+        dose, head, tail = (float(self.settings[key]) for key in ("dose", "head", "tail"))
+        if head == tail:
+            return dose * head
+        return dose * np.where(self._popularity() < self.settings["items"] // 2, head, tail)
 
     def _catalogue(self) -> list[Item]:
         everything = read_items(shipped("fixtures", "emoji", "items.jsonl"))
@@ -148,6 +185,8 @@ def _made_by(item: Item, sentence: str) -> Item:
     return replace(item, description=f"{item.description} {sentence}".strip())
 
 
-def _short(value: float) -> str:
-    """A number as short as it can be without becoming another one."""
+def _short(value: float | str) -> str:
+    """A value as text: a share as short as it can be without becoming another one."""
+    if not isinstance(value, float):
+        return str(value)
     return f"{value:g}" if float(f"{value:g}") == value else repr(value)

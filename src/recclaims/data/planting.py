@@ -4,6 +4,7 @@
     c_ui = <p_u, q_i> / sqrt(RANK)    latent collaborative structure, independent of content
     t_ui = w_u[group of i]            the user's liking of the item's group, which content shows
     popularity of the item at rank r: r^-ZIPF; the ranks are a random permutation
+    the dose may be another for the more and the less popular half of the items
 
 p, q and w are standard normal, so the variance of taste is TASTE^2 whatever the dose, which moves its share from c
 to t. A user takes the n_u items of highest utility: the Gumbel noise makes that n_u draws without replacement with
@@ -30,13 +31,13 @@ BLOCK = 1024
 
 
 def simulate(
-    groups: NDArray[np.int64], dose: float, n_users: int, seed: int, crowd: int = 0
+    groups: NDArray[np.int64], dose: float | NDArray[np.float64], n_users: int, seed: int, crowd: int = 0
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Draw the interactions of `n_users` users; fewer users with the same seed are the first of more.
 
     Args:
         groups: int64 (n_items,), the group of each item, 0 to the number of groups - 1.
-        dose: share of the variance of taste that comes from the groups, 0 to 1.
+        dose: share of the variance of taste that comes from the groups, 0 to 1: one for all, or float (n_items,).
         n_users: how many.
         seed: decides everything random.
         crowd: which users: another crowd likes the same items by the same rule.
@@ -46,7 +47,7 @@ def simulate(
     """
     n_items, n_groups = len(groups), int(groups.max()) + 1
     stream = _Streams(seed, crowd)
-    log_popularity = -ZIPF * np.log1p(stream("popularity").permutation(n_items))
+    log_popularity = -ZIPF * np.log1p(popularity_ranks(n_items, seed))
     of_items = stream("items").standard_normal((n_items, RANK))
     users, items = [], []
     for start in range(0, n_users, BLOCK):
@@ -64,6 +65,11 @@ def simulate(
         users.append((user + start).astype(np.int32))
         items.append(item.astype(np.int32))
     return np.concatenate(users), np.concatenate(items)
+
+
+def popularity_ranks(n_items: int, seed: int) -> NDArray[np.int64]:
+    """Each item's place by popularity, from 0 for the most popular one: int64 (n_items,)."""
+    return _Streams(seed, 0)("popularity").permutation(n_items)
 
 
 def deal(n_items: int, n_groups: int, seed: int) -> NDArray[np.int64]:

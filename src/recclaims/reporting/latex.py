@@ -9,11 +9,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from recclaims._model.verdict import Verdict
-from recclaims.reporting import tables
+from recclaims.reporting import ranks, tables
 from recclaims.reporting.styles import STYLES
 
 if TYPE_CHECKING:
     from recclaims._model.case_result import ClaimResult as Case
+    from recclaims._model.ranking import Ranking
     from recclaims._model.results import DatasetCard, ResultsDocument
 
 _SPECIAL = {
@@ -62,6 +63,7 @@ class Latex:
                 cases = [c for c in mine if c.metric == metric]
                 tables_of = [(part, rows) for part in _side_by_side(cases) for rows in _pages(part)]
                 parts += [_means(document, dataset, metric, part, rows) for part, rows in tables_of]
+        parts += [_ranks(ranking) for ranking in document.rankings]
         for claim in dict.fromkeys(case.claim for case in document.claims):
             for dataset in document.datasets:
                 mine = [c for c in document.claims if (c.claim, c.dataset) == (claim, dataset.dataset)]
@@ -259,18 +261,7 @@ def _effects(document: ResultsDocument, claim: str, dataset: DatasetCard, cases:
     caption = rf"{name}. On {_named(dataset)}: effects and 95\,\% intervals in per cent of the control's mean."
     heads = ["recommender", "treatment", "control", r"effect [95\,\% interval], \%", "$p$"]
     names = "".join(_column((getattr(case, key) for case in cases), line) for key, line in _LISTED.items())
-    lines = [
-        r"{\scriptsize\setlength{\tabcolsep}{2pt}",
-        rf"\begin{{longtable}}{{@{{}}{names}rrl@{{}}}}",
-        rf"\caption{{{caption}}}\\",
-        r"\toprule",
-        _row([*heads, "verdict"]),
-        r"\midrule\endfirsthead",
-        r"\toprule",
-        _row([*heads, "verdict"]),
-        r"\midrule\endhead",
-        r"\bottomrule\endfoot",
-    ]
+    lines = _long(f"{names}rrl", caption, [*heads, "verdict"])
     for case in cases:
         value, (low, high) = tables.relative(case), tables.interval(case)
         found = "" if value is None else f"{_signed(value)} [{_signed(low)}, {_signed(high)}]"
@@ -286,6 +277,35 @@ def _effects(document: ResultsDocument, claim: str, dataset: DatasetCard, cases:
             )
         )
     return "\n".join([*lines, r"\end{longtable}}"])
+
+
+def _ranks(ranking: Ranking) -> str:
+    """A ranking; in bold those that may be the best, nobody where nothing differs."""
+    heads, rows = ranks.rank_rows(ranking)
+    caption = f"{escape(ranks.title(ranking))}. {escape(ranks.note(ranking))} Bold: those that may be the best."
+    names = [ranks.name(entry) for entry in ranking.entries]
+    lines = _long(f"l{_column(names, _LONG_LINE)}rr", caption, [escape(head) for head in heads])
+    for entry, row in zip(ranking.entries, rows, strict=True):
+        name = _name(row[1], _LONG_LINE)
+        shown = rf"\textbf{{{name}}}" if entry in ranking.best else name
+        lines.append(_row([row[0].replace("-", "--"), shown, *row[2:]]))
+    return "\n".join([*lines, r"\end{longtable}}"])
+
+
+def _long(columns: str, caption: str, heads: Sequence[str]) -> list[str]:
+    """The beginning of a table that may run over pages."""
+    return [
+        r"{\scriptsize\setlength{\tabcolsep}{2pt}",
+        rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}}",
+        rf"\caption{{{caption}}}\\",
+        r"\toprule",
+        _row(heads),
+        r"\midrule\endfirsthead",
+        r"\toprule",
+        _row(heads),
+        r"\midrule\endhead",
+        r"\bottomrule\endfoot",
+    ]
 
 
 def _signed(value: float | None) -> str:

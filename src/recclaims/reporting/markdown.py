@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from recclaims.reporting import tables
+from recclaims.reporting import ranks, tables
 
 if TYPE_CHECKING:
+    from recclaims._model.ranking import Ranking
     from recclaims._model.results import ResultsDocument
 
 
@@ -34,6 +35,10 @@ class Markdown:
             headers, rows = tables.board_rows(document, dataset.dataset)
             if rows:
                 parts.append(table(headers, rows))
+        if document.rankings:
+            parts += ["## Ranks", "\n".join(f"* {escape(told)}" for told in ranks.sentences(document))]
+        for ranking in document.rankings:
+            parts += [f"### {escape(ranks.title(ranking))}", _of_ranks(ranking), escape(ranks.note(ranking))]
         for claim in claims:
             parts += [f"## Claim: {escape(claim)}", table(*tables.case_rows(document, claim))]
         if document.encoders:
@@ -42,6 +47,16 @@ class Markdown:
         if document.keywords:
             parts += ["## Keywords", table(*tables.keyword_rows(document.keywords))]
         return "\n\n".join(parts) + "\n"
+
+
+def _of_ranks(ranking: Ranking) -> str:
+    """A ranking, with those in bold that may be the best; nobody is where nothing differs."""
+    headers, rows = ranks.rank_rows(ranking)
+    shown = [[escape(entry) for entry in row] for row in rows]
+    for entry, row in zip(ranking.entries, shown, strict=True):
+        if entry in ranking.best:
+            row[1] = f"**{row[1]}**"
+    return tables.plain([escape(header) for header in headers], shown, "github")
 
 
 def table(headers: list[str], rows: list[list[str]]) -> str:

@@ -24,10 +24,12 @@ from recclaims.errors import RecclaimsError
 from recclaims.evaluation.metrics import METRICS, PRIMARY
 from recclaims.json_keys import each_key_once
 from recclaims.judging.headline import Headline, headlines
+from recclaims.judging.rankings import rankings
 from recclaims.regular_file import open_text
 from recclaims.reporting.files import draft_of, write_atomically
 from recclaims.reporting.outline import Outline, Question
 from recclaims.reporting.privacy import share, shareable
+from recclaims.reporting.ranks import as_json
 from recclaims.reporting.schema import as_document, checked
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def build(run: Run, price_per_hour: float | None = None) -> ResultsDocument:
         "environment": environment(settings.device, run.outcome.machines),
         "datasets": run.cards,
         "headlines": [_headline(headline) for headline in headlines(run.judged.values())],
+        "rankings": [as_json(one, run.shown) for one in rankings([*run.judged.values()], run.outcome.results)],
         "claims": [_claim(result) for result in run.judged.values()],
         "cells": [_cell(result, run) for result in run.outcome.results.values()],
         "encoders": run.encoders,

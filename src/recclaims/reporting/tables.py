@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from recclaims._model.claim import JUDGED
 from recclaims.features.encoded import shown_made
+from recclaims.reporting.ranks import place_of_encoder, places
 from recclaims.reporting.styles import STYLES
 from recclaims.reporting.words import counted
 
@@ -90,6 +92,8 @@ def of_real_features(document: ResultsDocument, dataset: str) -> list[ClaimResul
 
 #: The comparisons that show an encoder's gain, and decide the question whether a recommender uses it.
 GAINS = (("content", "twin"), ("noise", "permuted"))
+#: The head of a column of ranks.
+RANK = "rank"
 #: A row of the board: recommender, features, the mean with them, and for each column its case, if there is one.
 BoardRow = tuple[str, str, str, list["ClaimResult | None"]]
 
@@ -118,8 +122,25 @@ def board(document: ResultsDocument, dataset: str) -> tuple[list[tuple[str, str]
 def board_rows(document: ResultsDocument, dataset: str) -> tuple[list[str], list[list[str]]]:
     """The board as text: each entry is an effect with its interval and verdict."""
     columns, rows = board(document, dataset)
-    headers = ["recommender", "features", "real", *(f"{claim}: {control}" for claim, control in columns)]
-    return headers, [[name, features, real, *map(_board_entry, cases)] for name, features, real, cases in rows]
+    ranks = places(document, dataset)
+    headers = [
+        "recommender",
+        "features",
+        "real",
+        *_ranked(ranks),
+        *(f"{claim}: {control}" for claim, control in columns),
+    ]
+    return headers, [
+        [name, features, real, *_ranked(ranks, name, features), *map(_board_entry, cases)]
+        for name, features, real, cases in rows
+    ]
+
+
+def _ranked(ranks: Mapping[tuple[str | None, str | None], str], *row: str) -> list[str]:
+    """The column of ranks, or a row's entry in it; nothing where nothing was ranked."""
+    if not ranks:
+        return []
+    return [ranks.get((row[0], row[1]), "")] if row else [RANK]
 
 
 def _board_entry(case: ClaimResult | None) -> str:
@@ -191,7 +212,7 @@ def cost_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]:
     price = document.price_per_hour
     headers = ["encoder", "dataset", "items/s", "s/1,000 items", "peak MB", "GPU MB", "tokens/item"]
     headers += [] if price is None else ["cost/1,000 items"]
-    headers += [f"{claim}: {control}, best" for claim, control in GAINS]
+    headers += [RANK, *(f"{claim}: {control}, best" for claim, control in GAINS)]
     rows = []
     for e in document.encoders:
         speed, tokens = e.items_per_second, e.generated_tokens
@@ -201,9 +222,10 @@ def cost_rows(document: ResultsDocument) -> tuple[list[str], list[list[str]]]:
         row.append(_digits(tokens / encoded) if tokens and encoded else "")
         if price is not None:
             row.append(_digits(1000 / speed / 3600 * price) if speed else "")
+        row.append(place_of_encoder(document, e.dataset, e.encoder))
         rows.append([*row, *(_best(document, e, *gain) for gain in GAINS)])
     # What nobody knows of any encoder is no column.
-    kept = [i for i, header in enumerate(headers) if header != "GPU MB" or any(row[i] for row in rows)]
+    kept = [i for i, head in enumerate(headers) if head not in ("GPU MB", RANK) or any(row[i] for row in rows)]
     return [headers[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
@@ -309,7 +331,7 @@ ENCODER_NUMBERS = (
     "peak MB", "GPU MB", "tokens/item", "cost/1,000 items",
 )  # fmt: skip
 _NUMERIC = {"treatment", "control", "real", *ENCODER_NUMBERS}
-_NUMERIC |= {"answers", "as asked", "refused", "missing", "distinct", "bits", "Other"}
+_NUMERIC |= {RANK, "replicates", JUDGED, "answers", "as asked", "refused", "missing", "distinct", "bits", "Other"}
 #: Where a reason goes on in the next line: a terminal is not a page.
 _REASON_WIDTH = 60
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from recclaims.reporting import answer, tables
+from recclaims.reporting import answer, ranks, tables
 from recclaims.reporting import changes as changed
 from recclaims.reporting.baseline import Change
 from recclaims.reporting.console import Paint, fitted, unpainted, wrapped
@@ -88,6 +88,7 @@ def details(
         used = {case.verdict for case in document.claims}
         legend = (f"{marks[verdict]} {style.text}" for verdict, style in STYLES.items() if verdict in used)
         yield ", ".join([*legend, "- not compared"])
+    yield from _ranks(document, verbose)
     if verbose and document.encoders:
         yield ""
         yield from fitted(*tables.encoder_rows(document), labels=2, right=_RIGHT)
@@ -95,6 +96,18 @@ def details(
         yield ""
         yield "Cost and gain of encoders: the largest effect over recommenders"
         yield from fitted(*tables.cost_rows(document), labels=2, right=_RIGHT)
+
+
+def _ranks(document: ResultsDocument, verbose: bool) -> Iterator[str]:
+    """Who is best; at length also the ranks that everybody may have."""
+    if document.rankings:
+        yield ""
+    for told in ranks.sentences(document):
+        yield from wrapped(told)
+    for ranking in document.rankings if verbose else ():
+        yield ""
+        yield from wrapped(ranks.title(ranking))
+        yield from fitted(*ranks.rank_rows(ranking), labels=2, right=(ranking.metric, "replicates"))
 
 
 def _case(case: ClaimResult, paint: Paint) -> Iterator[str]:
@@ -114,13 +127,15 @@ def _board(document: ResultsDocument, dataset: str, marks: Mapping[str, str], pa
     if not rows:
         return []
     laid_out, before = [], ""
+    places = ranks.places(document, dataset)
     for recommender, features, _, cases in rows:
         entries = [_entry(case, marks, paint) for case in cases]
-        laid_out.append(["" if recommender == before else recommender, features, *entries])
+        place = [places.get((recommender, features), "-")] if places else []
+        laid_out.append(["" if recommender == before else recommender, features, *place, *entries])
         before = recommender
-    headers = ["recommender", "features", *map(": ".join, columns)]
+    headers = ["recommender", "features", *([tables.RANK] if places else []), *map(": ".join, columns)]
     title = f"Side by side on {dataset}: by how many per cent features beat each control [95 % interval]"
-    return ["", *wrapped(title), *fitted(headers, laid_out, labels=2)]
+    return ["", *wrapped(title), *fitted(headers, laid_out, labels=3 if places else 2)]
 
 
 def _entry(case: ClaimResult | None, marks: Mapping[str, str], paint: Paint) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from recclaims.reporting import answer, plots, reproduce, tables
+from recclaims.reporting import answer, plots, ranks, reproduce, tables
 from recclaims.reporting.styles import STYLES
 from recclaims.reporting.words import counted
 
@@ -42,6 +42,7 @@ def view(document: Document) -> dict[str, Any]:
         "undecided": answer.undecided(answer.plans(document)),
         "not_run": [(why, [case.case for case in cases]) for why, cases in answer.not_run(document)],
         "verdicts": {str(verdict): (style.symbol, style.text) for verdict, style in STYLES.items()},
+        "rankings": list(_rankings(document)),
         "claims": list(_claims(document)),
         "boards": _boards(document),
         "cards": [(dataset.dataset, list(_card(dataset))) for dataset in document.datasets],
@@ -158,10 +159,29 @@ def _board(document: Document, dataset: DatasetCard) -> dict[str, Any]:
 
 
 def _side_by_side(document: Document, dataset: str) -> dict[str, Any]:
-    """The columns, and rows of recommender, features, mean and (effect, verdict) or None for each column."""
+    """The columns, and rows of recommender, features, mean, rank and (effect, verdict) or None for each column."""
     columns, rows = tables.board(document, dataset)
-    shown = [(*names, [case and (tables.effect(case), case.verdict) for case in cases]) for *names, cases in rows]
-    return {"columns": [": ".join(column) for column in columns], "rows": shown}
+    places = ranks.places(document, dataset)
+    shown = [
+        (name, features, real, places.get((name, features), ""),
+         [case and (tables.effect(case), case.verdict) for case in cases])
+        for name, features, real, cases in rows
+    ]  # fmt: skip
+    return {"columns": [": ".join(column) for column in columns], "rows": shown, "ranked": bool(places)}
+
+
+def _rankings(document: Document) -> Iterator[dict[str, Any]]:
+    """Each ranking's title, columns, rows with whether they may be the best, and what the ranks mean."""
+    for ranking, told in zip(document.rankings, ranks.sentences(document), strict=True):
+        columns, rows = ranks.rank_rows(ranking)
+        best = [entry in ranking.best for entry in ranking.entries]
+        yield {
+            "title": ranks.title(ranking),
+            "told": told,
+            "columns": columns,
+            "rows": list(zip(rows, best, strict=True)),
+            "note": ranks.note(ranking),
+        }
 
 
 def _controls(document: Document) -> dict[str, Any] | None:

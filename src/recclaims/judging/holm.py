@@ -1,4 +1,4 @@
-"""Holm's adjustment for a family of tests: what the rule of before did, and what the field does."""
+"""Holm's adjustment for a family of tests: what ranks rest on, and what the rule of before did."""
 
 from __future__ import annotations
 
