@@ -280,6 +280,14 @@ def parted(headline: Headline) -> tuple[str, str]:
     return (finding + subject, figures) if found else (headline.sentence, "")
 
 
+def verb(headline: Headline) -> str:
+    """What a headline says that a recommender does with its features, as in `may or may not use`."""
+    finding, _ = parted(headline)
+    return (
+        finding.removeprefix(headline.recommender).removesuffix(f" {headline.features} on {headline.dataset}").strip()
+    )
+
+
 def improving(document: ResultsDocument) -> str:
     """How many trained cells were best in the last epoch that they were allowed, and whose; empty where none was."""
     trained = [cell for cell in document.cells if cell.epochs]
