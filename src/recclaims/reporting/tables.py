@@ -269,8 +269,8 @@ def questions(document: ResultsDocument) -> str:
     n = len(document.headlines or ())
     if not n:
         return ""
-    asked = counted(n, "question")
-    return f"{asked}, each answered wrongly at most 5 % of the time: expect at most {0.05 * n:.1f} false answers."
+    asked = f"{counted(n, 'question')}, {'each ' if n > 1 else ''}answered"
+    return f"{asked} wrongly at most 5 % of the time: expect at most {0.05 * n:.1f} false answers."
 
 
 def parted(headline: Headline) -> tuple[str, str]:
