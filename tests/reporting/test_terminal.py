@@ -53,6 +53,14 @@ def test_a_run_of_so_many_replicates_goes_on_with_more_of_them():
     assert "  To go on: pytest suite --claims-seeds 20" in lines
 
 
+def test_nothing_hinders_the_command_that_goes_on():
+    """A fixed number of replicates overrules a budget, and a baseline of other replicates is refused."""
+    one = undecided(10, 0.9) | {"planned": [2], "n_seeds": 2}
+    command = ("pytest", "suite", "--claims-seeds", "2", "--claims-baseline=b.json", "--claims-update-baseline")
+    lines = told(document(one, seeds=2), command=command, changes=[])
+    assert "  To go on: pytest suite --claims-budget 10m" in lines
+
+
 def test_where_more_would_hardly_help_no_command_is_given():
     assert not [line for line in told(document(undecided(30, 0.1))) if "To go on" in line]
 

@@ -33,6 +33,9 @@ _REASONS = 2
 #: So many cases that got worse stand with the answer; more of them are told before it.
 _WORSE = 3
 
+#: What would keep a run from more replicates: their fixed number, and a baseline of fewer, which would be refused.
+_HINDERING = ("--claims-seeds", "--claims-baseline")
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -154,7 +157,7 @@ def _open(document: ResultsDocument, ending: Ending, verbose: bool, paint: Paint
         for told in answer.undecided(plans, named=verbose):
             yield from wrapped(told, 2, 4)
     if option := answer.more_replicates(document):
-        yield f"  To go on: {_command(option, ending)}"
+        yield f"  To go on: {_command(option, ending, _HINDERING)}"
 
 
 def _not_run(document: ResultsDocument | None, ending: Ending, verbose: bool, paint: Paint) -> Iterator[str]:
@@ -192,14 +195,22 @@ def _beginning(label: str, why: str) -> str:
     return start + (clause if 2 * len(clause) > room else textwrap.shorten(why, max(room, 20), placeholder=" ..."))
 
 
-def _command(options: Sequence[str], ending: Ending) -> str:
-    """The same command with further options, each with a value, on one line, to be copied."""
+def _command(options: Sequence[str], ending: Ending, without: Sequence[str] = ()) -> str:
+    """The same command with further options, each with a value, on one line, to be copied.
+
+    Args:
+        options: the further options; a later one would win over an earlier, but two of them puzzle whoever reads.
+        ending: whose command.
+        without: options with a value that are left out.
+    """
     words = list(ending.command)
-    for option in options[::2]:
-        while option in words:  # a later one would win, but two of them puzzle whoever reads
+    for option in (*options[::2], *without):
+        while option in words:
             at = words.index(option)
             del words[at : at + 2]
         words = [word for word in words if not word.startswith(f"{option}=")]
+    if without:
+        words = [word for word in words if word != "--claims-update-baseline"]
     return shlex.join([*words, *options])
 
 
