@@ -96,6 +96,7 @@ def test_the_recipe_asks_for_what_the_project_asks_for():
     recipe = yaml.safe_load((ROOT / "conda" / "recipe.yaml").read_text())
     here = {one for one in PROJECT["dependencies"] if ";" not in one}
     names = {CONDA.get(name, name) + f" >={least}" for name, least in (one.split(">=") for one in here)}
+    assert len(recipe["source"]["sha256"]) == 64  # a text: YAML takes a sum of digits alone for a number
     python, *there = recipe["requirements"]["run"]
     assert set(there) == names
     assert python == "python >=${{ python_min }}"

@@ -137,7 +137,7 @@ def test_it_opens_with_the_headlines_then_the_families_side_by_side_then_noise_a
     places = [
         shown.index(text)
         for text in (
-            "<strong>vbpr uses sbert on toy</strong>: +10.0 %",
+            "<strong>vbpr uses sbert on toy</strong>: +10.0\N{NO-BREAK SPACE}%",
             "No forecast for g.",
             "n: the weights are not here",
             '<th scope="col">noise: permuted</th><th scope="col">content: twin</th>',

@@ -203,6 +203,29 @@ def test_a_table_that_scrolls_says_so_and_keeps_its_head(visit, file):
     assert not visit(file).locator("#encoders .cue").is_visible()
 
 
+def test_a_phone_shows_the_first_comparison_of_each_row_without_scrolling(visit, file):
+    page = visit(file, PHONE)
+    first = page.locator(".side tbody tr").first
+    box = first.locator("td:visible").nth(1).bounding_box()  # after the features
+    assert "%" not in first.locator("td:visible").nth(0).inner_text()
+    assert "[" in first.locator("td:visible").nth(1).inner_text()
+    assert box["x"] + box["width"] <= PHONE["width"]
+
+
+def test_it_prints_as_tables_and_wide_plots_on_paper(visit, file):
+    page = visit(file, {"width": 720, "height": 1000})  # A4 within its margins, which a screen would take for a phone's
+    assert page.locator("#table tbody tr").first.evaluate("e => getComputedStyle(e).display") == "block"
+    page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+    page.emulate_media(media="print")
+    assert page.locator("#table tbody tr").first.evaluate("e => getComputedStyle(e).display") == "table-row"
+    assert page.locator(".wide svg:visible").count() == 4
+    assert page.locator(".narrow svg:visible").count() == 0
+    assert not page.locator("nav, form, .save, .cue").locator("visible=true").count()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    assert page.evaluate(CLIPPED) == []
+    assert page.pdf(format="A4").startswith(b"%PDF")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_plots_can_be_saved_in_the_colours_of_the_light_page(visit, file, scheme):
     page = visit(file, color_scheme=scheme)

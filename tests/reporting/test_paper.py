@@ -1,11 +1,15 @@
 """What researchers paste: figures, a paragraph on methods, and what it cites."""
 
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from recclaims.cli import main
+from recclaims.reporting.latex import Latex
 from recclaims.reporting.methods import BibTeX, Methods, cited
 from recclaims.reporting.paper_figures import LINES, WIDTHS, write_figures
 from recclaims.reporting.results import write_baseline
@@ -71,7 +75,7 @@ def test_the_paragraph_has_the_numbers_of_the_run():
         "looked at after 4, 6 replicates",
         "The metric is recall@20; at test time the items of train+valid were excluded",
         "within 2\\,\\% of the control's mean",
-        "Of the cases, 1 supported, 1 inconclusive.",
+        "Verdicts: 1 supported, 1 inconclusive.",
         "Computed on cpu with Python 3.11.7, PyTorch 2.7.",
     ):
         assert part in text, text
@@ -89,3 +93,25 @@ def test_what_is_cited_is_in_the_bibliography_and_nothing_else(content):
 def test_a_run_of_one_look_cites_no_sequential_test():
     assert "kim1987" not in cited(document(case(planned=[5])))
     assert "kim1987" in cited(document(case(**PLANNED)))
+
+
+@pytest.mark.skipif(not (shutil.which("pdflatex") and shutil.which("bibtex")), reason="no pdflatex and bibtex here")
+def test_the_article_of_the_documentation_compiles(tmp_path):
+    page = Path(__file__).parents[2] / "docs" / "reports.md"
+    (article,) = re.findall(r"```latex\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    of = {"dataset": "ml-100k", "case": "vbpr-sbert-permuted-ml-100k"}
+    known = {"noise": SAID}
+    run = document(case(**of, **PLANNED), datasets=[card(dataset="ml-100k")], statements=known)
+    write_figures(run, tmp_path / "figures")
+    for report in (Latex(), Methods(), BibTeX()):
+        latest = tmp_path / "reports" / "latest" / report.filename
+        latest.parent.mkdir(parents=True, exist_ok=True)
+        latest.write_text(report.render(run), encoding="utf-8")
+    (tmp_path / "paper.tex").write_text(article, encoding="utf-8")
+    latex = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper"]
+    for command in (latex, ["bibtex", "paper"], latex, latex):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+        assert done.returncode == 0, done.stdout[-3000:]
+    assert "undefined" not in done.stdout
+    assert "Overfull" not in done.stdout
+    assert (tmp_path / "paper.pdf").stat().st_size > 10_000

@@ -7,10 +7,11 @@ from recclaims.errors import RecclaimsError
 from recclaims.reporting import results, tables
 from recclaims.reporting.baseline import compare, compare_case
 from recclaims.reporting.changes import markdown, plain, sentence
+from recclaims.reporting.ending import Ending, summary
 from recclaims.reporting.markdown import Markdown
 from recclaims.reporting.page import Page
 from recclaims.reporting.schema import checked
-from recclaims.reporting.terminal import Ending, details, summary
+from recclaims.reporting.terminal import details
 
 from .documents import card, case, cell, document, encoder, judged, keyword, raw
 

@@ -48,14 +48,14 @@ def pytest_terminal_summary(
 
 def _tell(reporter: pytest.TerminalReporter, exitstatus: int, session: ClaimsSession) -> None:
     """Write the tables and the answer, where there are any."""
-    from recclaims.reporting import terminal
+    from recclaims.reporting import ending, terminal
     from recclaims.reporting.baseline import ABSENT, compare
 
     config, document = reporter.config, session.document
     without = _without_cases(reporter) if exitstatus in _ENDED_WELL else {}
     if document is None and session.nothing_judged:
         reporter.section("recclaims", "=")
-        reporter.write_line(terminal.NOTHING_JUDGED, red=True)
+        reporter.write_line(ending.NOTHING_JUDGED, red=True)
         return
     if document is None and not without:
         return
@@ -65,10 +65,11 @@ def _tell(reporter: pytest.TerminalReporter, exitstatus: int, session: ClaimsSes
         found = compare(session.baseline, document, "baseline")
         changes = [change for change in found if change.after != ABSENT]
     failed = [*reporter.getreports("failed"), *reporter.getreports("error")]
-    ending = terminal.Ending(
+    ended = ending.Ending(
         trained=session.trained,
         exit_code=int(exitstatus),
         changes=changes,
+        failed=list(_findings(reporter)),
         unjudged=sum(not is_finding(report) for report in failed),
         judged=not session.nothing_judged,
         command=("pytest", *map(str, config.invocation_params.args)),
@@ -81,10 +82,10 @@ def _tell(reporter: pytest.TerminalReporter, exitstatus: int, session: ClaimsSes
     if document is not None and verbosity >= 0:
         for line in (*session.notes, *terminal.details(document, verbosity > 0, paint, _has_symbols(reporter)), ""):
             reporter.write_line(line)
-        findings = list(terminal.findings(list(_findings(reporter)), paint))
-        for line in (*findings, *([""] if findings else [])):
+        before = [] if ended.told_last else list(terminal.findings(ended.failed, paint))
+        for line in (*before, *([""] if before else [])):
             reporter.write_line(line)
-    for line in terminal.summary(document, ending, quiet=verbosity < 0, paint=paint):
+    for line in ending.summary(document, ended, verbosity, paint):
         reporter.write_line(line)
     for line in session.unwritten:
         reporter.write_line(line, red=True)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: From so many cases on, a list counts them; the page has a row for each.
 _NAMED = 3
+#: Of more undecided cases than these, a list counts all.
+_NAMED_IN_ALL = 6
 #: Budgets that are proposed, in minutes.
 _BUDGETS = {10: "10m", 30: "30m", 60: "1h", 120: "2h", 240: "4h"}
 _LONGEST = "8h"
@@ -48,16 +50,37 @@ def plans(document: ResultsDocument) -> list[Plan]:
     return [Plan(found[key], key[1], key[0]) for key in keys]
 
 
-def undecided(found: Sequence[Plan]) -> list[str]:
-    """What would decide the cases of these plans, a phrase for each prospect."""
+def undecided(found: Sequence[Plan], named: bool = False) -> list[str]:
+    """What would decide the cases of these plans, a phrase for each prospect.
+
+    Args:
+        found: the plans.
+        named: name every case, however many there are.
+    """
+    if not named and sum(len(plan.cases) for plan in found) > _NAMED_IN_ALL:
+        return [_numbers(found)]
     told: dict[str, list[str]] = {}
     for plan in found:
         what = "probably decided by" if plan.likely else "hardly even by" if plan.replicates else "no forecast for"
         how = f"{counted(plan.replicates, 'replicate')}: " if plan.replicates else ""
-        few = len(plan.cases) < _NAMED
+        few = named or len(plan.cases) < _NAMED
         names = ", ".join(case.case for case in plan.cases) if few else counted(len(plan.cases), "case")
         told.setdefault(what, []).append(how + names)
     return [f"{what} {'; '.join(some)}" for what, some in told.items()]
+
+
+def _numbers(found: Sequence[Plan]) -> str:
+    """How many of the cases have which prospect."""
+    told: dict[str, list[str]] = {}
+    for plan in found:
+        number = len(plan.cases)
+        if plan.replicates is None:
+            told.setdefault("no forecast", []).append(str(number))
+            continue
+        unit = "" if told else " replicates"
+        what = "probably decided" if plan.likely else "hardly"
+        told.setdefault(what, []).append(f"{number} by {plan.replicates}{unit}")
+    return "; ".join(f"{what}: {', '.join(some)}" for what, some in told.items())
 
 
 def more_replicates(document: ResultsDocument) -> list[str]:

@@ -23,6 +23,11 @@ def unpainted(text: str, kind: str) -> str:
     return text
 
 
+def glued(text: str) -> str:
+    """A text whose numbers stay with their units, and whose intervals in one piece, wherever its lines are broken."""
+    return _KEPT.sub(lambda found: found[0].replace(" ", _GLUE), text)
+
+
 def wrapped(text: str, indent: int = 0, hanging: int | None = None) -> list[str]:
     """A text in lines of at most WIDTH; a name that is longer stays whole, and so does an interval.
 
@@ -32,7 +37,7 @@ def wrapped(text: str, indent: int = 0, hanging: int | None = None) -> list[str]
         hanging: blanks before the others; None: two more.
     """
     further = indent + 2 if hanging is None else hanging
-    words = _KEPT.sub(lambda found: found[0].replace(" ", _GLUE), " ".join(text.split()))
+    words = glued(" ".join(text.split()))
     lines = textwrap.wrap(
         words,
         WIDTH,

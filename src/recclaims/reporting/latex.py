@@ -55,7 +55,7 @@ class Latex:
             r"% Needs \usepackage{booktabs,graphicx,longtable}, and LaTeX twice: a longtable has to learn its widths."
         ]
         if document.headlines:
-            items = [rf"\item {escape(headline.sentence)}" for headline in document.headlines]
+            items = [rf"\item {_minus(escape(headline.sentence))}" for headline in document.headlines]
             parts.append("\n".join([r"\begin{itemize}", *items, r"\end{itemize}", escape(tables.questions(document))]))
         for dataset in document.datasets:
             mine = tables.of_real_features(document, dataset.dataset)
@@ -76,6 +76,11 @@ def escape(text: str) -> str:
     """Make a name text: nothing in it is a command, and no letter stops a LaTeX without its font."""
     escaped = (_SPECIAL.get(letter) or _letter(letter) for letter in unicodedata.normalize("NFC", text))
     return "".join(escaped).replace("--", "-{}-").replace("?`", "?{}`").replace("!`", "!{}`")
+
+
+def _minus(text: str) -> str:
+    """A text whose negative numbers have a minus, not a hyphen."""
+    return re.sub(r"(?<![\w.-])-(?=\d)", "$-$", text)
 
 
 def _letter(letter: str) -> str:

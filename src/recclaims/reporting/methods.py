@@ -220,7 +220,7 @@ def _replicates(cases: Sequence[ClaimResult], sequential: bool) -> Iterator[str]
 def _outcome(document: ResultsDocument) -> str:
     verdicts = [case.verdict for case in document.claims]
     told = (f"{verdicts.count(one)} {one.replace('_', ' ')}" for one in Verdict if one in verdicts)
-    return f"Of the cases, {', '.join(told)}."
+    return f"Verdicts: {', '.join(told)}."
 
 
 def _machine(document: ResultsDocument) -> str:

@@ -300,8 +300,8 @@ def questions(document: ResultsDocument) -> str:
     n = len(document.headlines or ())
     if not n:
         return ""
-    asked = counted(n, "question")
-    return f"{asked}, each answered wrongly at most 5 % of the time: expect at most {0.05 * n:.1f} false answers."
+    asked = f"{counted(n, 'question')}, {'each ' if n > 1 else ''}answered"
+    return f"{asked} wrongly at most 5 % of the time: expect at most {0.05 * n:.1f} false answers."
 
 
 def parted(headline: Headline) -> tuple[str, str]:
@@ -309,6 +309,14 @@ def parted(headline: Headline) -> tuple[str, str]:
     subject = f" {headline.features} on {headline.dataset}"
     finding, found, figures = headline.sentence.partition(f"{subject}: ")
     return (finding + subject, figures) if found else (headline.sentence, "")
+
+
+def verb(headline: Headline) -> str:
+    """What a headline says that a recommender does with its features, as in `may or may not use`."""
+    finding, _ = parted(headline)
+    return (
+        finding.removeprefix(headline.recommender).removesuffix(f" {headline.features} on {headline.dataset}").strip()
+    )
 
 
 def improving(document: ResultsDocument) -> str:

@@ -1,15 +1,11 @@
-"""What a person reads at the end of a run: the tables first, then the answer, so that it is on the last screen."""
+"""What a person reads at the end of a run before its answer: the tables, and what failed by its verdict."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from recclaims.reporting import answer, ranks, tables
-from recclaims.reporting import changes as changed
-from recclaims.reporting.baseline import Change
+from recclaims.reporting import ranks, tables
 from recclaims.reporting.console import Paint, fitted, unpainted, wrapped
 from recclaims.reporting.styles import STYLES
 from recclaims.reporting.words import counted
@@ -18,41 +14,7 @@ if TYPE_CHECKING:
     from recclaims._model.case_result import ClaimResult
     from recclaims._model.results import ResultsDocument
 
-#: What a run says that judged no case, though it was to be compared with a baseline.
-NOTHING_JUDGED = (
-    "Exit code 1: no case was judged (none was selected, or --benchmark-skip left them out), so that nothing was "
-    "compared with the baseline."
-)
-#: Headlines that stand with their figures; more of them would push themselves off the screen.
-_TOLD = 6
 _RIGHT = ("real", *tables.ENCODER_NUMBERS)
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a session ended, besides what results.json says.
-
-    Attributes:
-        trained: how many cells were trained for it.
-        exit_code: pytest's.
-        changes: against the baseline, where there is one.
-        unjudged: how many tests failed without a verdict.
-        judged: whether any came to its verdict.
-        command: the words of the command that ran, for another like it.
-        without_cases: by the reason, the claims that have no case here.
-        giving: by the reason, the options that would give them some.
-        report: the folder of the reports.
-    """
-
-    trained: int = 0
-    exit_code: int = 0
-    changes: Sequence[Change] | None = None
-    unjudged: int = 0
-    judged: bool = True
-    command: Sequence[str] = ("pytest", "suite")
-    without_cases: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    giving: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    report: str = "reports/latest"
 
 
 def details(
@@ -162,109 +124,3 @@ def findings(cases: Sequence[tuple[str, str, str]], paint: Paint = unpainted) ->
     for word, name, message in cases:
         yield f"{paint(word, 'bad')} {name}"
         yield from wrapped(message, 2)
-
-
-def summary(
-    document: ResultsDocument | None, ending: Ending, quiet: bool = False, paint: Paint = unpainted
-) -> Iterator[str]:
-    """Yield the lines of the answer: headlines, what was not decided, what did not run, then counts and the report.
-
-    Args:
-        document: the run, as results.json holds it; None: every claim that was selected has no case.
-        ending: how the session ended.
-        quiet: headlines and counts alone.
-        paint: colours a text.
-    """
-    if document is not None and document.headlines:
-        yield paint("In short", "strong")
-        for headline in document.headlines:
-            whole = quiet or len(document.headlines) <= _TOLD
-            yield from wrapped(headline.sentence if whole else tables.parted(headline)[0], 2, 4)
-        if not quiet:
-            yield from wrapped(tables.questions(document), 2)
-    if not quiet:
-        yield from _open(document, ending, paint) if document is not None else ()
-        yield from _not_run(document, ending, paint)
-        if document is not None:
-            yield from _remarks(document, ending)
-    if document is not None:
-        n_cells = len(document.cells)
-        yield ""
-        yield from wrapped(f"{counted(len(document.claims), 'case')}: {tables.counts(document)}.")
-        yield f"{counted(n_cells, 'cell')}: {ending.trained} trained, {n_cells - ending.trained} from the store."
-        # On one line, however long: it is copied.
-        yield f"Report: {ending.report}/results.html"
-
-
-def _remarks(document: ResultsDocument, ending: Ending) -> Iterator[str]:
-    """What else has to be known of the answer, and what the exit code means."""
-    yield ""
-    if more := tables.improving(document):
-        yield from wrapped(more)
-    if ending.changes is not None:
-        yield from wrapped(changed.sentence(ending.changes))
-        yield from wrapped(changed.still_inadmissible(ending.changes))
-    yield from wrapped(_meaning(ending))
-
-
-def _open(document: ResultsDocument, ending: Ending, paint: Paint) -> Iterator[str]:
-    """The cases that were not decided, and what would decide them."""
-    plans = answer.plans(document)
-    if not plans:
-        return
-    number = sum(len(plan.cases) for plan in plans)
-    yield ""
-    yield paint(f"Not decided: {number} of {counted(len(document.claims), 'case')}", "strong")
-    for told in answer.undecided(plans):
-        yield from wrapped(told, 2, 4)
-    if option := answer.more_replicates(document):
-        yield f"  To go on: {_command(option, ending)}"
-
-
-def _not_run(document: ResultsDocument | None, ending: Ending, paint: Paint) -> Iterator[str]:
-    """What did not run, and what would make it run."""
-    cases = dict(answer.not_run(document)) if document else {}
-    if not cases and not ending.without_cases:
-        return
-    yield ""
-    yield paint("Not run", "strong")
-    for why, some in cases.items():
-        claims = ", ".join(dict.fromkeys(case.claim for case in some))
-        yield from wrapped(f"{claims}, {counted(len(some), 'case')}: {why}", 2, 4)
-    for why, names in ending.without_cases.items():
-        yield from wrapped(f"{', '.join(names)}: {why}", 2, 4)
-        if options := ending.giving.get(why):
-            yield f"    To run: {_command(('-m', ' or '.join(names), *options), ending)}"
-
-
-def _command(options: Sequence[str], ending: Ending) -> str:
-    """The same command with further options, each with a value, on one line, to be copied."""
-    words = list(ending.command)
-    for option in options[::2]:
-        while option in words:  # a later one would win, but two of them puzzle whoever reads
-            at = words.index(option)
-            del words[at : at + 2]
-        words = [word for word in words if not word.startswith(f"{option}=")]
-    return shlex.join([*words, *options])
-
-
-def _meaning(ending: Ending) -> str:
-    """What the exit code says, in words."""
-    if ending.unjudged:
-        return (
-            f"Exit code {ending.exit_code}: {counted(ending.unjudged, 'test')} failed for a reason other than "
-            "a verdict; pytest shows it above. This is not a finding; everything trained so far is in the store."
-        )
-    against_baseline = ending.changes is not None
-    if against_baseline and not ending.judged:
-        return NOTHING_JUDGED
-    if against_baseline:
-        if ending.exit_code:
-            return "Exit code 1: a case got worse than in the baseline, or a new case did not hold."
-        return "Exit code 0: judged against the baseline, no case got worse."
-    if ending.exit_code:
-        return (
-            "Exit code 1: a claim did not hold (contradicted, or no difference), or a case was inadmissible. "
-            "That is a finding, not a fault of the suite; with --claims-baseline, only a change for the worse fails."
-        )
-    return "Exit code 0: every claim held, was left open, or could not be run."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from recclaims.reporting import answer, plots, ranks, reproduce, tables
+from recclaims.reporting.console import glued
 from recclaims.reporting.styles import STYLES
 from recclaims.reporting.words import counted
 
@@ -37,7 +38,7 @@ def view(document: Document) -> dict[str, Any]:
         "counts": tables.counts(document),
         "improving": tables.improving(document),
         "replicates": tables.replicates(document.claims),
-        "headlines": [tables.parted(headline) for headline in document.headlines or ()],
+        "headlines": [(finding, glued(figures)) for finding, figures in map(tables.parted, document.headlines or ())],
         "questions": tables.questions(document),
         "undecided": answer.undecided(answer.plans(document)),
         "not_run": [(why, [case.case for case in cases]) for why, cases in answer.not_run(document)],
@@ -79,7 +80,7 @@ def _claims(document: Document) -> Iterator[dict[str, Any]]:
             "id": claim,
             "version": cases[0].version,
             "statement": said.statement,
-            "source": said.source,
+            "source": said.source.replace("`", ""),
             "claimed": _claimed(said),
             "margin": 100 * cases[0].margin,
             "metric": cases[0].metric,

@@ -1,6 +1,8 @@
-"""Numbers of things in words, so that one case is not "1 cases"."""
+"""Numbers and lists of things in words, so that one case is not "1 cases"."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -12,3 +14,9 @@ def counted(number: int, one: str, many: str = "") -> str:
         many: for more; empty: with an s.
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence, as in `a, b and c`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
