@@ -153,6 +153,7 @@ def test_formats():
         assert "supported" in text
         assert "d5" in text
     page = FORMATS["html"](questions, found)
+    assert '<th scope="row"></th>' not in page
     assert "default-src 'none'" in html.unescape(page)
     assert page.count("<svg") == 2
 
