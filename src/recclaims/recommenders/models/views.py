@@ -34,8 +34,8 @@ from recclaims.recommenders.models.graph_recommender import GraphRecommender
 TEMPERATURE = 0.2
 
 
-def two_layers(layers: nn.Sequential, inputs: torch.Tensor) -> torch.Tensor:
-    """A linear layer, tanh, and a linear layer without a bias: (n, d) to (n, s).
+def two_layers(layers: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """A linear layer, tanh, and a linear layer without a bias, one after the other: (n, d) to (n, s).
 
     tanh(x) = 2 sigmoid(2 x) - 1, and on a CPU a sigmoid takes a quarter of a tanh's time.
     """
