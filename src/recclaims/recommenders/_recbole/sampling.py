@@ -123,7 +123,8 @@ class PairBatches:
         )
         if len(self.free) * n_candidates <= WRITTEN_OUT:
             firsts, unseen = self._unseen
-            return unseen.take(firsts.take(users) + drawn)
+            negatives: NDArray[np.int64] = unseen.take(firsts.take(users) + drawn)
+            return negatives
         passed_over = np.searchsorted(self.gaps, users * (n_candidates + 1) + drawn, side="right") - self.starts[users]
         return self.candidates[np.where(free > 0, drawn + passed_over, drawn)]
 

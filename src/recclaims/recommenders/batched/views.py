@@ -137,4 +137,5 @@ class BatchedSMORE(BatchedViews):
         a_node = -(-like.shape[2] // 4)
         bits = draws.bits(keys, torch.arange(like.shape[1] * a_node, device=self.device)).view(torch.int16)
         bits = bits.view(len(like), like.shape[1], -1)[:, :, : like.shape[2]].to(torch.int32) & 0xFFFF
-        return (bits >= round(self.first.dropout * 2**16)).to(like) / (1 - self.first.dropout)
+        kept: torch.Tensor = (bits >= round(self.first.dropout * 2**16)).to(like) / (1 - self.first.dropout)
+        return kept
