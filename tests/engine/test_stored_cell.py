@@ -29,7 +29,7 @@ from recclaims.judging.run_cases import Run
 from recclaims.packed import Packed
 from recclaims.planning.builtin import NOISE
 from recclaims.plugin_manager import registry
-from recclaims.reporting import results
+from recclaims.reporting import per_user
 from recclaims.store import Store
 
 from .conftest import SETTINGS
@@ -171,10 +171,10 @@ def test_values_of_all_users_are_not_kept(pipeline, data, tmp_path, monkeypatch)
     users, of_all = held.n_users, 8 * held.n_users * len(METRICS)
     many = {replace(cell, seed=seed): replace(large, cell=replace(cell, seed=seed)) for seed in range(100)}
     done = Run(pipeline.settings, {}, runner.Outcome(many))
-    monkeypatch.setattr(results, "ROWS_AT_ONCE", 50_000)
+    monkeypatch.setattr(per_user, "ROWS_AT_ONCE", 50_000)
     tracemalloc.start()
     try:
-        results._write_per_user(done, tmp_path / "per_user.parquet")
+        per_user.write_per_user(done, tmp_path / "per_user.parquet")
         assert tracemalloc.get_traced_memory()[1] < 15 * of_all
     finally:
         tracemalloc.stop()
@@ -248,7 +248,7 @@ def test_the_values_of_users_that_a_claim_asks_for_are_written(pipeline, data, t
     outcome = runner.run_cells(pipeline, [cell])
     arms = (Arm("bpr"), Arm("mostpop"))
     case = Case(replace(NOISE, metric="ndcg@7"), data, "toy", "bpr", "none", "mostpop", arms)
-    results._write_per_user(Run(pipeline.settings, {case: None}, outcome), tmp_path / "per_user.parquet")
+    per_user.write_per_user(Run(pipeline.settings, {case: None}, outcome), tmp_path / "per_user.parquet")
     frame = pl.read_parquet(tmp_path / "per_user.parquet")
     assert set(frame.columns[5:]) == {*METRICS, "ndcg@7"}
     values = outcome.results[cell].per_user["ndcg@7"]
