@@ -30,6 +30,7 @@ SAID = {
     "fuses": True,
     "side_by_side": True,
     "separate": True,
+    "space": "org/clip",
 }
 
 
