@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Of a batch, with what pads its texts to one length: memory grows with its square.
 LETTERS = 32_768
+#: Items that are kept at a time: their images are in memory together.
+_CHUNK, _TEXT_CHUNK = 64, 4096
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ class Batches:
         for place, row in zip(inputs, found, strict=True):
             rows[place] = row
             records[place] |= {"device": self.device, "batch": len(inputs)}
+
+
+def chunk_of(modality: str) -> int:
+    """How many items of a modality are encoded between two times that what is done is kept."""
+    return _TEXT_CHUNK if modality == "textual" else _CHUNK
 
 
 def the_image(item: Item) -> Any:

@@ -13,7 +13,8 @@ from recclaims._model.reads import MODALITIES
 from recclaims.data.reference import is_folder
 from recclaims.errors import FeatureError, UnknownNameError
 from recclaims.features.arguments import join_argument, number, split_argument
-from recclaims.features.encoders.mteb_rows import LoadedModel
+from recclaims.features.batches import chunk_of
+from recclaims.features.encoders.mteb_rows import NEEDS_CODE, LoadedModel
 from recclaims.features.hub import downloads_allowed, known_as, snapshot
 from recclaims.features.spec import A_MODEL, EncoderSpec
 from recclaims.paths import expanded
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from recclaims.features.encoded import Encoded
 
 KEYS = ("modality", "folder", "device", "batch")
-#: Items that are kept at a time: their images are in memory together.
-CHUNK = 64
-TEXT_CHUNK = 4096
 #: What mteb calls what each modality needs.
 READS = {"visual": ("image",), "textual": ("text",), "multimodal": ("image", "text")}
 
@@ -78,9 +76,10 @@ class MtebModel:
                 f"{who}: the model reads {said} alone; write ?modality={able[-1]}, or leave modality out"
             )
         self.modality = self._asked or (able[-1] if able else "textual")
-        chunk = TEXT_CHUNK if self.modality == "textual" else CHUNK
         shared = len(able) == len(READS)
-        self.spec = EncoderSpec(place=place, chunk=chunk, space=f"mteb:{self._model}@{self.folder}" if shared else "")
+        self.spec = EncoderSpec(
+            place=place, chunk=chunk_of(self.modality), space=f"mteb:{self._model}@{self.folder}" if shared else ""
+        )
 
     @cached_property
     def version(self) -> str:
@@ -122,10 +121,7 @@ class MtebModel:
         if "dense" not in meta.model_type:
             return f"the model is a {meta.model_type[0]}, which does not make one vector of an item"
         if meta.loader_kwargs.get("trust_remote_code") and not trust.is_given():
-            return (
-                "mteb loads it with code of its repository; allow that with --claims-trust-remote-code "
-                "(recclaims encode: --trust-remote-code)"
-            )
+            return NEEDS_CODE
         return None
 
     def _absent(self) -> str | None:

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from recclaims.data.catalogue import Item
 
 
+#: Why a model is not loaded unless code of its repository may run.
+NEEDS_CODE = (
+    "mteb loads it with code of its repository; allow that with --claims-trust-remote-code "
+    "(recclaims encode: --trust-remote-code)"
+)
+
+
 @dataclass(frozen=True)
 class LoadedModel:
     """A model in memory.
@@ -150,10 +157,7 @@ def _no_code(who: str) -> Iterator[None]:
         return
 
     def refuse(*_: Any, **__: Any) -> Any:
-        raise FeatureError(
-            f"{who}: mteb loads it with code of its repository; allow that with --claims-trust-remote-code "
-            "(recclaims encode: --trust-remote-code)"
-        )
+        raise FeatureError(f"{who}: {NEEDS_CODE}")
 
     # All classes from a repository come through here, whoever asks for them.
     kept = theirs.get_class_in_module

@@ -13,6 +13,7 @@ from recclaims._model.reads import MODALITIES
 from recclaims.data.reference import is_folder
 from recclaims.errors import FeatureError, UnknownNameError
 from recclaims.features.arguments import join_argument, number, split_argument
+from recclaims.features.batches import chunk_of
 from recclaims.features.encoded import Encoded, side_by_side
 from recclaims.features.encoders.st_checkpoint import IMAGE, TEXT, TOGETHER, EmbeddingCheckpoint
 from recclaims.features.encoders.st_rows import Asked, LoadedModel
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 KEYS = ("modality", "prompt", "truncate_dim", "revision", "dtype", "device", "batch")
 DTYPES = ("checkpoint", "bfloat16", "float16", "float32")
-#: Items that are kept at a time: their images are in memory together.
-CHUNK = 64
-TEXT_CHUNK = 4096
 #: What a modality needs of a model, and what people call that.
 _NEEDS = {"visual": {IMAGE}, "textual": {TEXT}, "multimodal": {IMAGE, TEXT}}
 _WORDS = {frozenset({TEXT}): "text alone", frozenset({IMAGE}): "images alone"}
@@ -82,7 +80,7 @@ class MultimodalEmbeddings:
             device=self._settings.get("device", "auto"),
             batch=int(number(self._settings, "batch", 16, 1, 100_000, who)),
         )
-        chunk = 0 if self._apart else TEXT_CHUNK if self.modality == "textual" else CHUNK
+        chunk = 0 if self._apart else chunk_of(self.modality)
         place = model if is_folder(self.checkpoint.model) else ""
         self.spec = EncoderSpec(place=place, chunk=chunk, space=self._space(reads))
 

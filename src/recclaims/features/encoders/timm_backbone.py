@@ -83,8 +83,6 @@ class TimmBackbone:
             raise FeatureError(f"{who}: there is no file {place}")
 
     def _check_model(self, model: str, who: str) -> None:
-        if not model:
-            raise FeatureError(f"{who}: write the model before the question mark, timm:NAME.TAG")
         if is_folder(self.model):
             if not (Path(self.model) / "config.json").is_file():
                 raise FeatureError(f"{who}: {model} is no model of timm's: it has no config.json")
