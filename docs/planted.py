@@ -68,6 +68,7 @@ class Planted(NamedTuple):
         encoders: the single one first, where there are two.
         why: in a phrase.
         anew: whether both arms have the rows of their features dealt to the items anew, which makes them alike.
+        against: the control, where the claim has several.
     """
 
     claim: str
@@ -76,6 +77,7 @@ class Planted(NamedTuple):
     encoders: tuple[str, ...]
     why: str
     anew: bool = False
+    against: str = ""
 
 
 #: Both blocks with the same weight; and as they are, so that the pixels drown the words.
@@ -83,16 +85,28 @@ EVEN, RAW = "late_fusion:pixels+words", "late_fusion-concat:pixels+words"
 SMALL = "emoji?users=200&items=400"
 TEXT, IMAGE = f"{SMALL}&dose=1&channel=textual", f"{SMALL}&dose=1&channel=visual"
 COLD = f"{SMALL}&dose=1"
+NOISE = "permuted"
 PLANTED = (
     Planted("modality", True, TEXT, ("words", RAW), "the text tells the group, raw pixels drown it"),
     Planted("modality", False, IMAGE, ("words", EVEN), "the image alone tells the group"),
     Planted("image", True, IMAGE, ("words", EVEN), "the image alone tells the group"),
     Planted("image", False, TEXT, ("words", RAW), "the text tells the group, raw pixels drown it"),
     Planted("image", False, f"{SMALL}&dose=0", ("words", EVEN), "nothing tells anything, rows dealt anew", anew=True),
-    Planted("cold", True, f"{COLD}&head=0", ("attributes",), "content tells tastes in the less popular half"),
-    Planted("cold", False, f"{COLD}&tail=0", ("attributes",), "content tells tastes in the more popular half"),
+    Planted(
+        "cold", True, f"{COLD}&head=0", ("attributes",), "content tells tastes in the less popular half", against=NOISE
+    ),
+    Planted(
+        "cold", False, f"{COLD}&tail=0", ("attributes",), "content tells tastes in the more popular half", against=NOISE
+    ),
     Planted("popularity", True, f"{TEXT}&groups_by=popularity", ("words", RAW), "the text tells how popular"),
     Planted("popularity", False, f"{IMAGE}&groups_by=popularity", ("words", EVEN), "the image does, not the text"),
+    Planted("missing", True, f"{TEXT}&missing=0.4", ("words",), "the text tells the group", against="mean"),
+    Planted(
+        "missing", True, f"{SMALL}&dose=0&missing=0.4", ("words",), "the text tells nothing; likers do", against="mean"
+    ),
+    Planted(
+        "missing", False, f"{TEXT}&missing=0.4", ("words",), "rows dealt anew after filling", anew=True, against="mean"
+    ),
 )
 #: Replicates of a claim whose comparison is of two effects.
 MORE = {"cold": 16}
@@ -102,10 +116,11 @@ def cases_of(planted: Planted, seed: int, recommender: str, known: Registry) -> 
     """The cases of a claim on its data with a seed: one, but for twins."""
     reference, claim = f"{planted.data}&seed={seed}", known.claims[planted.claim]
     source, single = open_source(reference, known), planted.encoders[0]
-    only = cases(claim, reference, source, known, planted.encoders, lambda one: one.name == recommender, ("permuted",))
-    found = [case for case in only if single in (case.treatment, case.control) and case.control != "twin"]
+    only = cases(claim, reference, source, known, planted.encoders, lambda one: one.name == recommender, (NOISE,))
+    found = [case for case in only if single in (case.treatment.partition("/")[0], case.control)]
+    found = [case for case in found if planted.against in ("", case.control)]
     if planted.anew:
-        found = [replace(case, arms=tuple(replace(arm, noise="permuted") for arm in case.arms)) for case in found]
+        found = [replace(case, arms=tuple(replace(arm, noise=NOISE) for arm in case.arms)) for case in found]
     return found
 
 

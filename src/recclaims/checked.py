@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from recclaims._model.claim import DIRECTIONS, IN_A_FILE, Claim, claim_type
 from recclaims._model.population import CARRIED, SomeItems, SomeUsers
-from recclaims._model.reads import MODALITIES, Reads
+from recclaims._model.reads import FILLINGS, MODALITIES, Reads
 from recclaims.errors import RecclaimsError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ _WORDS = {
     **dict.fromkeys(("modalities", "modality"), ("modality", MODALITIES)),
     **dict.fromkeys(("having", "lacking"), ("content", CARRIED)),
     "popularity": ("popularity", ("head", "tail")),
+    "imputation": ("imputation", FILLINGS),
 }
 #: The tables that a claim can have.
 _TABLES: dict[str, type] = {

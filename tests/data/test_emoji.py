@@ -69,7 +69,8 @@ def test_it_says_that_it_is_planted_and_how(default):
 CHANNELS = ("channel=visual", "channel=textual", "channel=joint")
 BY_POPULARITY = "channel=textual&groups_by=popularity"
 VARIANTS = (
-    "users=944", "items=856", "dose=0.25", "dose=0", "seed=1", "head=0.5", "tail=0.5", *CHANNELS, BY_POPULARITY,
+    "users=944", "items=856", "dose=0.25", "dose=0", "seed=1", "head=0.5", "tail=0.5", "missing=0.3",
+    *CHANNELS, BY_POPULARITY,
 )  # fmt: skip
 AT_DOSE_0 = (*(f"dose=0&{channel}" for channel in CHANNELS), "dose=0&seed=1")
 
@@ -130,6 +131,21 @@ def test_the_textual_channel_is_in_the_description_alone(registry, default):
     assert makers == [MAKERS[g] for g in Emoji(channel="textual").groups()]
     for before, after in zip(default.items, planted.items, strict=True):
         assert dataclasses.replace(after, description=before.description) == before
+
+
+def test_items_lose_image_and_text_by_chance_and_nothing_else_changes(registry, default):
+    few, more = (read(registry, f"?missing={share}") for share in (0.2, 0.4))
+    gone = [{item.item_id for item in dataset.items if not item.has("visual")} for dataset in (few, more)]
+    assert [len(one) for one in gone] == [171, 343]
+    assert gone[0] < gone[1]
+    for before, after in zip(default.items, more.items, strict=True):
+        if after.item_id in gone[1]:
+            assert not after.has("textual")
+            assert (after.item_id, after.attributes) == (before.item_id, before.attributes)
+        else:
+            assert after == before
+    np.testing.assert_array_equal(more.interactions.users, default.interactions.users)
+    np.testing.assert_array_equal(more.interactions.items, default.interactions.items)
 
 
 #: Digests of what other channels were before there was `joint`: stored cells and features are found by them.

@@ -92,6 +92,16 @@ ARMS = [
         "vbpr-sbert-attributes/permuted",
         Arm("vbpr", "attributes", "permuted"),
     ),
+    (
+        'treatment = { encoder = "sbert", imputation = "propagated" }\ncontrol = { imputation = "dropped" }',
+        "vbpr-sbert/propagated-dropped",
+        Arm("vbpr", "sbert", imputation="dropped"),
+    ),
+    (
+        'treatment = { encoder = "sbert", imputation = "zero" }\ncontrol = { noise = "permuted", imputation = "zero" }',
+        "vbpr-sbert/zero-zero/permuted",
+        Arm("vbpr", "sbert", "permuted", imputation="zero"),
+    ),
     ('treatment = { encoder = "sbert" }\ncontrol = { recommender = "bpr" }', "vbpr-sbert-bpr", Arm("bpr")),
     (
         'treatment = { encoder = "sbert" }\ncontrol = { recommender = "bm3" }',
@@ -191,6 +201,8 @@ WRONG = [
     (OURS.replace('encoder = "sbert"', 'twin = "twn"'), "control: unknown twin 'twn'; did you mean 'twin'?"),
     (OURS.replace('encoder = "sbert"', 'noise = "permutted"'), "unknown control 'permutted'; did you mean 'permuted'?"),
     (OURS.replace('encoder = "sbert"', 'modality = "text"'), "unknown modality 'text'; did you mean 'text"),
+    (OURS.replace('encoder = "sbert"', 'imputation = "zeros"'), "unknown imputation 'zeros'; did you mean 'zero'?"),
+    (OURS.replace('"sbert" }', '"sbert", imputation = "dropped", noise = "permuted" }'), "control has both imputation"),
     (OURS.replace('encoder = "sbert"', 'fusion = "late"'), "control: unknown fusion 'late'"),
     (OURS.replace('"sbert" }', '"sbert", twin = "twin" }'), "control has both twin and encoder: a twin reads no"),
     (OURS.replace('"sbert" }', '"sbert", modality = "visual" }'), "has both a modality and the encoder 'sbert'"),

@@ -46,6 +46,28 @@ def test_each_modality_is_asked_whether_it_hides_the_long_tail():
     assert {(case.claim.metric, case.claim.direction) for case in made} == {("aplt@20", "less")}
 
 
+def test_what_the_encoder_does_anyway_is_the_cell_that_other_claims_have():
+    """Where an item lacks a title, sbert gives it the mean; so that control is the plain arm."""
+    made = found("missing", "sbert")
+    assert [(case.treatment, case.control) for case in made] == [
+        ("sbert/neighbours", control) for control in ("mean", "zero", "random", "dropped")
+    ]
+    assert [arm.imputation for arm in made[0].arms] == ["neighbours", None]
+    (content,) = found("content", "sbert")
+    assert made[0].arms[1] == content.arms[0]
+    assert [case.arms[1].imputation for case in made[1:]] == ["zero", "random", "dropped"]
+    assert made[0].id == "freedom-sbert/neighbours-mean-toy"
+
+
+def test_a_fusion_is_filled_in_by_its_parts():
+    (case, *_) = found("missing", "late_fusion")
+    assert case.arms == (Arm("freedom", "late_fusion", imputation="neighbours"), Arm("freedom", "late_fusion"))
+
+
+def test_to_sets_nothing_is_lacking():
+    assert not found("missing", "attributes", recommender="attribute-knn")
+
+
 def test_cold_items_are_compared_with_the_others_and_need_no_other_training():
     made = found("cold", "sbert")
     assert [case.control for case in made] == ["permuted", "twin"]

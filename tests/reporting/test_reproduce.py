@@ -52,6 +52,8 @@ def test_an_arm_of_noise_needs_no_encoder_of_its_own():
     assert "--claims-encoder sbert:mpnet " in command(
         document(), judged(treatment="sbert:mpnet/permuted", treatment_noise="permuted")
     )
+    filled = judged(treatment="sbert:mpnet/neighbours/permuted", treatment_noise="permuted")
+    assert "--claims-encoder sbert:mpnet " in command(document(), filled)
     both = judged(treatment="sbert/permuted", treatment_noise="permuted", control_noise="permuted")
     assert command(document(), both).count("--claims-control permuted") == 1
 

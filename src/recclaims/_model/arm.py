@@ -17,6 +17,7 @@ class Arm:
         noise: the control that replaces the features; None: nothing does.
         twin: which feature-free twin; None: the recommender itself.
         dataset: reference of its dataset, where that is not the case's.
+        imputation: what stands in for features that items lack; None: what the encoder says.
     """
 
     recommender: str
@@ -24,8 +25,10 @@ class Arm:
     noise: str | None = None
     twin: str | None = None
     dataset: str | None = None
+    imputation: str | None = None
 
     def cells(self, dataset: str, seeds: int) -> list[Cell]:
         """One cell per replicate."""
         dataset = self.dataset or dataset
-        return [Cell(dataset, self.recommender, self.features, self.noise, self.twin, seed) for seed in range(seeds)]
+        arm = dataset, self.recommender, self.features, self.noise, self.twin
+        return [Cell(*arm, seed, imputation=self.imputation) for seed in range(seeds)]

@@ -22,6 +22,7 @@ class Cell:
         assigned: which draw of its noise it has; None: the one that its replicate says.
         start: which draw of initialisation and sampling it has; None: the replicate's own, as in every case. Whoever
             asks how far luck alone reaches varies these two by themselves.
+        imputation: what stands in for features that items lack; None: what the encoder says.
     """
 
     dataset: str
@@ -32,13 +33,14 @@ class Cell:
     seed: int = 0
     assigned: int | None = None
     start: int | None = None
+    imputation: str | None = None
 
     @property
     def arm(self) -> str:
-        """What the recommender reads, for people: `sbert`, `sbert/permuted`, `twin` or `none`."""
+        """What the recommender reads, for people: `sbert`, `sbert/permuted`, `sbert/zero`, `twin` or `none`."""
         if self.features is None:
             return self.twin or "none"
-        return f"{self.features}/{self.control}" if self.control else self.features
+        return "/".join(filter(None, (self.features, self.imputation, self.control)))
 
     @property
     def assignment(self) -> int:

@@ -17,6 +17,11 @@ Modality = Literal["visual", "textual", "multimodal"]
 #: What an encoder can read.
 MODALITIES: tuple[str, ...] = get_args(Modality)
 
+#: What can stand in for the features of items that lack them; "dropped": nothing, and nobody is shown these items.
+Imputation = Literal["mean", "zero", "random", "neighbours", "propagated", "dropped"]
+FILLINGS: tuple[str, ...] = get_args(Imputation)
+DROPPED = "dropped"
+
 
 @dataclass(frozen=True)
 class Reads:
@@ -35,6 +40,8 @@ class Reads:
     part of, or that is a part of the treatment's, so that the arms differ in what is fused with it alone."""
     noise: str = ""
     """The noise control that replaces the features."""
+    imputation: Imputation | None = None
+    """What stands in for the features of items that lack them; None: what the encoder says."""
     twin: str = ""
     """The recommender without features: `twin`, or `twin-identity`."""
     recommender: str = ""
@@ -65,6 +72,8 @@ class Reads:
             yield "has answers beside an encoder that cannot read them"
         if self.modality and self.reference:
             yield f"has both a modality and the encoder '{self.reference}'"
+        if self.noise and self.imputation == DROPPED:
+            yield "has both imputation = 'dropped' and noise, which would deal the rows of items that are left out"
         if self.twin:
             read = [one.name for one in fields(self) if one.name not in {"twin", "recommender", "dataset"}]
             yield from (f"has both twin and {name}: a twin reads no features" for name in read if getattr(self, name))

@@ -11,7 +11,7 @@ from recclaims.data.dataset import Dataset, Interactions
 from recclaims.data.items_file import read_items
 from recclaims.data.marks import PICTURES, SENTENCES, group_of, picture_file
 from recclaims.data.parameters import Parameter
-from recclaims.data.planting import LEAST, VERSION, deal, deal_pairs, popularity_ranks, simulate
+from recclaims.data.planting import LEAST, VERSION, deal, deal_pairs, lost, popularity_ranks, simulate
 from recclaims.data.source_spec import SourceSpec
 from recclaims.errors import DatasetError
 from recclaims.resources import shipped
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 N_ITEMS = 857
 #: Parameters that fingerprints of data without them do not have.
-_LATER = frozenset({"head", "tail", "groups_by"})
+_LATER = frozenset({"head", "tail", "groups_by", "missing"})
 #: Behind the icon, where the channel is visual: files in fixtures/emoji/backdrops. Patterns, since what ImageNet
 #: taught a network hardly tells plain colours apart (docs/methods.md).
 BACKDROPS = ("across", "bricks", "checks", "diagonals", "dots", "down", "grain", "rings")
@@ -63,6 +63,7 @@ class Emoji:
         head, tail: share of the dose that the more and the less popular half of the items have.
         groups_by: "chance", or "popularity": the marks of the channels `visual` and `textual` then say how popular an
             item is, as each group is of items of like popularity.
+        missing: share of the items, drawn at random, that have neither image nor text; their categories stay.
 
     Raises:
         DatasetError: another channel's groups cannot go by popularity.
@@ -81,6 +82,7 @@ class Emoji:
             "head": Parameter(1.0, "share of the dose that the more popular half has", least=0, most=1),
             "tail": Parameter(1.0, "share of the dose that the less popular half has", least=0, most=1),
             "groups_by": Parameter("chance", "what deals the marks", choices=("chance", "popularity")),
+            "missing": Parameter(0.0, "share of items without image and text", least=0, most=0.5),
         }
     )
 
@@ -95,6 +97,7 @@ class Emoji:
         head: float = 1.0,
         tail: float = 1.0,
         groups_by: str = "chance",
+        missing: float = 0.0,
     ) -> None:
         if groups_by == "popularity" and channel not in ("visual", "textual"):
             raise DatasetError(
@@ -111,9 +114,10 @@ class Emoji:
             "head": head,
             "tail": tail,
             "groups_by": groups_by,
+            "missing": missing,
         }
         # No brackets, commas or equals signs: pytest's -k could not select by them.
-        named = ("users", "items", "seed", "crowd", "head", "tail", "groups_by")
+        named = ("users", "items", "seed", "crowd", "head", "tail", "groups_by", "missing")
         changed = (f"-{key}{_short(self.settings[key])}" for key in named if self._is_changed(key))
         self.name = f"emoji-planted-dose{_short(dose)}-{channel}{''.join(changed)}"
 
@@ -128,7 +132,7 @@ class Emoji:
         said = {key: value for key, value in settings.items() if key not in _LATER or self._is_changed(key)}
         return Dataset(
             name=self.name,
-            items=self._shown(groups),
+            items=self._without_some(self._shown(groups)),
             user_ids=[str(user) for user in range(settings["users"])],
             interactions=Interactions(users, taken),
             planted=True,
@@ -179,6 +183,15 @@ class Emoji:
             dealt = zip(items, *self.pairs(), strict=True)
             return [_made_by(replace(item, backdrop=files[i]), sentences[j]) for item, i, j in dealt]
         return items
+
+    def _without_some(self, items: list[Item]) -> list[Item]:
+        """The items, of which some have lost image and text."""
+        gone = lost(len(items), self.settings["missing"], self.settings["seed"])
+        return [_bare(item) if is_gone else item for item, is_gone in zip(items, gone, strict=True)]
+
+
+def _bare(item: Item) -> Item:
+    return replace(item, title="", description="", image_path=None, backdrop=None)
 
 
 def _made_by(item: Item, sentence: str) -> Item:

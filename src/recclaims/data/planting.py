@@ -89,10 +89,15 @@ def deal_pairs(n_items: int, n_first: int, n_second: int, seed: int) -> tuple[ND
     return dealt // n_second, dealt % n_second
 
 
+def lost(n_items: int, share: float, seed: int) -> NDArray[np.bool_]:
+    """Which items lose their content, at random and the same ones whatever the share adds: bool (n_items,)."""
+    return _Streams(seed, 0)("lost").permutation(n_items) < round(share * n_items)
+
+
 class _Streams:
     """Named generators, each independent of the others and read from where it was left."""
 
-    _NAMES = ("groups", "popularity", "items", "users", "content", "choice", "activity")
+    _NAMES = ("groups", "popularity", "items", "users", "content", "choice", "activity", "lost")
     _OF_ITEMS = frozenset({"groups", "popularity", "items"})
 
     def __init__(self, seed: int, crowd: int) -> None:

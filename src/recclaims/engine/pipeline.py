@@ -14,18 +14,21 @@ import numpy as np
 from filelock import Timeout
 
 from recclaims._model.cell import Cell
+from recclaims._model.reads import DROPPED
 from recclaims.data.categories import categories, category_slot
 from recclaims.engine.cell import CellResult
 from recclaims.engine.data import CACHE_VERSION, DataPipeline, deterministic, versions
 from recclaims.engine.held_out import FixedValues, HeldOut
 from recclaims.engine.memory import peak_mb, reset_peak
+from recclaims.engine.missing import filled_in, lacking, shown_to_nobody, without
 from recclaims.engine.settings import Reuse
 from recclaims.engine.stored_cell import FACTS as FACTS_FILE
 from recclaims.engine.stored_cell import RANKINGS, Remembered, read_cell
 from recclaims.engine.training import content_digest, ranked, scores_digest, training_data
 from recclaims.engine.tuning import Tuned, tune
-from recclaims.errors import CellError
+from recclaims.errors import CellError, NotAvailableError
 from recclaims.evaluation.ranking import VERSION as RANKING
+from recclaims.features.imputation import VERSION as IMPUTATION
 from recclaims.packed import Packed
 from recclaims.plugin_manager import BUILTIN
 from recclaims.recommenders.batched.families import VERSION as TOGETHER
@@ -33,9 +36,13 @@ from recclaims.recommenders.batched.families import has_batched_form
 from recclaims.recommenders.spec import TRAINING
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from recclaims.data.dataset import Dataset
     from recclaims.data.splits import Split
     from recclaims.features.controls.noise import NoiseControl
+    from recclaims.features.encoded import Features
+    from recclaims.features.protocol import Encoder
     from recclaims.recommenders._recbole.fit import Fitted, Prepared, TrainingData
     from recclaims.recommenders.spec import Recommender
     from recclaims.store import Artefact
@@ -54,12 +61,14 @@ class Given:
         dataset, split: where its interactions come from.
         data: what it is trained on.
         content: SHA-256 of its features, after any control; None: none.
+        dropped: bool (n_items,), items that it is trained without and that nobody is shown; None: there are none.
     """
 
     dataset: Dataset
     split: Split
     data: TrainingData
     content: str | None
+    dropped: NDArray[np.bool_] | None = None
 
 
 class Pipeline(DataPipeline):
@@ -101,6 +110,8 @@ class Pipeline(DataPipeline):
         """Whether a cell is trained as one model with others: where that is asked for and its recommender can be."""
         if not self.settings.trains_together or self.settings.profile.search(cell.recommender):
             return False  # a search decides each trial by those before it
+        if cell.imputation == DROPPED:
+            return False  # it has fewer items than the cells that it would be trained with
         return has_batched_form(self.recommender(cell).model_path, self.parameters(cell))
 
     def device(self, cell: Cell) -> str:
@@ -128,6 +139,7 @@ class Pipeline(DataPipeline):
             "seed": cell.seed,
             # A cell of a case has the key that it had before there was anything else.
             **({} if cell.stream == cell.seed else {"start": cell.stream}),
+            **({"imputation": [cell.imputation, IMPUTATION]} if cell.imputation else {}),
             "device": self.device(cell).partition(":")[0],
             **({"together": TOGETHER} if self.trains_together(cell) else {}),
             "libraries": versions(TRAINING_LIBRARIES),
@@ -182,11 +194,18 @@ class Pipeline(DataPipeline):
     def given(self, cell: Cell) -> Given:
         """What a cell is trained and scored on."""
         dataset, split = self.dataset(cell.dataset), self.split(cell.dataset, cell.seed)
-        content = {}
+        content, dropped = {}, None
         if cell.features:
             features = self.features(cell.dataset, cell.features)
             # Mapped from the store: what trains makes the one copy that it needs, with a row for padding.
             matrix = np.asarray(features.matrix)
+            if cell.imputation:
+                lacks = self._lacking(cell)
+                if cell.imputation == DROPPED:
+                    dropped = lacks
+                else:
+                    encoder, of = self._encoder(cell.dataset, cell.features), self._features_of(cell.dataset)
+                    matrix = filled_in(cell.imputation, encoder, of, dataset, split, cell.seed)
             if self.recommender(cell).reads == "sets":
                 matrix = matrix.copy()
                 matrix[features.filled] = 0  # no attributes, where others are given an average item's
@@ -194,7 +213,25 @@ class Pipeline(DataPipeline):
                 control = self._control(cell.control)
                 matrix = control.apply(matrix, cell.assignment, features.blocks, categories(dataset))
             content = features.content(matrix, self.recommender(cell).apart)
-        return Given(dataset, split, training_data(dataset, split, content), content_digest(content))
+        data = training_data(dataset, split, content)
+        if dropped is not None:
+            data = without(data, dropped)
+        return Given(dataset, split, data, content_digest(data.content), dropped)
+
+    def _lacking(self, cell: Cell) -> NDArray[np.bool_]:
+        """Which items lack what a cell's encoder reads; where none does, there is nothing to fill in.
+
+        Raises:
+            NotAvailableError: none does.
+        """
+        assert cell.features  # noqa: S101 - of a cell that fills them in
+        lacks = lacking(self._encoder(cell.dataset, cell.features), self._features_of(cell.dataset))
+        if not lacks.any():
+            raise NotAvailableError(f"no item of {cell.dataset} lacks what {cell.features} reads: nothing to fill in")
+        return lacks
+
+    def _features_of(self, reference: str) -> Callable[[Encoder], Features]:
+        return lambda encoder: self.features(reference, encoder.name)
 
     def prepared(self, cell: Cell, given: Given) -> Prepared:
         """A cell that is ready to be trained together with others; raises CellError."""
@@ -209,7 +246,8 @@ class Pipeline(DataPipeline):
         given, recommender = self.given(cell), self.recommender(cell)
 
         def train(parameters: Mapping[str, Any]) -> Fitted:
-            return fit(recommender, parameters, given.data, cell.stream, self.device(cell))
+            fitted = fit(recommender, parameters, given.data, cell.stream, self.device(cell))
+            return fitted if given.dropped is None else shown_to_nobody(fitted, given.dropped)
 
         with deterministic(self.device(cell)):
             if self.trains_together(cell):

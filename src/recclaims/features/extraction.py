@@ -60,8 +60,7 @@ def extract(
         raise UnknownNameError.of("imputation", imputation, IMPUTATIONS)
     if methods.fuse:
         found = [part(one) if part else extract(one, items, chosen) for one in spec.parts]
-        fused, seconds = _timed(encoder, methods.fuse, [features.matrix for features in found])
-        matrix = _checked(fused, items, encoder)
+        matrix, seconds = fuse(encoder, [features.matrix for features in found], items)
         filled = np.logical_and.reduce([features.filled for features in found])
         total = seconds + sum(features.seconds for features in found)
         blocks = _blocks(encoder, found, matrix) if spec.side_by_side else ()
@@ -92,6 +91,23 @@ def extract(
         matrix[~covered] = IMPUTATIONS[imputation](encoded.matrix[good])
     kept = told if encoded.records else ()
     return Features(encoder.name, encoder.modality, matrix, ~covered, imputation, seconds, records=kept)
+
+
+def fuse(
+    encoder: Encoder, matrices: Sequence[NDArray[np.float32]], items: Sequence[Item]
+) -> tuple[NDArray[np.float32], float]:
+    """Fuse the matrices of an encoder's parts, a row per item each.
+
+    Returns:
+        float32 (n, d), and how many seconds that took.
+
+    Raises:
+        FeatureError: it failed, or did not make a finite matrix of as many rows.
+    """
+    methods = methods_of(encoder)
+    assert methods.fuse  # noqa: S101 - of an encoder with parts, see spec
+    fused, seconds = _timed(encoder, methods.fuse, matrices)
+    return _checked(fused, items, encoder), seconds
 
 
 def _encode(

@@ -41,7 +41,8 @@ def headlines(results: Iterable[CaseResult]) -> list[Headline]:
     questions: dict[tuple[str, str, str], dict[str, CaseResult]] = {}
     for result in results:
         case = result.case
-        real = case.arms[0].features is not None and case.arms[0].noise is None
+        arm = case.arms[0]
+        real = arm.features is not None and arm.noise is None and arm.imputation is None
         if case.expects is None and real and case.control in _OVER and _asks(case.claim):
             key = case.dataset_name, case.recommender, case.treatment
             questions.setdefault(key, {}).setdefault(case.control, result)

@@ -66,7 +66,7 @@ def rankings(judged: Sequence[CaseResult], results: Mapping[Cell, CellResult]) -
         names[case.dataset] = case.dataset_name
         arms = by_dataset.setdefault(case.dataset, {})
         for arm in case.arms:
-            if arm.noise is None and arm.twin is None and arm.dataset in (None, case.dataset):
+            if arm == Arm(arm.recommender, arm.features, dataset=arm.dataset) and arm.dataset in (None, case.dataset):
                 plain = Arm(arm.recommender, arm.features)
                 arms[plain] = max(arms.get(plain, 0), result.replicates)
     for dataset, replicates in by_dataset.items():

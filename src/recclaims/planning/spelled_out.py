@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The twin that another arm may stand in for, see Recommender.stand_in.
 TWIN = "twin"
+#: What recommenders read to which an item without features has none, whatever could stand in.
+SETS = "sets"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class SpelledOut:
     @property
     def name(self) -> str:
         """Its names depend on what it is compared with, see pairings."""
-        return self.reads.reference or self.reads.noise or self.reads.twin or self.reads.recommender
+        reads = self.reads
+        return reads.reference or reads.imputation or reads.noise or reads.twin or reads.recommender
 
     def pairings(self, reading: Reading, label: str, treated: Arm) -> Iterator[Pairing]:
         """See Control."""
@@ -75,12 +78,22 @@ def arms(reads: Reads, reading: Reading, whole: bool = False) -> Iterator[tuple[
     if reads.twin and not noise:
         return
     for encoder in _encoders(reads, reader):
-        if noise and not reader.of(encoder).fits(noise):
+        if (noise and not reader.of(encoder).fits(noise)) or (reads.imputation and found.reads == SETS):
             continue
-        changed = noise or reads.dataset or found.name != mine.name
+        changed = noise or reads.imputation or reads.dataset or found.name != mine.name
         shown = whole or reads.reference or reads.modality or not changed
         parts = [facts_of(encoder, registry).shown] if shown else []
-        yield named(*parts, *([noise] if noise else [])), Arm(found.name, encoder, noise, dataset=dataset)
+        replaced = filter(None, (reads.imputation, noise))
+        imputation = None if reads.imputation == _own_imputation(encoder, registry) else reads.imputation
+        yield named(*parts, *replaced), Arm(found.name, encoder, noise, dataset=dataset, imputation=imputation)
+
+
+def _own_imputation(encoder: str, registry: Registry) -> str | None:
+    """What an encoder itself puts where items lack features; None where parts of a fusion differ in that."""
+    known = known_encoder(encoder, registry)
+    parts = spec_of(known).parts
+    said = {_own_imputation(part.name, registry) for part in parts} if parts else {spec_of(known).imputation}
+    return said.pop() if len(said) == 1 else None
 
 
 def _encoders(reads: Reads, reader: Reading) -> Iterator[str]:

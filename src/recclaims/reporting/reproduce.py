@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recclaims._model.reads import FILLINGS
 from recclaims.features.controls.noise import NOISE
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def command(document: ResultsDocument, case: ClaimResult) -> str:
         parts += ["--claims-recommender", document.recommenders[case.recommender]]
     noise = case.treatment_noise
     encoder = treatment.removesuffix(f"/{noise}")
+    for how in FILLINGS:
+        encoder = encoder.removesuffix(f"/{how}")
     # An argument is not among the encoders that run by themselves; what a comparison needs besides says it itself.
     for name in case.asked or ([encoder] if ":" in encoder and not file else []):
         parts += ["--claims-encoder", name]
