@@ -64,6 +64,16 @@ def test_a_fusion_is_filled_in_by_its_parts():
     assert case.arms == (Arm("freedom", "late_fusion", imputation="neighbours"), Arm("freedom", "late_fusion"))
 
 
+def test_a_picture_with_letters_meets_the_fusion_of_the_parts_that_were_asked_for():
+    asked = ("rendered:efficientnet-lite0", "late_fusion:efficientnet-lite0+sbert")
+    made = found("rendered", *asked)
+    assert [(case.treatment, case.control) for case in made] == [
+        ("rendered:efficientnet-lite0", f"{fusion}:efficientnet-lite0+sbert")
+        for fusion in ("late_fusion", "late_fusion-concat")
+    ]
+    assert not found("rendered")
+
+
 def test_to_sets_nothing_is_lacking():
     assert not found("missing", "attributes", recommender="attribute-knn")
 

@@ -8,6 +8,7 @@ from recclaims.features.encoders.efficientnet import EfficientNetLite0
 from recclaims.features.encoders.file_features import FileFeatures
 from recclaims.features.encoders.joint_reference import JointReference
 from recclaims.features.encoders.mteb_model import MtebModel
+from recclaims.features.encoders.rendered import Rendered
 from recclaims.features.encoders.resnet import ResNet50
 from recclaims.features.encoders.sentence import SentenceEncoder
 from recclaims.features.encoders.st import MultimodalEmbeddings
@@ -42,6 +43,7 @@ def recclaims_encoders() -> list[type]:
         TimmBackbone,
         MtebModel,
         JointReference,
+        Rendered,
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from recclaims.features.encoders.rendered import NAME
 from recclaims.planning.controls import MISALIGNED
 
 if TYPE_CHECKING:
@@ -46,6 +47,11 @@ def _needs(claim: Claim) -> str:
             "checkpoint or a plugin's generative encoder, and --claims-data with images and texts "
             "(docs/vision-language.md)"
         )
+    if NAME in claim.encoders:
+        return (
+            f"it needs an encoder of images that reads them, {' '.join(what_gives_cases(claim))}, whose items have "
+            "images and texts (docs/vision-language.md)"
+        )
     if claim.encoders:
         return (
             f"it needs what {', '.join(claim.encoders)} reads, the answers of a vision-language model: "
@@ -62,6 +68,8 @@ def what_gives_cases(claim: Claim) -> tuple[str, ...]:
         return ()
     if claim.generative:
         return "--claims-encoder", "lvlm:qwen2-vl-2b", "--claims-data", "FOLDER"
+    if NAME in claim.encoders:
+        return "--claims-encoder", f"{NAME}:st:MODEL", "--claims-data", "FOLDER"
     if claim.encoders:
         kinds = ["description", "misaligned"] if MISALIGNED in claim.controls else ["keyword"]
         return tuple(word for kind in kinds for word in ("--claims-answers", f"qwen2_{kind}=FILE"))
