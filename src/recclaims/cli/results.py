@@ -1,4 +1,4 @@
-"""Commands that read the results of runs: report, compare, pool, schema."""
+"""Commands that read the results of runs: report, compare, pool, order, schema."""
 
 from __future__ import annotations
 
@@ -42,6 +42,15 @@ def add_commands(add: Add) -> None:
     pooled.add_argument("results", nargs="+", type=expanded, metavar="FILE", help="results.json files")
     pooled.add_argument("--format", default="text", metavar="NAME", help="text, markdown or html (default: text)")
     pooled.add_argument("--output", type=expanded, metavar="FILE", help="file to write (default: print)")
+    order = add("order", _order, "ask whether a benchmark's order of encoders is their order in a run")
+    order.add_argument("results", nargs="+", type=expanded, metavar="FILE", help="results.json files")
+    order.add_argument(
+        "--benchmark",
+        required=True,
+        type=expanded,
+        metavar="FILE",
+        help="CSV, TSV or JSONL with the columns encoder and score, more is better",
+    )
     schema = add("schema", _schema, "print the JSON Schema of results.json, or of a claim")
     schema.add_argument("what", nargs="?", choices=("results", "claim"), default="results", help="default: results")
 
@@ -98,6 +107,17 @@ def _pool(options: argparse.Namespace) -> int:
         raise UnknownNameError.of("format", options.format, FORMATS, "--format")
     documents = {name: read(Path(name)) for name in dict.fromkeys(options.results)}
     _put(FORMATS[options.format](pool_documents(documents), documents), options.output)
+    return 0
+
+
+def _order(options: argparse.Namespace) -> int:
+    from recclaims.reporting.order import order_text, read_scores
+    from recclaims.reporting.results import read
+
+    benchmark = Path(options.benchmark)
+    scores = read_scores(benchmark)
+    documents = [read(Path(name)) for name in dict.fromkeys(options.results)]
+    print(order_text(documents, scores, benchmark.name), end="")
     return 0
 
 
