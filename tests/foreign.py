@@ -95,6 +95,25 @@ def write_ducho(folder, ids, missing=()):
     return folder
 
 
+def write_microlens(folder, release="MicroLens-50k", named=True):
+    """As their download has it: the smaller release's titles name their columns, the larger one's do not."""
+    from PIL import Image
+
+    folder.mkdir(parents=True)
+    users, items, _, times, _ = interactions()
+    (folder / f"{release}_pairs.csv").write_text(table([users, items, times], ["user", "item", "timestamp"], ","))
+    watched = {user: " ".join(str(item) for item in items[users == user]) for user in range(N_USERS)}
+    (folder / f"{release}_pairs.tsv").write_text("".join(f"{user}\t{these}\n" for user, these in watched.items()))
+    lines = [f'{item},"What {item} says, and ""more"""' for item in range(N_ITEMS)]
+    titles = "titles" if named else "title_en"
+    (folder / f"{release}_{titles}.csv").write_text("\n".join([*(["item,title"] if named else []), *lines]) + "\n")
+    (folder / f"{release}_covers").mkdir()
+    for item in range(1, N_ITEMS):
+        Image.new("RGB", (24, 18), (5 * item, 0, 0)).save(folder / f"{release}_covers" / f"{item}.jpg")
+    (folder / f"{release}_likes_and_views.txt").write_text("0\t3\t9\n")
+    return folder
+
+
 def write_cornac(folder):
     folder.mkdir(parents=True)
     users, items, ratings, *_ = interactions()

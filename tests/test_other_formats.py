@@ -11,7 +11,7 @@ from recclaims.errors import CellError, ChangedError
 from recclaims.plugin_manager import registry
 from recclaims.store import Store
 
-from .foreign import vectors, write_mmrec
+from .foreign import vectors, write_microlens, write_mmrec
 from .test_pytest_face import Session
 
 
@@ -125,3 +125,34 @@ def test_vectors_that_change_while_they_are_read_are_not_kept(session, tmp_path)
         mine.encode(reference, encoder)
     np.save(path, vectors(5))
     np.testing.assert_array_equal(mine.features(reference, encoder).matrix, vectors(5))
+
+
+def test_microlens_as_it_was_downloaded(tmp_path):
+    """Titles and covers make cases without a step before; on covers nothing is told, as they only differ in red."""
+    session = Session(tmp_path)
+    session.data = write_microlens(tmp_path / "MicroLens-50k")
+    session("-m", "noise", "-k", "content-knn and permuted and (sbert or efficientnet)", "--claims-seeds", "2")
+    read = {case["treatment"] for case in session.results["claims"]}
+    assert read == {"sbert", "efficientnet-lite0"}
+    (card,) = [card for card in session.results["datasets"] if card["dataset"] == "MicroLens-50k"]
+    assert (card["items_with_image"], card["items_with_text"]) == (47, 48)
+
+
+def test_features_that_are_called_after_their_encoder_are_named(tmp_path):
+    """As the RecSys'25 sets have them: a split, likes of 0 and 1, and files like `vit_cls.npy`."""
+    session = Session(tmp_path)
+    session.data = folder = write_mmrec(tmp_path / "dbbook", mapped=False, features=False)
+    rows = [line.split("\t") for line in (folder / "dbbook.inter").read_text().splitlines()]
+    kept = [[user, item, rating, part] for user, item, rating, _, part in rows]
+    for row in kept[1:]:
+        row[2] = "1" if int(row[2]) > 1 else "0"
+    (folder / "dbbook.inter").write_text("".join("\t".join(row) + "\n" for row in kept))
+    for name, d in (("all-MiniLM-L6-v2", 4), ("vit_cls", 6)):
+        np.save(folder / f"{name}.npy", vectors(d))
+    asked = [
+        f"--claims-encoder=features:{folder}/{name}.npy?modality={modality}"
+        for name, modality in (("all-MiniLM-L6-v2", "textual"), ("vit_cls", "visual"))
+    ]
+    session("-m", "noise", "-k", "content-knn and permuted", *asked, data=f"{folder}?relevance=1", code=0)
+    assert [case["verdict"] for case in session.results["claims"]] == ["supported", "supported"]
+    assert session.results["datasets"][0]["relevance"] == 1

@@ -9,7 +9,16 @@ from recclaims.plugin_manager import registry
 from recclaims.testing import DatasetContract
 
 from .. import foreign
-from ..foreign import N_ITEMS, interactions, write_cornac, write_ducho, write_elliot, write_mmrec, write_recbole
+from ..foreign import (
+    N_ITEMS,
+    interactions,
+    write_cornac,
+    write_ducho,
+    write_elliot,
+    write_microlens,
+    write_mmrec,
+    write_recbole,
+)
 
 
 class TestImportedFolder(DatasetContract):
@@ -110,6 +119,23 @@ def test_cornac(tmp_path):
     dataset = source.load()
     assert triples(dataset, split=False) == expected(item="i{}", split=False)
     assert {item.item_id: item.text for item in dataset.items}["i7"] == "words of 7 :: and more"
+
+
+@pytest.mark.parametrize(("release", "named"), [("MicroLens-50k", True), ("MicroLens-100k", False)])
+def test_microlens(tmp_path, release, named):
+    source = open_source(str(write_microlens(tmp_path / "ml", release, named)), registry())
+    assert source.modalities == {"visual", "textual"}
+    dataset = source.load()
+    users, items, _, times, _ = interactions()
+    ids = [item.item_id for item in dataset.items]
+    found = dataset.interactions
+    assert {
+        (dataset.user_ids[u], ids[i], t) for u, i, t in zip(found.users, found.items, found.timestamps, strict=True)
+    } == {(str(u), str(i), t) for u, i, t in zip(users, items, times, strict=True)}
+    shown = {item.item_id: item for item in dataset.items}
+    assert shown["7"].title == 'What 7 says, and "more"'
+    assert shown["7"].image().size == (24, 18)
+    assert not shown["0"].has("visual")
 
 
 def test_ducho_beside_any_interactions(tmp_path):
@@ -220,6 +246,11 @@ def remove(name):
         (write_elliot, add("dataset.tsv", "1\t2\t3\t4\n"), "has both dataset.tsv and train.tsv"),
         (write_elliot, edit("test.tsv", "\t", "\t\t"), "test.tsv: "),
         (write_elliot, edit("map.tsv", "1\t", "0\t"), "map.tsv:2: duplicate item '0'"),
+        (write_microlens, edit("MicroLens-50k_pairs.csv", "\n1,", "\n,"), "user_id"),
+        (write_microlens, edit("MicroLens-50k_titles.csv", "\n7,", "\n8,"), "duplicate item '8'"),
+        (write_microlens, edit("MicroLens-50k_titles.csv", "\n7,", "\n07,"), "only in spelling"),
+        (write_microlens, add("MicroLens-100k_title_en.csv", '1,"x"\n'), "keep only one as the titles"),
+        (write_microlens, add("rating.txt", "1\t2\t3\n"), "has files of Cornac and MicroLens"),
         (write_cornac, edit("text.txt", "i1::words of 1 ::", "i1:"), "text.txt:2: expected an id, '::' and a text"),
         (write_cornac, edit("text.txt", "i1::", "i0::"), "text.txt:2: duplicate item 'i0'"),
         (write_cornac, edit("rating.txt", "\t1\n", "\tone\n"), "rating is 'one', not a number"),
@@ -277,6 +308,15 @@ def test_no_file_of_another_program_may_be_a_link_out_of_its_folder(tmp_path, wr
         path.unlink()
         outside.rename(path)
     load(folder)
+
+
+@pytest.mark.parametrize("name", ["pairs.csv", "titles.csv", "covers", "covers/7.jpg"])
+def test_nothing_that_is_read_of_microlens_may_be_a_link_out_of_its_folder(tmp_path, name):
+    folder = write_microlens(tmp_path / "d")
+    path = folder / f"MicroLens-50k_{name}"
+    path.symlink_to(path.rename(tmp_path / path.name))
+    with pytest.raises(RecclaimsError, match="leads out of the folder"):
+        load(folder)
 
 
 def test_no_vector_of_ducho_may_be_a_link_out_of_its_folder(tmp_path):

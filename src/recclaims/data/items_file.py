@@ -37,7 +37,7 @@ def read_items(path: Path) -> list[Item]:
     """
     items: list[Item] = []
     lines: dict[str, int] = {}
-    folder = _Folder(path.parent)
+    folder = ImageFolder(path.parent)
     fields = _Fields()
     for number, record in _records(path):
         where = f"{path}:{number}"
@@ -234,7 +234,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-class _Folder:
+class ImageFolder:
     """The folder of a catalogue, that images must lie in; a folder in it is resolved once for all its images."""
 
     def __init__(self, path: Path) -> None:

@@ -41,7 +41,7 @@ class Reader:
         needs: what a folder of this format has, for people.
         recognises: whether a folder is one, from file names and first lines.
         read: reads catalogue and interactions; raises DatasetError with file, row and value.
-        carries: what the items have, of textual and attributes, from file names and first lines.
+        carries: what the items have, of visual, textual and attributes, from file names and first lines.
     """
 
     name: str

@@ -20,6 +20,7 @@ from recclaims.data.folder import (
 )
 from recclaims.data.importers.cornac import CORNAC
 from recclaims.data.importers.elliot import ELLIOT
+from recclaims.data.importers.microlens import MICROLENS
 from recclaims.data.importers.mmrec import MMREC
 from recclaims.data.importers.reader import Reader
 from recclaims.data.importers.recbole import RECBOLE
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from recclaims.data.vectors import FeatureFile
     from recclaims.plugin_manager import Registry
 
-READERS = (MMREC, RECBOLE, ELLIOT, CORNAC)
+READERS = (MMREC, RECBOLE, ELLIOT, CORNAC, MICROLENS)
 #: Keys of dataset.toml that have a meaning beside another program's files.
 KEYS = ("name", "relevance", "split", "category", "domain", "answers")
 
