@@ -29,6 +29,7 @@ DECLARED: dict[str, tuple[str, dict[str, Any]]] = {
             "sampler": ("catalogue", "train", "users", "distinct-users"),
             "separates": bool,
             "modalities": int,
+            "scores_unseen_items": bool,
             "feature_free": bool,
             "on_request": bool,
             "flavour": str | None,

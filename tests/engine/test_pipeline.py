@@ -89,6 +89,7 @@ VARIANTS = {
     "twin": lambda p, c: p.cell_recipe(dataclasses.replace(c, features=None, twin="twin")),
     "recommender": lambda p, c: p.cell_recipe(dataclasses.replace(c, recommender="freedom")),
     "split": lambda p, c: p.cell_recipe(dataclasses.replace(c, dataset=c.dataset + "?split=temporal")),
+    "split that holds items out": lambda p, c: p.cell_recipe(dataclasses.replace(c, dataset=c.dataset + "?split=cold")),
     "relevance": lambda p, c: p.cell_recipe(dataclasses.replace(c, dataset=c.dataset + "?relevance=3")),
     "device": lambda p, c: with_settings(p, device="cuda").cell_recipe(c),
     "hyper-parameters": lambda p, c: with_settings(

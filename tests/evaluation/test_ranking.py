@@ -161,6 +161,11 @@ def test_one_bad_score_among_many_is_refused_even_of_an_item_that_is_no_candidat
         )
 
 
+def test_an_item_that_is_nobodys_candidate_is_no_excuse_for_a_bad_score():
+    with pytest.raises(CellError, match="NaN or inf"):
+        evaluate(scorer([[1.0, np.nan]]), lists([[0]], 1), lists([[]], 1), among=np.array([True, False]))
+
+
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
 def test_a_value_is_fixed_where_no_order_of_the_items_changes_it(k):
     """All orders of four items, for every choice of what is masked and what is wanted."""
@@ -209,9 +214,13 @@ def slow(scores, test, seen, valid, places):
     levels=st.sampled_from([1, 3, 40, 10**6]),
     blocked=st.booleans(),
     wants=st.sampled_from([1, 9]),
+    some=st.booleans(),
 )
-def test_what_is_kept_equals_sorting_all_items_under_either_mask(seed, n_items, levels, blocked, wants):
-    """Few levels of scores tie; `wants` decides which way of counting is taken; some score -inf by themselves."""
+def test_what_is_kept_equals_sorting_all_items_under_either_mask(seed, n_items, levels, blocked, wants, some):
+    """Few levels of scores tie; `wants` decides which way of counting is taken; some score -inf by themselves.
+
+    Where only `some` items are candidates for anybody, those that are wanted are among them.
+    """
     random = np.random.default_rng(seed)
     n_users = 11
     state = random.choice(4, (n_users, n_items), p=[0.4, 0.6 - 0.3 - 0.03 * wants, 0.3, 0.03 * wants])
@@ -221,8 +230,14 @@ def test_what_is_kept_equals_sorting_all_items_under_either_mask(seed, n_items, 
     seen, valid, test = ([np.flatnonzero(row == code).tolist() for row in state] for code in (1, 2, 3))
     if not any(test):
         test[0], seen[0], valid[0] = [0], [], []
-    kept = rank(scorer(scores), *(lists(part, n_users) for part in (test, seen, valid)), seed=seed, block=4)
+    among = np.isin(np.arange(n_items), [*itertools.chain(*test)]) | (random.random(n_items) < 0.3) if some else None
+    parts = (lists(part, n_users) for part in (test, seen, valid))
+    kept = rank(scorer(scores), *parts, seed=seed, block=4, among=among)
     places = lot(seed, n_items)
+    if some:
+        outside = np.flatnonzero(~among).tolist()
+        seen = [sorted({*mine, *outside}) for mine in seen]
+        valid = [sorted({*mine} - {*outside}) for mine in valid]
     wanting = [user for user in range(n_users) if test[user]]
     for left_out in (False, True):
         ranks, tops = slow(scores, test, seen, valid if left_out else [[]] * n_users, places)

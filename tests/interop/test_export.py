@@ -5,7 +5,7 @@ import pytest
 
 from recclaims.cli import main
 from recclaims.data.reference import open_source
-from recclaims.data.splits import make_split
+from recclaims.data.splits import LEFT_OUT, make_split
 from recclaims.features.extraction import extract
 from recclaims.features.resolve import bind, make_encoder
 from recclaims.plugin_manager import registry
@@ -77,6 +77,27 @@ def test_numbers_of_every_kind_come_back(tmp_path, export):
     for form in ("mmrec", "recbole"):
         assert export(data, form, to=form) == 0
         assert_equal(load(data), load(tmp_path / form), seed=0)
+
+
+@BOTH
+def test_items_held_out_altogether_stay_so(tmp_path, export, form):
+    """What takes no part, of users whose every item is held out, is in neither format."""
+    data = write_toy(tmp_path / "toy", split="cold")
+    with (data / "interactions.csv").open("a") as file:
+        file.writelines(f"w{item},i{item},1,5\n" for item in range(48))
+    assert export(data, form, "--seed", "2") == 0
+    before, after = load(data), load(tmp_path / "out")
+    assert (before.card()["split"], after.card()["split"]) == ("cold", "given, cold")
+    ids = [item.item_id for item in before.items]
+    drawn, given = make_split(before, 2), make_split(after, 0)
+    parted = drawn.labels != LEFT_OUT
+    assert 0 < (~parted).sum() < 20
+    assert [item.item_id for item in after.items] == ids
+    sides = []
+    for one, rows, labels in ((before, parted, drawn.labels), (after, slice(None), given.labels)):
+        users, items = one.interactions.users[rows], one.interactions.items[rows]
+        sides.append({(one.user_ids[u], ids[i], int(p)) for u, i, p in zip(users, items, labels[rows], strict=True)})
+    assert sides[0] == sides[1]
 
 
 def test_simulated_data_says_so_wherever_it_goes(tmp_path, export):

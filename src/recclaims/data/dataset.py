@@ -65,7 +65,7 @@ class Dataset:
         interactions: see Interactions.
         relevance: the lowest rating that counts as relevant when scoring; None: every interaction counts.
             Training always uses every interaction of the train part.
-        strategy: "random" or "temporal" (see splits).
+        strategy: "random", "temporal" or "cold" (see splits).
         given_split: int8 (n,), 0 train, 1 valid, 2 test, if the data came with a split; otherwise None.
         planted: True for simulated interactions; tables always say so.
         duplicates_dropped: how many repeated (user, item) pairs were dropped; the latest of each is kept.
@@ -116,7 +116,8 @@ class Dataset:
             features: vectors of the items by name: an array (n_items, d) in the order of `items`, or a FeatureArray,
                 which can give ids and a modality. The encoder `features:NAME` reads them.
             relevance: the lowest rating that counts as relevant; None: every interaction counts.
-            split: "random" or "temporal", if there is no column `split`.
+            split: "random", "temporal" or "cold", if there is no column `split`; "cold" beside one says that its
+                items are held out altogether.
             domain: what kind of thing the items are (`movies`), if a model is to be asked about them.
 
         Raises:
@@ -126,12 +127,18 @@ class Dataset:
 
         settings = {"split": split} | ({} if relevance is None else {"relevance": str(relevance)})
         protocol = EvaluationProtocol.parse(settings, name)
-        return dataset_of(name, interactions, items, features or {}, domain).under(protocol)
+        made = dataset_of(name, interactions, items, features or {}, domain, protocol.facts)
+        return made.under(protocol)
 
     @property
     def has_one_split(self) -> bool:
         """Whether all replicates hold out the same interactions, but for those at one time."""
         return self.given_split is not None or self.strategy == "temporal"
+
+    @property
+    def holds_out_items(self) -> bool:
+        """Whether items are held out altogether: nobody has them in train, and they are ranked among each other."""
+        return self.strategy == "cold"
 
     def under(self, protocol: EvaluationProtocol) -> Dataset:
         """Return the dataset with a protocol applied.
@@ -229,6 +236,7 @@ class Dataset:
     def card(self) -> dict[str, object]:
         """What a reader needs to judge the dataset: sizes, density, content, protocol."""
         given = self.given_split is not None
+        drawn = "given, cold" if self.holds_out_items else "given"
         strange_users, strange_items = self.strangers
         n_users, n_items, n = len(self.user_ids), len(self.items), len(self.interactions)
         marked = sum(has_markup(item.title) or has_markup(item.description) for item in self.items)
@@ -244,7 +252,7 @@ class Dataset:
             "items_with_attributes": sum(bool(item.attributes) for item in self.items),
             "items_with_answers": sum(bool(item.answers) for item in self.items),
             **({"items_with_markup": marked} if marked else {}),
-            "split": "given" if given else self.strategy,
+            "split": drawn if given else self.strategy,
             **({"users_of_one_time": self.users_of_one_time()[0]} if not given and self.strategy == "temporal" else {}),
             **({"users_not_in_train": len(strange_users), "items_not_in_train": len(strange_items)} if given else {}),
             "relevance": self.relevance,

@@ -125,7 +125,7 @@ class FolderDataset:
             dataset = self._over(base, items)
         else:
             table, where = self._interactions()
-            dataset = assemble(self.name, items, table, where)
+            dataset = assemble(self.name, items, table, where, **self.protocol.facts)
         dataset = self.beside.over(replace(dataset, features={**dataset.features, **self.features}))
         return with_category(dataset, self.manifest.get("category"), self.path / MANIFEST).under(self.protocol)
 

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 INTERACTIONS, ITEMS = "interactions", "items"
 
 
-def dataset_of(name: str, interactions: Any, items: Any, features: Mapping[str, Any], domain: str) -> Dataset:
+def dataset_of(
+    name: str, interactions: Any, items: Any, features: Mapping[str, Any], domain: str, facts: Mapping[str, str]
+) -> Dataset:
     """See Dataset.of, which puts it under a protocol."""
     if not (isinstance(name, str) and name.strip() and name.isprintable()):
         raise DatasetError(f"name is {name!r}, not a line of text")
@@ -41,7 +43,7 @@ def dataset_of(name: str, interactions: Any, items: Any, features: Mapping[str, 
         catalogue = [replace(item, domain=domain) for item in catalogue]
     ids = [item.item_id for item in catalogue]
     arrays = {key: _vectors(key, value, ids) for key, value in features.items()}
-    return assemble(name, catalogue, table, INTERACTIONS, features=arrays)
+    return assemble(name, catalogue, table, INTERACTIONS, features=arrays, **facts)
 
 
 def frame_of(given: Any, what: str) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from recclaims.errors import DatasetError, UnknownNameError
 
 KEYS = ("relevance", "split")
-STRATEGIES = ("random", "temporal")
+STRATEGIES = ("random", "temporal", "cold")
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class EvaluationProtocol:
     """Changes to a dataset's own protocol; None keeps what the dataset has.
 
     Attributes:
-        strategy: "random" or "temporal".
+        strategy: one of STRATEGIES.
         relevance: the lowest rating that counts as relevant.
         every: True: every interaction is relevant, whatever its rating (`relevance=none`).
     """
@@ -45,6 +45,11 @@ class EvaluationProtocol:
         if not math.isfinite(threshold):
             raise DatasetError(f"{where}: relevance is '{relevance}', neither a number nor 'none'")
         return cls(strategy, threshold)
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a dataset must be told while it is made, by attribute."""
+        return {} if self.strategy is None else {"strategy": self.strategy}
 
     def over(self, other: EvaluationProtocol) -> EvaluationProtocol:
         """This protocol, with `other`'s say where it has one."""

@@ -30,7 +30,7 @@ _MARK = re.compile("%3[Ff]")
 def open_source(reference: str, registry: Registry, where: str = "--claims-data") -> DatasetSource:
     """Find what a reference refers to; nothing is read but a folder's manifest.
 
-    `?key=value&key=value` sets `split` (random, temporal) and `relevance` (a rating, or none) of any dataset,
+    `?key=value&key=value` sets `split` (random, temporal, cold) and `relevance` (a rating, or none) of any dataset,
     and the parameters that a registered source declares, see SourceSpec. Its own `name` then says in tables and case
     names what they are. `with-answers=NAME=FILE` and `with-items=FILE` lay content over it, see beside.
 

@@ -12,12 +12,16 @@ from recclaims.data.dataset import Dataset
 from recclaims.data.ids import alike, shown_pairs
 from recclaims.errors import DatasetError
 
-TRAIN, VALID, TEST = 0, 1, 2
+TRAIN, VALID, TEST, LEFT_OUT = 0, 1, 2, 3
 NAMES = ("train", "valid", "test")
-#: Share of a user's interactions that goes to validation, and again to test.
+#: Share of a user's interactions, or of the items, that goes to validation, and again to test.
 HELD_OUT = 0.1
 #: Raised when the same seed would give another split.
 VERSION = 1
+#: Raised when the same seed would hold out other items.
+COLD_VERSION = 1
+#: Of fewer items none are held out altogether: one would be all there is to choose from.
+LEAST_ITEMS = 20
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class Split:
     """A partition of a dataset's interactions.
 
     Attributes:
-        labels: int8 (n_interactions,), 0 train, 1 valid, 2 test.
+        labels: int8 (n_interactions,), 0 train, 1 valid, 2 test; 3 takes no part: the item is held out and the user has
+            nothing in train.
     """
 
     labels: NDArray[np.int8]
@@ -49,30 +54,43 @@ class Split:
     def recipe(dataset: Dataset, seed: int) -> dict[str, Any]:
         """What a split depends on besides the interactions; a given split depends on nothing else."""
         if dataset.given_split is not None:
-            return {"strategy": "given"}
-        return {"strategy": dataset.strategy, "held_out": HELD_OUT, "seed": seed, "version": VERSION}
+            return {"strategy": "given", **({"cold": COLD_VERSION} if dataset.holds_out_items else {})}
+        version = COLD_VERSION if dataset.holds_out_items else VERSION
+        return {"strategy": dataset.strategy, "held_out": HELD_OUT, "seed": seed, "version": version}
 
 
 def make_split(dataset: Dataset, seed: int) -> Split:
-    """Split every user's interactions 80/10/10, at random or in the order of time.
+    """Split every user's interactions 80/10/10, at random or in the order of time; or the items, "cold".
 
     Of a user's n interactions, max(1, round(0.1 n)) (halves up) go to test and as many to validation; with
     fewer than three, all train. "temporal" holds out each user's latest, test after validation; equal
     timestamps are ordered by the seed, so that replicates differ in nothing else; the dataset's card counts
     the users whom that concerns.
 
+    "cold" holds items out altogether: of the m items that anybody had, round(0.1 m) (halves up), drawn alike, are the
+    test items and as many others the validation items, with all their interactions; the rest trains. Of a user who has
+    nothing in train nothing is known, and what is held out of theirs takes no part. The same ids and pairs give the
+    same split in any order.
+
     Args:
-        dataset: what to split; a split that came with the data is returned as it is, whatever the seed.
+        dataset: what to split; a split that came with the data is returned as it is, whatever the seed, but for what
+            takes no part of a cold one.
         seed: the replicate.
 
     Raises:
-        DatasetError: a part would be empty, or a temporal split lacks timestamps or, for most users, times that
-            differ.
+        DatasetError: a part would be empty, a temporal split lacks timestamps or, for most users, times that differ, or
+            there are fewer than LEAST_ITEMS items to hold some out.
     """
     if dataset.given_split is not None:
         labels = dataset.given_split
+    elif dataset.holds_out_items:
+        labels = _hold_out_items(dataset, np.random.default_rng([seed, 0xC01D]))
     else:
         labels = _draw(dataset, np.random.default_rng([seed, 0x511]))
+    if dataset.holds_out_items:
+        users = dataset.interactions.users
+        known = np.bincount(users[labels == TRAIN], minlength=len(dataset.user_ids)) > 0
+        labels = np.where((labels != TRAIN) & ~known[users], LEFT_OUT, labels).astype(np.int8)
     for label, name in enumerate(NAMES):
         if not (labels == label).any():
             raise DatasetError(
@@ -102,6 +120,40 @@ def _draw(dataset: Dataset, random: np.random.Generator) -> NDArray[np.int8]:
     return labels
 
 
+def _hold_out_items(dataset: Dataset, random: np.random.Generator) -> NDArray[np.int8]:
+    had = np.unique(dataset.interactions.items)
+    if len(had) < LEAST_ITEMS:
+        raise DatasetError(
+            f"dataset '{dataset.name}': a cold split holds out a tenth of the items for test and as many for "
+            f"validation, for which it needs {LEAST_ITEMS} items with interactions; there are {len(had)}"
+        )
+    # By their ids: the order of the catalogue decides nothing.
+    ids = dataset.items
+    drawn = random.permutation(sorted(had.tolist(), key=lambda number: ids[number].item_id))
+    n = int(HELD_OUT * len(had) + 0.5)
+    of_items = np.full(len(ids), TRAIN, dtype=np.int8)
+    of_items[drawn[:n]], of_items[drawn[n : 2 * n]] = TEST, VALID
+    labels: NDArray[np.int8] = of_items[dataset.interactions.items]
+    return labels
+
+
+def candidates(dataset: Dataset, part: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    """Among which items those of a held-out part are ranked: bool (n_items,), or None for all.
+
+    Where items are held out altogether, they are the items of that part: whoever learns how often items are had ranks
+    all of them behind every other, whatever it says of each.
+
+    Args:
+        dataset: whose items.
+        part: the interactions that are held out.
+    """
+    if not dataset.holds_out_items:
+        return None
+    found = np.zeros(len(dataset.items), dtype=bool)
+    found[dataset.interactions.items[part]] = True
+    return found
+
+
 def _check_times(dataset: Dataset) -> None:
     """Refuse times that say nothing: the split would be a random one by another name."""
     n_same, n_users = dataset.users_of_one_time()
@@ -115,9 +167,11 @@ def _check_times(dataset: Dataset) -> None:
 def check_known(dataset: Dataset, where: str) -> None:
     """Refuse a given split whose parts hardly share their users or items: no model could be told from another.
 
+    A cold one must share no item with train.
+
     Raises:
         DatasetError: most users or items of validation or of test are not in train, or one of them is in train but
-            for its spelling (three pairs are shown).
+            for its spelling (three pairs are shown); or the split is said to be cold and is not.
     """
     if dataset.given_split is None:
         return
@@ -137,13 +191,27 @@ def check_known(dataset: Dataset, where: str) -> None:
             )
         for label, part in ((VALID, "validation"), (TEST, "test")):
             there = np.unique(column[dataset.given_split == label])
+            if what == "items" and dataset.holds_out_items:
+                _check_cold(dataset, where, part, np.setdiff1d(there, strangers))
+                continue
             lost = np.intersect1d(there, strangers)
             if 2 * len(lost) > len(there):
                 raise DatasetError(
                     f"{where}: {len(lost):,} of {len(there):,} {what} of the {part} part are not in train "
                     f"({', '.join(repr(ids[number]) for number in lost[:3])}; train has "
                     f"{', '.join(map(repr, trained[:3]))}); write each id the same way in all parts"
+                    + ("; or split = 'cold', if these items are held out altogether" if what == "items" else "")
                 )
+
+
+def _check_cold(dataset: Dataset, where: str, part: str, trained: NDArray[np.integer[Any]]) -> None:
+    """Refuse a given split as a cold one where items of a held-out part are in train."""
+    if len(trained):
+        shown = ", ".join(repr(dataset.items[number].item_id) for number in trained[:3])
+        raise DatasetError(
+            f"{where}: split is 'cold', but the data came with a split, and {len(trained):,} items of its {part} part "
+            f"are in train, too ({shown}); leave that split out to have items drawn, or 'cold' to use it"
+        )
 
 
 def check_relevant(dataset: Dataset, split: Split) -> None:

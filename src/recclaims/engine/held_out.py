@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.data.splits import relevant
+from recclaims.data.splits import candidates, relevant
 from recclaims.engine.settings import Mask
 from recclaims.evaluation.item_lists import ItemLists
 from recclaims.evaluation.lists import Catalogue
-from recclaims.evaluation.metrics import METRICS, Ranks, parse_metric
+from recclaims.evaluation.metrics import METRICS, PRIMARY, Ranks, parse_metric
 
 if TYPE_CHECKING:
     from recclaims._model.population import Population, SomeItems, SomeUsers
@@ -45,6 +45,8 @@ class HeldOut:
         self.wanted: NDArray[np.int64] = np.bincount(self.test_users[flags], minlength=self.n_users)
         #: The users whose items are ranked, int64 (n_scored,).
         self.users: NDArray[np.int64] = np.flatnonzero(lists.lengths)
+        #: The items that are ranked, bool (n_items,); None: all, see splits.candidates.
+        self.among: NDArray[np.bool_] | None = candidates(dataset, split.test)
         #: Whom nothing is said of, bool (n_users,), see `within`; None: of everybody something.
         self.outside: NDArray[np.bool_] | None = None
         self._within: dict[Population, HeldOut] = {}
@@ -65,7 +67,7 @@ class HeldOut:
         return self._lists(self._split.valid)
 
     def within(self, population: Population) -> HeldOut:
-        """The same part, of which only some users' relevant items among some items count; ranks are among all items."""
+        """The same part, of which only some users' relevant items among some items count; all the same are ranked."""
         if population.is_everyone:
             return self
         if population not in self._within:
@@ -97,11 +99,21 @@ class HeldOut:
     @cached_property
     def candidates(self) -> NDArray[np.int64]:
         """How many items can be recommended to each user under either mask, as in `Mask`: int64 (2, n_users)."""
-        users = self._dataset.interactions.users
+        users, items, among = self._dataset.interactions.users, self._dataset.interactions.items, self.among
         train, valid = (
-            np.bincount(users[part], minlength=self.n_users) for part in (self._split.train, self._split.valid)
+            np.bincount(users[part if among is None else part[among[items[part]]]], minlength=self.n_users)
+            for part in (self._split.train, self._split.valid)
         )
-        return np.stack([self.n_items - train, self.n_items - train - valid])
+        n_all = self.n_items if among is None else int(among.sum())
+        return np.stack([n_all - train, n_all - train - valid])
+
+    def by_lot(self, mask: Mask) -> NDArray[np.float64]:
+        """Each user's recall@20 on average where a lot ranks, float64 (n_users,); NaN for those who have no value."""
+        found = np.full(self.n_users, np.nan)
+        counted = (self.wanted > 0) & ~self.fixed(mask)[PRIMARY]
+        n_candidates = self.candidates[list(Mask).index(mask)][counted]
+        found[counted] = np.minimum(parse_metric(PRIMARY).cutoff or 0, n_candidates) / n_candidates
+        return found
 
     @cached_property
     def catalogue(self) -> Catalogue:

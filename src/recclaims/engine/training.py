@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recclaims.data.splits import relevant
+from recclaims.data.splits import candidates, relevant
 from recclaims.evaluation.item_lists import ItemLists
 from recclaims.evaluation.ranking import Kept, rank
 
@@ -40,11 +40,12 @@ def training_data(dataset: Dataset, split: Split, content: Mapping[str, NDArray[
         len(dataset.items),
         valid=_lists(dataset, split.valid[relevant(dataset, split.valid)]),
         content=content,
+        among=candidates(dataset, split.valid),
     )
 
 
 def ranked(fitted: Fitted, held: HeldOut, seed: int) -> Kept:
-    """Rank all items for every user with a test item, and keep what metrics are computed from.
+    """Rank the candidates for every user with a test item, and keep what metrics are computed from.
 
     Args:
         fitted, held: what was trained, and what was held out from it.
@@ -53,7 +54,7 @@ def ranked(fitted: Fitted, held: HeldOut, seed: int) -> Kept:
     Raises:
         CellError: a score is NaN or inf.
     """
-    return rank(fitted.score, held.test, held.train, held.valid, seed)
+    return rank(fitted.score, held.test, held.train, held.valid, seed, among=held.among)
 
 
 def content_digest(content: Mapping[str, NDArray[np.float32]]) -> str | None:

@@ -51,6 +51,7 @@ def evaluate(
     cutoffs: Sequence[int] = CUTOFFS,
     block: int | None = None,
     seed: int = 0,
+    among: NDArray[np.bool_] | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Find the best items for every user who has a relevant one.
 
@@ -61,6 +62,7 @@ def evaluate(
         cutoffs: the k of each metric.
         block: users per call of `score`; BLOCK for each of torch's threads unless given.
         seed: of the lot.
+        among: the items that are candidates for anybody, bool (n_items,); None: all.
 
     Returns:
         For each of recall, ndcg and hit at each cut-off a float64 array (n_users,), NaN for users without a
@@ -70,7 +72,7 @@ def evaluate(
         CellError: a score is NaN or +inf.
     """
     users, places, longest = [], [], max(cutoffs)
-    for batch, scores, drawn in _scored(score, relevant, masked, block, seed):
+    for batch, scores, drawn in _scored(score, relevant, masked, block, seed, among):
         n_items = scores.shape[1]
         best = _best(scores, longest, drawn).cpu().numpy()
         rows, items = relevant.cells(batch)
@@ -115,12 +117,18 @@ class Kept:
 
 
 def rank(
-    score: Scorer, wanted: ItemLists, seen: ItemLists, chosen: ItemLists, seed: int, block: int | None = None
+    score: Scorer,
+    wanted: ItemLists,
+    seen: ItemLists,
+    chosen: ItemLists,
+    seed: int,
+    block: int | None = None,
+    among: NDArray[np.bool_] | None = None,
 ) -> Kept:
     """Rank all items for every user who has a wanted one.
 
     Args:
-        score, block, seed: as evaluate.
+        score, block, seed, among: as evaluate.
         wanted: the test items, per user.
         seen: the train items, which are never candidates; no two of the three overlap.
         chosen: the validation items, which are candidates by one rule and not by the other.
@@ -132,7 +140,7 @@ def rank(
 
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("ranks", "fewer", "top", "more", "candidates")}
     kind: np.dtype[Any] = np.dtype(np.uint8)
-    for batch, scores, drawn in _scored(score, wanted, seen, block, seed):
+    for batch, scores, drawn in _scored(score, wanted, seen, block, seed, among):
         n_items = scores.shape[1]
         kind = np.min_scalar_type(n_items)
         best = _best(scores, LIST_LENGTH, drawn)
@@ -151,12 +159,21 @@ def rank(
             more = again[np.arange(again.shape[1]) >= again.shape[1] - gone[rows, None]]
         else:
             more = np.empty(0, dtype=np.int64)
-        n_seen, n_chosen = seen.lengths[batch], chosen.lengths[batch]
-        candidates = np.stack([n_items - n_seen, n_items - n_seen - n_chosen])
+        n_seen, n_chosen = (_lengths(lists, batch, among) for lists in (seen, chosen))
+        n_all = n_items if among is None else int(among.sum())
+        candidates = np.stack([n_all - n_seen, n_all - n_seen - n_chosen])
         for name, part in zip(parts, (ranks, fewer, top, more, candidates), strict=True):
             parts[name].append(part.astype(kind))
     joined = {name: np.concatenate(part, axis=-1 if name == "candidates" else 0) for name, part in parts.items()}
     return Kept(**joined)
+
+
+def _lengths(lists: ItemLists, users: NDArray[np.int64], among: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """How many items of their lists are among those, int64 (b,)."""
+    if among is None:
+        return lists.lengths[users]
+    rows, items = lists.cells(users)
+    return np.bincount(rows[among[items]], minlength=len(users))
 
 
 def listed_of(lists: NDArray[np.int64], chosen: ItemLists, users: NDArray[np.int64], n_items: int) -> NDArray[np.bool_]:
@@ -175,7 +192,12 @@ def without(lists: NDArray[np.int64], gone: NDArray[np.bool_], more: NDArray[np.
 
 
 def _scored(
-    score: Scorer, wanted: ItemLists, masked: ItemLists, block: int | None, seed: int
+    score: Scorer,
+    wanted: ItemLists,
+    masked: ItemLists,
+    block: int | None,
+    seed: int,
+    among: NDArray[np.bool_] | None,
 ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, torch.Tensor]]:
     """Blocks of the users who want something: they, their scores without what is masked, and the lot's order."""
     import torch
@@ -191,6 +213,10 @@ def _scored(
             seen = tuple(torch.from_numpy(part).to(scores.device) for part in masked.cells(batch))
             _refuse_not_finite(scores[seen])
             scores[seen] = -torch.inf
+            if among is not None:
+                outside = torch.from_numpy(~among).to(scores.device)
+                _refuse_not_finite(scores[:, outside])
+                scores[:, outside] = -torch.inf
             if order is None:
                 order = torch.from_numpy(np.argsort(lot(seed, scores.shape[1]))).to(scores.device)
             yield batch, scores, order

@@ -114,6 +114,7 @@ def _write_record(folder: Path, dataset: Dataset, record: dict[str, Any], name: 
     }
     (folder / RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     lines = [] if dataset.relevance is None else [f"relevance = {dataset.relevance!r}"]
+    lines += ['split = "cold"'] if dataset.holds_out_items else []
     # Simulated data says so wherever it goes.
     lines += [f"name = {json.dumps(f'{name}-planted')}"] if dataset.planted else []
     if lines:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recclaims.data.importers.mmrec import ITEM, ITEM_IDS, PART, USER, USER_IDS
+from recclaims.data.splits import LEFT_OUT
 from recclaims.interop.tables import Format, numbers, plain, write_table
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def _write(dataset: Dataset, split: Split, folder: Path, name: str) -> None:
-    interactions = dataset.interactions
+    interactions, parted = dataset.interactions, np.flatnonzero(split.labels != LEFT_OUT)
     columns = {USER: interactions.users, ITEM: interactions.items, **numbers(dataset), PART: split.labels}
-    write_table(folder / f"{name}.inter", columns)
+    write_table(folder / f"{name}.inter", {key: column[parted] for key, column in columns.items()})
     for path, column, ids, number in (
         (folder / USER_IDS, "user_id", plain(dataset.user_ids, "users"), USER),
         (folder / ITEM_IDS, "item_id", plain((item.item_id for item in dataset.items), "items"), ITEM),

@@ -38,6 +38,9 @@ class Evidence:
         features_fault: why a case's real features are inadmissible, or None.
         training_free: whether the case's recommender is a probe that may rank below popularity.
         fixed: how many users are left out of that many replicates of a case, as nothing could change their value.
+        unranked: why a case's recommenders cannot rank what was held out, or None; nothing is trained for it.
+        by_lot: the mean of PRIMARY in that many replicates of a case if a lot ranked, where popularity knows nothing of
+            what was held out; None where it does.
         tested: how many users have a relevant test item in them, of whatever population.
     """
 
@@ -48,6 +51,8 @@ class Evidence:
     training_free: Callable[[Case], bool] = lambda _: False
     fixed: Callable[[Case, int], int] = lambda *_: 0
     tested: Callable[[Case, int], int] = lambda *_: 0
+    unranked: Callable[[Case], str | None] = lambda _: None
+    by_lot: Callable[[Case, int], float | None] = lambda *_: None
 
 
 def assess(case: Case, evidence: Evidence, before: CaseResult | None = None) -> CaseResult:
@@ -59,6 +64,9 @@ def assess(case: Case, evidence: Evidence, before: CaseResult | None = None) -> 
         before: what came of it by less of the same evidence: its looks stand, and only those that follow are taken.
     """
     planned = evidence.looks(case)
+    unranked = evidence.unranked(case)
+    if unranked:
+        return CaseResult(case, Verdict.INADMISSIBLE, unranked, planned=planned)
     found = before if before and before.looks else None
     taken = len(found.looks) if found else 0
     for replicates, levels in list(zip(planned, levels_of(case.claim, planned), strict=True))[taken:]:
@@ -99,7 +107,9 @@ def _look(case: Case, replicates: int, levels: Levels, evidence: Evidence, befor
     n_fixed = evidence.fixed(case, replicates)
     n_tested = evidence.tested(case, replicates)
     unread, shared = why_alike(case, *arms)
-    below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(replicates)])
+    below = _below(
+        arms, evidence.by_lot(case, replicates), [results[cell] for cell in case.popularity_cells(replicates)]
+    )
     fault = (
         evidence.features_fault(case)
         or _nobody_to_compare(case, estimate, n_fixed)
@@ -190,9 +200,10 @@ def _finds_nothing(case: Case, estimate: Estimate) -> str | None:
     return None
 
 
-def _below_popularity(arms: Sequence[Sequence[CellResult]], popularity: Sequence[CellResult]) -> str | None:
-    floor = mean_of(per_user(popularity, PRIMARY))
+def _below(arms: Sequence[Sequence[CellResult]], by_lot: float | None, popularity: Sequence[CellResult]) -> str | None:
+    """Why arms are worth nothing that both are worse than what reads no features, or than a lot, see Evidence."""
+    floor, what = (mean_of(per_user(popularity, PRIMARY)), "popularity") if by_lot is None else (by_lot, "chance")
     means = [mean_of(per_user(arm, PRIMARY)) for arm in arms]
     if all(mean < floor for mean in means):
-        return f"both arms ({means[0]:.4f}, {means[1]:.4f}) rank below popularity ({floor:.4f} {PRIMARY})"
+        return f"both arms ({means[0]:.4f}, {means[1]:.4f}) rank below {what} ({floor:.4f} {PRIMARY})"
     return None

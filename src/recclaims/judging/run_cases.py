@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from recclaims.features.resolve import facts_of
 from recclaims.judging.assess import Evidence, assess
 from recclaims.judging.case_result import CaseResult
 from recclaims.judging.control_checks import checked, controls_of
+from recclaims.judging.unseen import floor_by_lot, why_unranked
 from recclaims.planning.claims_file import file_of
 from recclaims.planning.controls import LONG, VARIANTS
 
@@ -109,6 +110,8 @@ def run_cases(
         training_free=lambda case: pipeline.registry.recommenders[case.recommender].training_free,
         fixed=partial(_fixed, pipeline),
         tested=partial(_tested, pipeline),
+        unranked=cache(partial(why_unranked, pipeline)),
+        by_lot=partial(floor_by_lot, pipeline),
     )
     budget = pipeline.settings.budget
     if outcome is None:

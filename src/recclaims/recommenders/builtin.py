@@ -35,6 +35,7 @@ ATTRIBUTE_KNN = Recommender(
     f"{_HERE}.item_knn:ItemKNN",
     reads="sets",
     training_free=True,
+    scores_unseen_items=True,
     parameters={**ITEMKNN.parameters, "attribute_weight": 1.0},
 )
 ATTRIBUTE_KNN_CONTENT = Recommender(
@@ -44,6 +45,7 @@ ATTRIBUTE_KNN_CONTENT = Recommender(
     reads="sets",
     training_free=True,
     feature_free=False,
+    scores_unseen_items=True,
     parameters=ITEMKNN.parameters,
 )
 CONTENT_KNN = Recommender(
@@ -53,6 +55,7 @@ CONTENT_KNN = Recommender(
     flavour="mmrec",
     training_free=True,
     feature_free=False,
+    scores_unseen_items=True,
     parameters={"k": 10, "shrink": 10.0},
 )
 BPR = Recommender("bpr", "4", f"{_HERE}.collaborative:BPR", content=False, parameters={"embedding_size": 64})
@@ -68,6 +71,7 @@ VBPR = Recommender(
     "6",
     f"{_HERE}.vbpr:VBPR",
     flavour="mmrec",
+    scores_unseen_items=True,
     parameters={"embedding_size": 64, "reg_weight": 0.01, "projection_dtype": "float32"},
     sampler="train",
 )
@@ -76,6 +80,7 @@ VBPR_ELLIOT = Recommender(
     "6",
     f"{_HERE}.vbpr:ElliotVBPR",
     flavour="elliot",
+    scores_unseen_items=True,
     parameters={"embedding_size": 64, "reg_weight": 0.1, "projection_dtype": "float32"},
     sampler="users",
 )
@@ -85,6 +90,7 @@ LATTICE = Recommender(
     f"{_HERE}.lattice:LATTICE",
     flavour="mmrec",
     separates=True,
+    scores_unseen_items=True,
     parameters={
         "embedding_size": 64,
         "n_ui_layers": 2,
@@ -105,6 +111,7 @@ LATTICE_ELLIOT = Recommender(
     f"{_HERE}.lattice:ElliotLATTICE",
     flavour="elliot",
     separates=True,
+    scores_unseen_items=True,
     parameters={**LATTICE.parameters, "lambda_coeff": 0.7, "reg_weight": 0.01},
     sampler="distinct-users",
 )
@@ -114,6 +121,7 @@ FREEDOM = Recommender(
     f"{_HERE}.freedom:FREEDOM",
     flavour="mmrec",
     separates=True,
+    scores_unseen_items=True,
     parameters={
         "embedding_size": 64,
         "n_ui_layers": 2,
@@ -160,6 +168,7 @@ ENSEMBLE = Recommender(
     f"{_HERE}.ensemble:Ensemble",
     flavour="mmrec",
     on_request=True,
+    scores_unseen_items=True,
     parameters={"embedding_size": 64, "reg_weight": 0.01, "projection_dtype": "float32"},
     sampler="train",
 )
@@ -170,6 +179,7 @@ MGCN = Recommender(
     flavour="mmrec",
     separates=True,
     on_request=True,
+    scores_unseen_items=True,
     parameters={
         "embedding_size": 64,
         "n_ui_layers": 2,
@@ -191,6 +201,7 @@ SMORE = Recommender(
     separates=True,
     modalities=2,
     on_request=True,
+    scores_unseen_items=True,
     parameters={
         "embedding_size": 64,
         "n_ui_layers": 3,
@@ -213,6 +224,7 @@ LGMREC = Recommender(
     flavour="mmrec",
     separates=True,
     on_request=True,
+    scores_unseen_items=True,
     parameters={
         "embedding_size": 64,
         "n_ui_layers": 2,

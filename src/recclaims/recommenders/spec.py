@@ -45,6 +45,8 @@ class Recommender:
         separates: whether it treats separate modalities separately, each with its own graph or loss; others would
             only put them side by side.
         modalities: how many separate modalities it cannot do without; on planted data it is tried with as many.
+        scores_unseen_items: whether its scores of an item that nobody has in train depend on that item's own features.
+            Others can say nothing of such items, and no case asks them.
         feature_free: whether anything is left of it without features; if so, it has twins.
         fixed: hyper-parameters that no profile changes, but the user may.
         apart: whether it is given the parts of every fusion as modalities of their own.
@@ -64,6 +66,7 @@ class Recommender:
     sampler: str = "catalogue"
     separates: bool = False
     modalities: int = 1
+    scores_unseen_items: bool = False
     feature_free: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
     apart: bool = False

@@ -159,6 +159,7 @@ class ImportedDataset:
         if domain.endswith(".toml"):
             domain = str((self.path / domain).resolve())
         items = [replace(item, domain=domain) for item in content.items] if domain else content.items
-        dataset = assemble(self.name, items, content.table, content.where, features=self.features)
+        facts: dict[str, Any] = {"features": self.features, **self.protocol.facts}
+        dataset = assemble(self.name, items, content.table, content.where, **facts)
         slot = self.manifest.get("category")
         return with_category(self.beside.over(dataset), slot, self.path / MANIFEST).under(self.protocol)

@@ -71,6 +71,7 @@ class TrainingData:
         n_users, n_items: sizes of the dataset.
         valid: the items of the validation part, per user; early stopping maximises recall@20 on them.
         content: feature matrices float32 (n_items, d) by modality; empty for a feature-free twin.
+        among: the items that those of the validation part are ranked among, bool (n_items,); None: all.
     """
 
     users: NDArray[np.integer[Any]]
@@ -79,6 +80,7 @@ class TrainingData:
     n_items: int
     valid: ItemLists
     content: Mapping[str, NDArray[np.float32]]
+    among: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,9 @@ class Prepared:
 
     def validate(self) -> float:
         """Mean recall@20 on the validation part; NaN where no user has a value."""
-        found = evaluate(self.scorer, self.data.valid, self.seen, cutoffs=(20,), seed=self.seed)[PRIMARY]
+        data = self.data
+        values = evaluate(self.scorer, data.valid, self.seen, cutoffs=(20,), seed=self.seed, among=data.among)
+        found = values[PRIMARY]
         return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
 
 

@@ -29,6 +29,7 @@ class Validation:
         seeds: by cell, what its lot is drawn from.
         n_items: size of the catalogue.
         device: where to rank.
+        among: by cell, the items that are candidates for anybody, bool (n_items,), or None for all of them.
     """
 
     def __init__(
@@ -38,10 +39,15 @@ class Validation:
         seeds: Sequence[int],
         n_items: int,
         device: torch.device,
+        among: Sequence[NDArray[np.bool_] | None] = (),
     ) -> None:
         self._relevant, self._n_items, self._device = relevant, n_items, device
         lots = [lot(seed, n_items) for seed in seeds]
         self._lots = torch.from_numpy(np.stack(lots)).to(device, torch.int32)
+        none = np.zeros(n_items, dtype=bool)
+        outside = [none if one is None else ~one for one in among]
+        #: What is no candidate for anybody, bool (cells, 1, n_items), where there is such an item.
+        self.outside = self.tensor(np.stack(outside)[:, None]) if np.any(outside) else None
         self._who = [np.flatnonzero(lists.lengths) for lists in relevant]
         longest = max(len(who) for who in self._who)
         at_once = max(1, SCORES_AT_ONCE // (len(relevant) * n_items))
@@ -104,6 +110,7 @@ class _Block:
         of_pairs = np.zeros((2, n_cells, longest), dtype=np.int64)
         for cell, pair in enumerate(pairs):
             of_pairs[:, cell, : len(pair[0])] = pair
+        self._outside = validation.outside
         self._users = validation.tensor(table)
         self._seen = validation.tensor(np.concatenate(seen))
         self._places, self._items = validation.tensor(of_pairs)
@@ -114,6 +121,8 @@ class _Block:
         of_users = users.gather(1, self._users.unsqueeze(2).expand(-1, -1, size))
         scores = torch.bmm(of_users, items.transpose(1, 2))
         scores.view(-1).index_fill_(0, self._seen, -torch.inf)
+        if self._outside is not None:
+            scores.masked_fill_(self._outside, -torch.inf)
         flat = scores.view(-1, n_items)
         first = torch.arange(n_cells, device=items.device).unsqueeze(1)
         found = []

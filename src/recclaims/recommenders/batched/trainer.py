@@ -109,6 +109,7 @@ class Together:
             [cell.seed for cell in cells],
             cells[0].data.n_items,
             self._device,
+            [cell.data.among for cell in cells],
         )
         self._parameters = list(self._model.parameters.values())
         on_gpu = self._device.type == "cuda"
