@@ -104,7 +104,7 @@ EVEN, RAW = "late_fusion:pixels+words", "late_fusion-concat:pixels+words"
 READ = "rendered:letters"
 SMALL = "emoji?users=200&items=400"
 TEXT, IMAGE = f"{SMALL}&dose=1&channel=textual", f"{SMALL}&dose=1&channel=visual"
-COLD = f"{SMALL}&dose=1"
+COLD, UNSEEN = f"{SMALL}&dose=1", f"{SMALL}&split=cold"
 LOST = "emoji?items=400&channel=visual&missing=0.4"
 NOISE = "permuted"
 PLANTED = (
@@ -119,6 +119,8 @@ PLANTED = (
     Planted(
         "cold", False, f"{COLD}&tail=0", ("attributes",), "content tells tastes in the more popular half", against=NOISE
     ),
+    Planted("noise", True, f"{UNSEEN}&dose=1", ("attributes",), "content tells tastes in items that are held out"),
+    Planted("noise", False, f"{UNSEEN}&dose=0", ("attributes",), "nothing tells anything of them"),
     Planted("popularity", True, f"{TEXT}&groups_by=popularity", ("words", RAW), "the text tells how popular"),
     Planted("popularity", False, f"{IMAGE}&groups_by=popularity", ("words", EVEN), "the image does, not the text"),
     Planted("rendered", True, TEXT, (READ, RAW), "letters tell the group, raw pixels drown words", against=RAW),

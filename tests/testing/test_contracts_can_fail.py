@@ -252,6 +252,14 @@ def test_a_recommender_that_reads_nothing_fails():
         contract.test_it_tells_items_apart()
 
 
+def test_a_recommender_that_does_not_know_unseen_items_fails():
+    """BM3 reads features in its loss alone."""
+    says = replace(builtin.BM3, scores_unseen_items=True)
+    contract = type("Contract", (RecommenderContract,), {"recommender": says})()
+    with pytest.raises(AssertionError, match="score the same with other features; leave scores_unseen_items out"):
+        contract.test_it_knows_unseen_items_by_their_features()
+
+
 class Keeps(Blind):
     """Gives away the scores that it keeps, and says that they are fresh."""
 

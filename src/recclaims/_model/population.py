@@ -46,7 +46,9 @@ class SomeUsers:
         return f"{type(self).__name__.removeprefix('Some').lower()} {' and '.join(self._parts())}"
 
     def _parts(self) -> Iterator[str]:
-        if self.train_at_most is not None:
+        if self.train_at_most == 0:
+            yield "without train interactions"
+        elif self.train_at_most is not None:
             yield f"with at most {self.train_at_most} train interactions"
         if self.train_at_least is not None:
             yield f"with at least {self.train_at_least} train interactions"

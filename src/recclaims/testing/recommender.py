@@ -192,6 +192,19 @@ class RecommenderContract:
             "with the features of other items it scores exactly the same: it never reads its features"
         )
 
+    def test_it_knows_unseen_items_by_their_features(self) -> None:
+        """Where it declares `scores_unseen_items`: what nobody has in train scores otherwise with other features."""
+        if not self.recommender.scores_unseen_items:
+            pytest.skip("it does not declare scores_unseen_items")
+        unseen, users = np.arange(_ITEMS - 4, _ITEMS), np.arange(_USERS)
+        others = {name: matrix.copy() for name, matrix in self._content().items()}
+        for matrix in others.values():
+            matrix[unseen] = matrix[unseen[::-1]]
+        one, other = (self._fit(content=content, unseen=unseen) for content in (None, others))
+        assert (self._scores(one, users)[:, unseen] != self._scores(other, users)[:, unseen]).any(), (
+            "items that nobody has in train score the same with other features; leave scores_unseen_items out"
+        )
+
     def test_its_twins_read_no_features(self) -> None:
         """A feature-free twin is trained without any, and still learns from interactions."""
         self._needs_content()
@@ -220,10 +233,13 @@ class RecommenderContract:
         content: Mapping[str, NDArray[np.float32]] | None = None,
         changes: Mapping[str, Any] | None = None,
         seed: int = 0,
+        unseen: NDArray[np.int64] | None = None,
     ) -> Fitted:
         from recclaims.recommenders._recbole.fit import TrainingData, fit
 
         users, items, held = _checkerboard()
+        if unseen is not None:
+            users, items = users[~np.isin(items, unseen)], items[~np.isin(items, unseen)]
         if content is None:
             content = self._content() if self.recommender.content else {}
         data = TrainingData(users, items, _USERS, _ITEMS, held, content)
