@@ -7,8 +7,9 @@ that `noise` and `content` have not trained.
 What would mislead: a gain is relative, and without content cold items are hardly found, so that a small absolute gain
 is a large relative one there. Few users have a cold item in test, and where an arm finds none in a replicate there is
 no ratio. Ranks are among all items: a recommender that shows cold items to everybody gains on them and loses on the
-rest. Items are cold by the number of their train interactions; those held out altogether are another question, which
-most recommenders cannot answer.
+rest. Items are cold by the number of their train interactions. Those held out altogether (`split=cold`) are another
+question, asked by `noise` on such data: there this claim has no other items to compare with, and its cases are
+inadmissible.
 """
 
 import pytest

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -83,6 +84,19 @@ def test_the_other_examples_run_as_they_are_written(session):
     columns = pl.read_parquet(session.report / "per_user.parquet").columns
     assert f"smooth_recall of {tail['population']}" in columns
     assert {case["verdict"] for case in found.values()} <= JUDGED
+
+
+def test_the_page_s_command_on_items_that_nobody_has_had_is_judged(session):
+    (shown,) = re.findall(r"^    pytest --pyargs recclaims\.suite (.*split=cold.*)$", PAGE, re.MULTILINE)
+    *words, option, data = shlex.split(shown)
+    assert option == "--claims-data"
+    write(session, "\n".join(TOML))
+    _, found = run(session, *words, data=data, code=0)
+    assert [case["recommender"] for case in found.values()] == ["content-knn", "vbpr"]
+    assert {case["verdict"] for case in found.values()} <= {"supported", "inconclusive"}
+    assert all(case["relative_effect"] > 0.3 for case in found.values())
+    (card,) = session.results["datasets"]
+    assert card["split"] == "cold"
 
 
 def test_few_interactions_in_train_leave_nobody_to_compare(session):

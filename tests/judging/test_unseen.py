@@ -12,7 +12,7 @@ from recclaims._model.claim import Claim
 from recclaims._model.verdict import Verdict
 from recclaims.engine.settings import Mask
 from recclaims.judging.assess import Evidence, assess
-from recclaims.judging.unseen import floor_by_lot, why_unranked
+from recclaims.judging.unseen import below_lot, by_lot, why_unranked
 from recclaims.plugin_manager import load
 
 from ..toy import write_toy
@@ -72,20 +72,61 @@ def test_what_cannot_be_ranked_is_inadmissible_before_anything_is_trained():
     assert (found.verdict, found.reason, found.next_look) == (Verdict.INADMISSIBLE, "nobody has it", None)
 
 
-@pytest.mark.parametrize(("chance", "verdict"), [(0.6, "inadmissible"), (0.4, "supported"), (0.1, "supported")])
-def test_the_floor_is_what_a_lot_finds(chance, verdict):
+@pytest.mark.parametrize(
+    ("chance", "training_free", "verdict", "said"),
+    [
+        (0.6, False, "inadmissible", "rank clearly below chance (0.6000 recall@20)"),
+        (0.6, True, "supported", "rank clearly below chance (0.6000 recall@20)"),
+        (0.4, False, "supported", None),
+        (0.1, False, "supported", None),
+    ],
+)
+def test_the_floor_is_what_a_lot_finds(chance, training_free, verdict, said):
     """What popularity finds there is a lot's own luck, and says nothing."""
     one = case()
-    results = results_of(one, 0.5, 0.3, popularity=0.9)
-    found = assess(one, Evidence(results, {}, lambda _: LOOKS, by_lot=lambda *_: chance))
+    evidence = Evidence(
+        results_of(one, 0.5, 0.3, popularity=0.9),
+        {},
+        lambda _: LOOKS,
+        by_lot=lambda _, replicates: np.full(replicates, chance),
+        training_free=lambda _: training_free,
+    )
+    found = assess(one, evidence)
     assert found.verdict == verdict
-    assert ("rank below chance (0.6000 recall@20)" in found.reason) == (verdict == "inadmissible")
+    assert said in found.reason if said else "chance (" not in found.reason
     assert "popularity" not in found.reason
 
 
+def test_arms_that_are_about_where_the_lot_is_are_no_failure():
+    """Below it as often as above, where features say nothing."""
+    random, lots = np.random.default_rng(0), np.full(6, 0.5)
+    told, clear = np.zeros(2), np.zeros(2)
+    for _ in range(1_000):
+        for row, level in enumerate((0.5, 0.45)):
+            arms = [np.repeat(level + 0.02 * random.standard_normal((1, 6)), 9, axis=0) for _ in range(2)]
+            said, surely = below_lot(arms, lots)
+            told[row] += said is not None
+            clear[row] += surely
+            assert (said is not None and "clearly below" in said) == surely
+    assert 200 < told[0] < 300
+    assert clear[0] < 10
+    assert clear[1] > 900
+
+
+def test_one_replicate_is_never_clear_and_one_without_values_says_nothing():
+    arms = [np.full((5, 1), 0.1)] * 2
+    assert below_lot(arms, np.array([0.5])) == (
+        "both arms (0.1000, 0.1000) rank below chance (0.5000 recall@20)",
+        False,
+    )
+    assert below_lot(arms, np.array([np.nan])) == (None, False)
+    first = np.array([[0.1, 0.1, np.nan]] * 5)
+    assert below_lot([first, first], np.array([0.5, 0.5, np.nan]))[1]
+
+
 def test_the_lot_is_of_the_case_s_own_replicates():
-    assert floor_by_lot(pipeline("toy"), case(), 3) == pytest.approx(np.mean([0.25, 0.35, 0.45]))
-    assert floor_by_lot(pipeline(), case(), 3) is None
+    np.testing.assert_allclose(by_lot(pipeline("toy"), case(), 3), [0.25, 0.35, 0.45])
+    assert by_lot(pipeline(), case(), 3) is None
 
 
 @pytest.fixture(scope="module")

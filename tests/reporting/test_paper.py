@@ -81,6 +81,12 @@ def test_the_paragraph_has_the_numbers_of_the_run():
         assert part in text, text
 
 
+@pytest.mark.parametrize("split", ["cold", "given, cold"])
+def test_the_paragraph_says_what_was_ranked_where_items_are_held_out(split):
+    text = Methods().render(document(case(), datasets=[card(split=split)]))
+    assert f"split: {split}, test items ranked among each other; relevant: every interaction." in text
+
+
 @pytest.mark.parametrize("content", [hostile, document, lambda: document(case(**PLANNED), statements={"noise": SAID})])
 def test_what_is_cited_is_in_the_bibliography_and_nothing_else(content):
     full = content()

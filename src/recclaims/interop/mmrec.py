@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def _write(dataset: Dataset, split: Split, folder: Path, name: str) -> None:
     interactions, parted = dataset.interactions, np.flatnonzero(split.labels != LEFT_OUT)
-    columns = {USER: interactions.users, ITEM: interactions.items, **numbers(dataset), PART: split.labels}
+    columns: dict[str, Any] = {USER: interactions.users, ITEM: interactions.items, **numbers(dataset)}
+    columns[PART] = split.labels
     write_table(folder / f"{name}.inter", {key: column[parted] for key, column in columns.items()})
     for path, column, ids, number in (
         (folder / USER_IDS, "user_id", plain(dataset.user_ids, "users"), USER),

@@ -10,6 +10,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recclaims._model.case import Case, Expectation
 from recclaims._model.cell import Cell
 from recclaims._model.verdict import Judgement, Verdict
@@ -22,6 +25,7 @@ from recclaims.judging.comparison import compare, per_user
 from recclaims.judging.estimate import Estimate, mean_of
 from recclaims.judging.forecast import chance
 from recclaims.judging.unread import why_alike
+from recclaims.judging.unseen import below_lot
 from recclaims.judging.verdict import Levels, judge, levels_of
 
 #: What counts as silence where nothing was planted: content that is there shows as several times the control.
@@ -39,8 +43,8 @@ class Evidence:
         training_free: whether the case's recommender is a probe that may rank below popularity.
         fixed: how many users are left out of that many replicates of a case, as nothing could change their value.
         unranked: why a case's recommenders cannot rank what was held out, or None; nothing is trained for it.
-        by_lot: the mean of PRIMARY in that many replicates of a case if a lot ranked, where popularity knows nothing of
-            what was held out; None where it does.
+        by_lot: the mean of PRIMARY in each of that many replicates of a case if a lot ranked, where popularity knows
+            nothing of what was held out; None where it does.
         tested: how many users have a relevant test item in them, of whatever population.
     """
 
@@ -52,7 +56,7 @@ class Evidence:
     fixed: Callable[[Case, int], int] = lambda *_: 0
     tested: Callable[[Case, int], int] = lambda *_: 0
     unranked: Callable[[Case], str | None] = lambda _: None
-    by_lot: Callable[[Case, int], float | None] = lambda *_: None
+    by_lot: Callable[[Case, int], NDArray[np.float64] | None] = lambda *_: None
 
 
 def assess(case: Case, evidence: Evidence, before: CaseResult | None = None) -> CaseResult:
@@ -107,15 +111,18 @@ def _look(case: Case, replicates: int, levels: Levels, evidence: Evidence, befor
     n_fixed = evidence.fixed(case, replicates)
     n_tested = evidence.tested(case, replicates)
     unread, shared = why_alike(case, *arms)
-    below = _below(
-        arms, evidence.by_lot(case, replicates), [results[cell] for cell in case.popularity_cells(replicates)]
-    )
+    by_lot = evidence.by_lot(case, replicates)
+    if by_lot is None:
+        below = _below_popularity(arms, [results[cell] for cell in case.popularity_cells(replicates)])
+        useless = below is not None
+    else:
+        below, useless = below_lot([per_user(arm, PRIMARY) for arm in arms], by_lot)
     fault = (
         evidence.features_fault(case)
         or _nobody_to_compare(case, estimate, n_fixed)
         or unread
         or _finds_nothing(case, estimate)
-        or (None if probe else below)
+        or (below if useless and not probe else None)
     )
     judgement = Judgement(Verdict.INADMISSIBLE, fault) if fault else _judge(case, estimate, levels)
     undecided = judgement.verdict is Verdict.INCONCLUSIVE
@@ -200,10 +207,9 @@ def _finds_nothing(case: Case, estimate: Estimate) -> str | None:
     return None
 
 
-def _below(arms: Sequence[Sequence[CellResult]], by_lot: float | None, popularity: Sequence[CellResult]) -> str | None:
-    """Why arms are worth nothing that both are worse than what reads no features, or than a lot, see Evidence."""
-    floor, what = (mean_of(per_user(popularity, PRIMARY)), "popularity") if by_lot is None else (by_lot, "chance")
+def _below_popularity(arms: Sequence[Sequence[CellResult]], popularity: Sequence[CellResult]) -> str | None:
+    floor = mean_of(per_user(popularity, PRIMARY))
     means = [mean_of(per_user(arm, PRIMARY)) for arm in arms]
     if all(mean < floor for mean in means):
-        return f"both arms ({means[0]:.4f}, {means[1]:.4f}) rank below {what} ({floor:.4f} {PRIMARY})"
+        return f"both arms ({means[0]:.4f}, {means[1]:.4f}) rank below popularity ({floor:.4f} {PRIMARY})"
     return None

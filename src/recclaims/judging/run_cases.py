@@ -19,7 +19,7 @@ from recclaims.features.resolve import facts_of
 from recclaims.judging.assess import Evidence, assess
 from recclaims.judging.case_result import CaseResult
 from recclaims.judging.control_checks import checked, controls_of
-from recclaims.judging.unseen import floor_by_lot, why_unranked
+from recclaims.judging.unseen import by_lot, why_unranked
 from recclaims.planning.claims_file import file_of
 from recclaims.planning.controls import LONG, VARIANTS
 
@@ -111,7 +111,7 @@ def run_cases(
         fixed=partial(_fixed, pipeline),
         tested=partial(_tested, pipeline),
         unranked=cache(partial(why_unranked, pipeline)),
-        by_lot=partial(floor_by_lot, pipeline),
+        by_lot=partial(by_lot, pipeline),
     )
     budget = pipeline.settings.budget
     if outcome is None:

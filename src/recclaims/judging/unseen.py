@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
-from recclaims.evaluation.metrics import parse_metric
-from recclaims.judging.estimate import mean_of
+from recclaims.evaluation.metrics import PRIMARY, parse_metric
 
 if TYPE_CHECKING:
     from recclaims._model.case import Case
     from recclaims._model.cell import Cell
     from recclaims.engine.pipeline import Pipeline
+
+Floats = NDArray[np.float64]
 
 
 def why_unranked(pipeline: Pipeline, case: Case) -> str | None:
@@ -42,13 +47,48 @@ def why_unranked(pipeline: Pipeline, case: Case) -> str | None:
     return None
 
 
-def floor_by_lot(pipeline: Pipeline, case: Case, replicates: int) -> float | None:
-    """The mean recall@20 of a lot, over users and replicates, where items are held out altogether; None: none are."""
+def by_lot(pipeline: Pipeline, case: Case, replicates: int) -> Floats | None:
+    """A lot's mean recall@20 in each replicate, (n_replicates,); None where no items are held out altogether."""
     if not pipeline.dataset(case.dataset).holds_out_items:
         return None
     mask = pipeline.settings.mask
     parts = [pipeline.held_out(cell.dataset, cell.seed).by_lot(mask) for cell in case.treatment_cells(replicates)]
-    return mean_of(np.stack(parts, axis=1))
+    return _means(np.stack(parts, axis=1))
+
+
+def below_lot(arms: Sequence[Floats], lots: Floats) -> tuple[str | None, bool]:
+    """Say in a line where both arms find less than a lot, and whether that is clear.
+
+    Features that say nothing leave a recommender about where the lot is, as often below it as above. Only where each
+    arm's difference from the lot is below zero, with its 95 % interval over replicates, would lots clearly be better.
+
+    Args:
+        arms: PRIMARY of each, (n_users, n_replicates).
+        lots: see by_lot.
+    """
+    found = [_means(arm) for arm in arms]
+    some = np.isfinite(lots) & np.isfinite(found).all(axis=0)
+    n = int(some.sum())
+    if not n or not all((mean - lots)[some].mean() < 0 for mean in found):
+        return None, False
+    clear = n > 1 and all(_highest((mean - lots)[some]) < 0 for mean in found)
+    means = ", ".join(f"{mean[some].mean():.4f}" for mean in found)
+    how = "clearly below" if clear else "below"
+    return f"both arms ({means}) rank {how} chance ({lots[some].mean():.4f} {PRIMARY})", clear
+
+
+def _highest(differences: Floats) -> float:
+    """The upper limit of the 95 % interval of a mean."""
+    n = len(differences)
+    return float(differences.mean() + stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n))
+
+
+def _means(values: Floats) -> Floats:
+    """The mean over the users of each replicate, NaN where nobody has a value."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice")
+        means: Floats = np.nanmean(values, axis=0)
+    return means
 
 
 def _cells(case: Case) -> list[Cell]:

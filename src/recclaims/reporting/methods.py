@@ -193,10 +193,11 @@ def _paragraph(document: ResultsDocument) -> Iterator[str]:
 
 def _dataset(card: DatasetCard) -> str:
     relevant = "every interaction" if card.relevance is None else f"ratings from {card.relevance:g}"
+    cold = ", test items ranked among each other" if card.split.endswith("cold") else ""
     origin = " with simulated interactions" if card.planted else ""
     return (
         f"{escape(card.dataset)}{origin} has {card.users:,} users, {card.items:,} items and "
-        f"{card.interactions:,} interactions; split: {escape(card.split)}; relevant: {relevant}."
+        f"{card.interactions:,} interactions; split: {escape(card.split)}{cold}; relevant: {relevant}."
     )
 
 
