@@ -2,18 +2,26 @@
 
 import dataclasses
 import hashlib
+import json
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from recclaims.data.catalogue import Item
 from recclaims.data.dataset import Dataset, Interactions
+from recclaims.data.reference import open_source
 from recclaims.data.splits import LEFT_OUT, TEST, TRAIN, VALID, Split, candidates, check_relevant, make_split
 from recclaims.errors import DatasetError
+from recclaims.plugin_manager import load
 
 from ..drawing import examples
+from ..foreign import interactions, table, write_mmrec
+from ..toy import write_toy
+
+REGISTRY = load()
 
 
 def dataset(users, items, n_users, n_items, **more):
@@ -164,3 +172,54 @@ def test_a_given_split_that_is_not_cold_is_not_taken_for_one():
     data = dataset(users, items, 2, 4, given_split=np.array(parts, dtype=np.int8))
     with pytest.raises(DatasetError, match=r"1 items of its validation part are in train, too \('i2'\)"):
         check_relevant(data, make_split(data, 0))
+
+
+def parts_of(data):
+    """The items of each part."""
+    labels = make_split(data, 0).labels
+    return [set(data.interactions.items[labels == label].tolist()) for label in (TRAIN, VALID, TEST)]
+
+
+def test_whoever_chooses_a_split_may_choose_this_one(tmp_path):
+    """In dataset.toml, behind a question mark, and in a program: the same of the same data."""
+    said = write_toy(tmp_path / "said", split="cold")
+    plain = write_toy(tmp_path / "plain")
+    opened = [open_source(str(said), REGISTRY), open_source(f"{plain}?split=cold", REGISTRY)]
+    assert [one.name for one in opened] == ["toy", "toy?split=cold"]
+    catalogue = [json.loads(line) for line in (plain / "items.jsonl").read_text().splitlines()]
+    made = Dataset.of("toy", pl.read_csv(plain / "interactions.csv"), pl.DataFrame(catalogue), split="cold")
+    read = [one.load() for one in opened] + [made]
+    first, *others = (labels_by_pair(data, make_split(data, 0).labels) for data in read)
+    assert all(other == first for other in others)
+    # What is said behind a question mark counts more.
+    assert open_source(f"{said}?split=random", REGISTRY).load().strategy == "random"
+    train, valid, test = parts_of(read[0])
+    assert len(valid) == len(test) == 5
+    assert not train & (valid | test)
+
+
+def write_parts(folder, part_of):
+    """An MMRec folder whose interactions are in the parts that are said, of user, item and part."""
+    write_mmrec(folder)
+    users, items, ratings, times, parts = interactions()
+    columns = [users, items, ratings, times, part_of(users, items, parts)]
+    (folder / f"{folder.name}.inter").write_text(table(columns, ["userID", "itemID", "rating", "timestamp", "x_label"]))
+    return folder
+
+
+def test_another_program_s_split_may_be_a_cold_one(tmp_path):
+    folder = write_parts(tmp_path / "baby", lambda users, items, parts: np.select([items < 36, items < 42], [0, 1], 2))
+    data = open_source(f"{folder}?split=cold", REGISTRY).load()
+    check_relevant(data, make_split(data, 0))
+    train, valid, test = parts_of(data)
+    assert (len(valid), len(test)) == (6, 6)
+    assert not train & (valid | test)
+    message = r"baby\.inter: .* items of the validation part are not in train .* or split = 'cold', if these"
+    with pytest.raises(DatasetError, match=message):
+        open_source(str(folder), REGISTRY).load()
+
+
+def test_another_program_s_split_that_is_none_names_its_file(tmp_path):
+    folder = write_parts(tmp_path / "baby", lambda users, items, parts: parts)
+    with pytest.raises(DatasetError, match=r"baby\.inter: split is 'cold', but .* 48 items of its validation part"):
+        open_source(f"{folder}?split=cold", REGISTRY).load()
