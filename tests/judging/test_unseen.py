@@ -75,8 +75,8 @@ def test_what_cannot_be_ranked_is_inadmissible_before_anything_is_trained():
 @pytest.mark.parametrize(
     ("chance", "training_free", "verdict", "said"),
     [
-        (0.6, False, "inadmissible", "rank clearly below chance (0.6000 recall@20)"),
-        (0.6, True, "supported", "rank clearly below chance (0.6000 recall@20)"),
+        (0.6, False, "inadmissible", "find clearly less than drawing lots would (0.6000 recall@20)"),
+        (0.6, True, "supported", "find clearly less than drawing lots would (0.6000 recall@20)"),
         (0.4, False, "supported", None),
         (0.1, False, "supported", None),
     ],
@@ -93,7 +93,7 @@ def test_the_floor_is_what_a_lot_finds(chance, training_free, verdict, said):
     )
     found = assess(one, evidence)
     assert found.verdict == verdict
-    assert said in found.reason if said else "chance (" not in found.reason
+    assert said in found.reason if said else "lots" not in found.reason
     assert "popularity" not in found.reason
 
 
@@ -107,7 +107,7 @@ def test_arms_that_are_about_where_the_lot_is_are_no_failure():
             said, surely = below_lot(arms, lots)
             told[row] += said is not None
             clear[row] += surely
-            assert (said is not None and "clearly below" in said) == surely
+            assert (said is not None and "clearly less" in said) == surely
     assert 200 < told[0] < 300
     assert clear[0] < 10
     assert clear[1] > 900
@@ -116,7 +116,7 @@ def test_arms_that_are_about_where_the_lot_is_are_no_failure():
 def test_one_replicate_is_never_clear_and_one_without_values_says_nothing():
     arms = [np.full((5, 1), 0.1)] * 2
     assert below_lot(arms, np.array([0.5])) == (
-        "both arms (0.1000, 0.1000) rank below chance (0.5000 recall@20)",
+        "both arms (0.1000, 0.1000) find less than drawing lots would (0.5000 recall@20)",
         False,
     )
     assert below_lot(arms, np.array([np.nan])) == (None, False)

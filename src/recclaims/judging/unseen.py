@@ -73,8 +73,8 @@ def below_lot(arms: Sequence[Floats], lots: Floats) -> tuple[str | None, bool]:
         return None, False
     clear = n > 1 and all(_highest((mean - lots)[some]) < 0 for mean in found)
     means = ", ".join(f"{mean[some].mean():.4f}" for mean in found)
-    how = "clearly below" if clear else "below"
-    return f"both arms ({means}) rank {how} chance ({lots[some].mean():.4f} {PRIMARY})", clear
+    how = "clearly less" if clear else "less"
+    return f"both arms ({means}) find {how} than drawing lots would ({lots[some].mean():.4f} {PRIMARY})", clear
 
 
 def _highest(differences: Floats) -> float:
