@@ -1,5 +1,6 @@
 """Cases of a class of MMRec's interface, from a program and from pytest, beside those of others."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -31,6 +32,19 @@ def by_case(results):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return write_toy(tmp_path_factory.mktemp("data") / "toy")
+
+
+def test_one_that_knows_unseen_items_is_judged_on_them_if_it_is_said(tmp_path, folder):
+    """As the page says; a class of somebody else's does not say it itself."""
+    path = write_clone(tmp_path / "clone")
+    silent, said = (recclaims.open_recommender(f"mmrec:{path}?name={name}") for name in ("silent", "said"))
+    asked = [silent, dataclasses.replace(said, scores_unseen_items=True)]
+    cold = {**ASKED, "claims": ["noise"], "replicates": 2, "workers": 0, "store": tmp_path / "store"}
+    found = by_case(recclaims.evaluate(f"{folder}?split=cold", recommenders=asked, **cold))
+    assert found["said-attributes-permuted-toy?split=cold"][0] in JUDGED
+    verdict, reason = found["silent-attributes-permuted-toy?split=cold"]
+    assert verdict == "inadmissible"
+    assert "silent cannot rank what nobody has in train" in reason
 
 
 def test_what_is_wrong_with_one_costs_its_own_cases(tmp_path, folder):
