@@ -38,9 +38,7 @@ def why_unranked(pipeline: Pipeline, case: Case) -> str | None:
         if arm.twin:
             return f"the split holds items out altogether, and {who}'s {arm.twin} reads no features to know them by"
         if not recommender.scores_unseen_items:
-            why = (
-                "its scores of them do not depend on their features" if recommender.content else "it reads no features"
-            )
+            why = "it does not declare scores_unseen_items" if recommender.content else "it reads no features"
             return f"the split holds items out altogether, and {who} cannot rank what nobody has in train: {why}"
     if parse_metric(case.claim.metric).of_lists:
         return f"the split holds items out altogether: {case.claim.metric} is the same whichever of them are listed"
