@@ -127,7 +127,9 @@ def test_data_without_some_items_have_the_interactions_of_the_others(pipeline, d
     whole = training_data(dataset, split, {"textual": np.arange(48, dtype=np.float32)[:, None]})
     dropped = np.zeros(48, dtype=bool)
     dropped[list(LOST)] = True
-    less = without(whole, dropped)
+    among = np.arange(48) % 5 == 0
+    less = without(replace(whole, among=among), dropped)
+    np.testing.assert_array_equal(less.among, among[~dropped])
     names = np.flatnonzero(~dropped)
     wanted = [(u, i) for u, i in zip(whole.users, whole.items, strict=True) if not dropped[i]]
     assert list(zip(less.users, names[less.items], strict=True)) == wanted

@@ -75,6 +75,7 @@ def without(data: TrainingData, dropped: Flags) -> TrainingData:
         n_items=int((~dropped).sum()),
         valid=ItemLists.of(wanted_by[wanted], place[data.valid.items[wanted]], n_users),
         content={modality: np.ascontiguousarray(matrix[~dropped]) for modality, matrix in data.content.items()},
+        among=None if data.among is None else data.among[~dropped],
     )
 
 
