@@ -198,8 +198,9 @@ def test_bootstrap_p_value_is_never_zero():
 
 def test_bootstrap_is_seeded_and_blocks_do_not_change_it(monkeypatch):
     first = crossed_bootstrap_interval(ragged(), n_resamples=500)
-    assert crossed_bootstrap_interval(ragged(), n_resamples=500) == first
-    assert crossed_bootstrap_interval(ragged(), n_resamples=500, seed=1) != first
+    # As text: NaN is not equal to itself, and since Python 3.13 neither are two estimates that have one.
+    assert repr(crossed_bootstrap_interval(ragged(), n_resamples=500)) == repr(first)
+    assert repr(crossed_bootstrap_interval(ragged(), n_resamples=500, seed=1)) != repr(first)
     monkeypatch.setattr("recclaims.calibration.intervals._BLOCK_ENTRIES", 30 * 70)
     blocked = crossed_bootstrap_interval(ragged(), n_resamples=500)
     assert_allclose((blocked.low, blocked.high), (first.low, first.high), rtol=0.3)
@@ -231,7 +232,7 @@ def test_empty_users_and_replicates_are_left_out(name):
     table = ragged()
     padded = np.full((40, 6), np.nan)
     padded[5:35, 1:5] = table
-    assert INTERVALS[name](padded) == INTERVALS[name](table)
+    assert repr(INTERVALS[name](padded)) == repr(INTERVALS[name](table))
 
 
 @EVERY

@@ -120,7 +120,7 @@ def test_of_no_effect_a_verdict_is_rarely_a_finding():
         results = {}
         for cell in one.cells(10):
             results[cell] = result(
-                cell, 0.05 if cell.recommender == "mostpop" else 0.3, [number, zlib.crc32(cell.arm.encode())]
+                cell, 0.05 if cell.recommender == "mostpop" else 0.3, zlib.crc32(f"{number} {cell.arm}".encode())
             )
         found.append(judged(one, results).verdict)
     assert sum(verdict in (Verdict.SUPPORTED, Verdict.CONTRADICTED) for verdict in found) <= 6

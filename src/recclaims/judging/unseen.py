@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from recclaims.evaluation.metrics import PRIMARY, parse_metric
 
@@ -78,7 +78,7 @@ def below_lot(arms: Sequence[Floats], lots: Floats) -> tuple[str | None, bool]:
 def _highest(differences: Floats) -> float:
     """The upper limit of the 95 % interval of a mean."""
     n = len(differences)
-    return float(differences.mean() + stats.t.ppf(0.975, n - 1) * differences.std(ddof=1) / np.sqrt(n))
+    return float(differences.mean() + special.stdtrit(n - 1, 0.975) * differences.std(ddof=1) / np.sqrt(n))
 
 
 def _means(values: Floats) -> Floats:
