@@ -175,3 +175,13 @@ def test_the_page_s_tables_name_every_key():
     keys = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", PAGE, re.MULTILINE)
     assert {one.name for one in fields(Reads)} <= {word.strip("`, ") for key in keys for word in key.split()}
     assert all(tomllib.loads(block) for block in TOML)
+
+
+def test_what_stands_in_for_missing_names_is_asked_as_it_is_written(session):
+    """Also that names count, and not who likes what alone: 40 % of the emoji have lost theirs."""
+    write(session, next(text for text in TOML if "filled-in" in text))
+    (data,) = re.findall(r'-m filled-in --claims-data "(.*)"', PAGE)
+    _, found = run(session, "--claims-file", "claims.toml", "-m", "filled-in", "--claims-seeds", "4", data=data)
+    assert [case["control"] for case in found.values()] == ["propagated", "neighbours/permuted"]
+    assert {case["treatment"] for case in found.values()} == {"sbert/neighbours"}
+    assert {case["verdict"] for case in found.values()} <= JUDGED - {"inadmissible"}
