@@ -10,6 +10,7 @@ What would mislead: the neighbours' mean is made from interactions, so that a re
 who likes an item, even where the features say nothing of taste (docs/methods.md shows it on planted data). That it
 wins does not show that content was restored; for that, compare it with the same filling of other items' features:
 `control = { noise = "permuted", imputation = "neighbours" }`, in which the assignment is dealt anew to all items.
+A mean of many rows lies near the centre of all, where cosine makes it like everybody: content kNN may lose by any mean.
 `dropped` loses by what users would have liked of the items that are left out; it says nothing of the others.
 """
 
