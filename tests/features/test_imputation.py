@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recclaims.features.imputation import IMPUTED, NEIGHBOURS, Given, impute
+from recclaims.features.imputation import IMPUTED, NEIGHBOURS, Incomplete, impute
 
 #: Those that draw nothing.
 FIXED = sorted(set(IMPUTED) - {"random"})
@@ -20,7 +20,7 @@ def case(seed, n_items=30, n_users=40, pairs=200, lacks=0.4):
     matrix = random.normal(size=(n_items, 5)).astype(np.float32)
     matrix[flags] = np.nan  # whoever reads them is found out
     users, items = random.integers(n_users, size=pairs), random.integers(n_items, size=pairs)
-    return Given(matrix, flags, users, items, seed)
+    return Incomplete(matrix, flags, users, items, seed)
 
 
 def cosines(one):
@@ -58,7 +58,7 @@ def test_the_order_of_items_users_and_interactions_decides_nothing(how, seed, ot
     items, users = random.permutation(60), random.permutation(40)
     rows = random.permutation(len(one.users))
     place = np.argsort(items)
-    moved = Given(one.matrix[items], one.lacks[items], users[one.users[rows]], place[one.items[rows]], seed)
+    moved = Incomplete(one.matrix[items], one.lacks[items], users[one.users[rows]], place[one.items[rows]], seed)
     np.testing.assert_allclose(impute(how, moved), impute(how, one)[items], rtol=1e-5, atol=1e-6)
 
 

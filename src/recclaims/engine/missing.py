@@ -10,7 +10,7 @@ import numpy as np
 
 from recclaims.evaluation.item_lists import ItemLists
 from recclaims.features.extraction import fuse
-from recclaims.features.imputation import Given, impute
+from recclaims.features.imputation import Incomplete, impute
 from recclaims.features.spec import spec_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def filled_in(
         return fuse(encoder, matrices, dataset.items)[0]
     found, interactions = features(encoder), dataset.interactions
     users, items = interactions.users[split.train], interactions.items[split.train]
-    return impute(how, Given(np.asarray(found.matrix), np.asarray(found.filled), users, items, seed))
+    return impute(how, Incomplete(np.asarray(found.matrix), np.asarray(found.filled), users, items, seed))
 
 
 def without(data: TrainingData, dropped: Flags) -> TrainingData:

@@ -25,6 +25,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recclaims.features.controls.rng import stream
+from recclaims.features.extraction import IMPUTATIONS
+
 if TYPE_CHECKING:
     import scipy.sparse as sp
     from numpy.typing import NDArray
@@ -44,7 +47,7 @@ BLOCK = 2048
 
 
 @dataclass(frozen=True)
-class Given:
+class Incomplete:
     """What an imputation may read.
 
     Attributes:
@@ -65,6 +68,10 @@ class Given:
         """The rows of the items that have features, float32 (n_known, d)."""
         return self.matrix[~self.lacks]
 
+    def all_alike(self, row: Callable[[Matrix], Matrix]) -> Matrix:
+        """One row, made of those that are known, for every item that lacks features."""
+        return np.repeat(row(self.known)[None], int(self.lacks.sum()), axis=0)
+
     def of_users(self) -> sp.csr_matrix:
         """Which users each item has in train, its row scaled to length 1: float64 (n_items, n_users)."""
         import scipy.sparse as sp
@@ -78,7 +85,7 @@ class Given:
         return sp.csr_matrix(sp.diags(1 / np.maximum(lengths, 1)) @ found)
 
 
-def impute(how: str, given: Given) -> Matrix:
+def impute(how: str, given: Incomplete) -> Matrix:
     """Fill in the rows of the items that lack features, as `how` of IMPUTED says.
 
     Args:
@@ -94,28 +101,27 @@ def impute(how: str, given: Given) -> Matrix:
     return made
 
 
-def _mean(given: Given) -> Matrix:
-    row = given.known.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return np.repeat(row[None], int(given.lacks.sum()), axis=0)
+def _mean(given: Incomplete) -> Matrix:
+    return given.all_alike(IMPUTATIONS["mean"])
 
 
-def _zero(given: Given) -> Matrix:
-    return np.zeros((int(given.lacks.sum()), given.matrix.shape[1]), dtype=np.float32)
+def _zero(given: Incomplete) -> Matrix:
+    return given.all_alike(IMPUTATIONS["zero"])
 
 
-def _random(given: Given) -> Matrix:
+def _random(given: Incomplete) -> Matrix:
     known = given.known
-    return known[np.random.default_rng([given.seed, 0x1A9]).integers(len(known), size=int(given.lacks.sum()))]
+    return known[stream(given.seed, 0x1A9).integers(len(known), size=int(given.lacks.sum()))]
 
 
-def _neighbours(given: Given) -> Matrix:
+def _neighbours(given: Incomplete) -> Matrix:
     users = given.of_users()
     near = _nearest(users[given.lacks], users[~given.lacks])
     near.data[:] = 1.0
     return _weighted(near, given.known, _mean(given))
 
 
-def _propagated(given: Given) -> Matrix:
+def _propagated(given: Incomplete) -> Matrix:
     import scipy.sparse as sp
 
     users = given.of_users()
@@ -181,7 +187,7 @@ def _reach(among: sp.csr_matrix, reached: Flags) -> Flags:
         found = further
 
 
-IMPUTED: Mapping[str, Callable[[Given], Matrix]] = {
+IMPUTED: Mapping[str, Callable[[Incomplete], Matrix]] = {
     "mean": _mean,
     "zero": _zero,
     "random": _random,

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from recclaims._model.verdict import Verdict
+
 #: With fewer encoders the interval holds nearly everything.
 LEAST = 6
 LEVEL = 0.05
@@ -35,6 +37,13 @@ class RankCorrelation:
     rho: float
     low: float
     high: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether one order predicts the other: all of the interval is above zero, below it, or neither."""
+        if self.low > 0:
+            return Verdict.SUPPORTED
+        return Verdict.CONTRADICTED if self.high < 0 else Verdict.INCONCLUSIVE
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCorrelation | None:

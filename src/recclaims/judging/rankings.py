@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,8 +66,8 @@ def rankings(judged: Sequence[CaseResult], results: Mapping[Cell, CellResult]) -
         names[case.dataset] = case.dataset_name
         arms = by_dataset.setdefault(case.dataset, {})
         for arm in case.arms:
-            if arm == Arm(arm.recommender, arm.features, dataset=arm.dataset) and arm.dataset in (None, case.dataset):
-                plain = Arm(arm.recommender, arm.features)
+            plain = Arm(arm.recommender, arm.features)
+            if replace(arm, dataset=None) == plain and arm.dataset in (None, case.dataset):
                 arms[plain] = max(arms.get(plain, 0), result.replicates)
     for dataset, replicates in by_dataset.items():
         values = {

@@ -100,6 +100,5 @@ def _line(means: Mapping[str, float], scores: Mapping[str, float]) -> list[str]:
     found = rank_correlation([scores[one] for one in both], [means[one] for one in both])
     if found is None:
         return [str(len(both)), "", STYLES[Verdict.INADMISSIBLE].word, "all have one score"]
-    verdict = Verdict.SUPPORTED if found.low > 0 else Verdict.CONTRADICTED if found.high < 0 else Verdict.INCONCLUSIVE
     shown = f"{found.rho:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
-    return [str(found.count), shown, STYLES[verdict].word, ""]
+    return [str(found.count), shown, STYLES[found.verdict].word, ""]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from recclaims.data.catalogue import Item
 from recclaims.errors import FeatureError
 from recclaims.features.encoded import Encoded
-from recclaims.features.spec import A_MODEL, EncoderSpec, methods_of, spec_of
+from recclaims.features.resolve import why_unavailable
+from recclaims.features.spec import A_MODEL, EncoderSpec, requirements, spec_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFont import FreeTypeFont
 
-    from recclaims.data.dataset import Dataset
     from recclaims.features.protocol import Encoder
 
 NAME = "rendered"
+NEEDS_A_READER = f"{NAME} needs an encoder of images: {NAME}:st:org/model?modality=visual"
 #: Raised when the same item gives another picture.
 VERSION = "1"
 #: The picture is square, its lower part for the text; sizes in pixels. Vision-language models cut pictures of this size
@@ -62,21 +63,17 @@ class Rendered:
             return
         self._reader = reader = make(self._asked)
         spec = spec_of(reader)
-        if "visual" not in (spec.requires or {reader.modality, *self._visual(reader)}):
+        if "visual" not in requirements(reader):
             raise FeatureError(f"{self.name}: {reader.name} reads no images")
         if spec.parts:
             raise FeatureError(f"{self.name}: {reader.name} encodes image and text apart; write ?modality=visual")
         self.spec = EncoderSpec(chunk=spec.chunk, place=spec.place, beside=spec.beside, imputation=spec.imputation)
 
-    @staticmethod
-    def _visual(reader: Encoder) -> set[str]:
-        return {"visual"} if reader.modality in ("visual", "multimodal") else set()
-
     @property
     def reader(self) -> Encoder:
         """What reads the pictures."""
         if self._reader is None:
-            raise FeatureError(f"{NAME} needs an encoder of images: {NAME}:st:org/model?modality=visual")
+            raise FeatureError(NEEDS_A_READER)
         return self._reader
 
     @property
@@ -86,16 +83,7 @@ class Rendered:
 
     def unavailable(self) -> str | None:
         """Why there is nothing to read the pictures with."""
-        if self._reader is None:
-            return f"{NAME} needs an encoder of images: {NAME}:st:org/model?modality=visual"
-        asked = methods_of(self._reader).unavailable
-        return asked() if asked else None
-
-    def bind(self, dataset: Dataset) -> None:
-        """Tell the reader its dataset, where it asks for that."""
-        told = methods_of(self.reader).bind if self._reader else None
-        if told:
-            told(dataset)
+        return NEEDS_A_READER if self._reader is None else why_unavailable(self._reader)
 
     def covers(self, item: Item) -> bool:
         """Whether there are an image and a text that the font has letters for."""
