@@ -186,12 +186,13 @@ class LATTICE:
 
 
 class BM3:
-    """Without dropout, whose masks are drawn; targets have no gradient, so they are given as numbers."""
+    """Targets have no gradient, so they are given as numbers. What is dropped out of all nodes: users, items, views."""
 
     def __init__(self, content, settings, edges, n_users, n_items):
         self.content, self.settings = content, settings
         self.graph = symmetric(adjacency(edges, n_users, n_items), 1e-7)
         self.at = None
+        self.kept = [1] * (2 + len(content))
 
     def before(self, p):
         users, items = propagate(self.graph, p, self.settings["n_layers"])
@@ -205,7 +206,7 @@ class BM3:
 
     def loss(self, p, u, i, j):
         at = self.at or p
-        target_users, target_items = self.before(at)
+        target_users, target_items = (e * mask for e, mask in zip(self.before(at), self.kept, strict=False))
 
         def apart(a, b):
             return 1 - dot(unit(a), unit(b)).mean()
@@ -213,9 +214,9 @@ class BM3:
         users, items = self.before(p)
         loss = apart(self.predict(p, users[u]), target_items[i]) + apart(self.predict(p, items[i]), target_users[u])
         loss += self.settings["reg_weight"] * norms(users[1:], items[1:])
-        for modality in self.content:
+        for modality, mask in zip(self.content, self.kept[2:], strict=True):
             online = self.predict(p, projected(p, self.content, modality)[i])
-            target = projected(at, self.content, modality)[i]
+            target = (projected(at, self.content, modality) * mask)[i]
             loss += self.settings["cl_weight"] * (apart(online, target_items[i]) + apart(online, target))
         return loss
 

@@ -8,6 +8,7 @@ import torch
 from recclaims.errors import NotAvailableError
 from recclaims.recommenders import builtin
 from recclaims.recommenders._kernels import draws
+from recclaims.recommenders._kernels.dropout import kept
 from recclaims.recommenders._kernels.edges import largest
 from recclaims.recommenders._recbole.bridge import TrainDataset, interaction_of, make_config, pad
 from recclaims.recommenders.models.freedom import FREEDOM, graph_weights
@@ -232,11 +233,38 @@ def test_lattice_learns_its_graph_once_an_epoch():
     assert gradients == [True, False, True, False]
 
 
-def test_bm3_drops_out_of_the_targets_only():
-    model = build(builtin.BM3, {"visual": VISUAL}, dropout=0.5)
-    first, second = (model.calculate_loss(interaction_of(BATCH)).item() for _ in range(2))
-    assert first != second
+@pytest.mark.parametrize("pairs", [BATCH, LONG], ids=["short", "long"])
+@pytest.mark.parametrize("content", CONTENT.values(), ids=CONTENT)
+def test_bm3_drops_the_same_of_a_node_wherever_it_occurs(content, pairs):
+    """MMRec drops out of the whole tables, before it looks users and items up."""
+    model = build(builtin.BM3, content, dropout=0.5, embedding_size=16)
+    reference = dense_of(builtin.BM3, content, embedding_size=16)
+    sizes = [N_USERS, N_ITEMS, *[N_ITEMS] * len(content)]
+    losses = []
+    for step in range(3):
+        reference.kept = [
+            kept(draws.key(0, draws.DROPOUT, step, number), torch.arange(n + 1), 16, 0.5).numpy()
+            for number, n in enumerate(sizes)
+        ]
+        losses.append(model.calculate_loss(interaction_of(pairs)).item())
+        expected = reference.loss(parameters_of(model), *(np.array(ids) for ids in pairs.values()))
+        assert losses[-1] == pytest.approx(expected, abs=1e-5)
+    assert len(set(losses)) == 3
     np.testing.assert_allclose(scores_of(model), scores_of(model))
+
+
+def test_bm3_s_features_teach_no_embedding_only_the_predictor():
+    """Its targets have no gradient: why it cannot learn from content which item is which (docs/recommenders.md)."""
+    taught = {}
+    for weight in (0.0, 2.0):
+        model = build(builtin.BM3, CONTENT["both"], dropout=0.5, cl_weight=weight)
+        model.calculate_loss(interaction_of(LONG)).backward()
+        taught[weight] = {name: value.grad for name, value in model.named_parameters()}
+    for name, gradient in taught[0.0].items():
+        if name in ("user_embedding", "item_embedding"):
+            torch.testing.assert_close(gradient, taught[2.0][name], rtol=0, atol=1e-7)
+        else:
+            assert (gradient - taught[2.0][name]).abs().max() > 1e-3, name
 
 
 def test_bm3_needs_no_negatives():

@@ -3,10 +3,12 @@
 import pytest
 import torch
 
+from recclaims.recommenders._kernels import gathers
 from recclaims.recommenders._kernels.gathers import (
     BatchIndex,
     KeptGradient,
     gathered,
+    looked_up,
     narrowed,
     row_differences,
     rows,
@@ -20,8 +22,8 @@ def test_occurrences():
     occurrences = BatchIndex(IDS)
     assert occurrences.ids.tolist() == [2, 7, 9, 40]
     assert occurrences.places.tolist() == [1, 0, 0, 2, 1, 0, 3]
-    rows, weights = torch.arange(14.0).view(7, 2), torch.tensor([1.0, 1, 1, 1, 1, 10, 0])
-    assert occurrences.sums(rows, weights).tolist() == [[2 + 4 + 100, 3 + 5 + 110], [8, 10], [6, 7], [0, 0]]
+    table, beside = torch.tensor([[1.0, 2], [10, 20], [100, 200]]), torch.tensor([0, 1, 1, 2, 2, 0, 1])
+    assert occurrences.sums(table, beside).tolist() == [[21, 42], [101, 202], [100, 200], [10, 20]]
 
 
 @pytest.mark.parametrize("largest", [1, 50, 2**16, 2**16 + 1, 2**40])
@@ -36,7 +38,7 @@ def test_places_stand_in_the_order_of_their_ids(largest):
         assert found.counts.equal(counts)
         numbers = torch.arange(float(n)).unsqueeze(1)
         expected = torch.zeros(len(occurring), 1).index_add_(0, places, numbers)
-        assert found.sums(numbers, torch.ones(n)).equal(expected)
+        assert found.sums(numbers, torch.arange(n)).equal(expected)
 
 
 def test_only_what_occurs_is_computed_where_that_is_less():
@@ -48,16 +50,21 @@ def test_only_what_occurs_is_computed_where_that_is_less():
     assert narrowed(6, positive, negative) == (None, positive, negative)
 
 
+@pytest.mark.parametrize("pairs", [9, 50])
 @pytest.mark.parametrize("trained", ["both", "users", "items"])
-def test_score_differences_and_their_gradients_are_the_plain_ones(trained):
+def test_score_differences_and_their_gradients_are_the_plain_ones(trained, pairs, monkeypatch):
+    """A batch that is shorter than both tables together and one that is longer, in blocks that do not come out even."""
+    monkeypatch.setattr(gathers, "_CACHED", 21)
     torch.manual_seed(0)
     users, items = torch.randn(4, 3, dtype=torch.float64), torch.randn(6, 3, dtype=torch.float64)
     tables = [table for table, name in ((users, "users"), (items, "items")) if trained in ("both", name)]
     for table in tables:
         table.requires_grad_()
-    u, i, j = (torch.randint(0, n, (50,)) for n in (4, 6, 6))
-    weights = torch.randn(50, dtype=torch.float64)
-    ours = score_differences(rows(users, u), items, i, j)
+    u, i, j = (torch.randint(0, n, (pairs,)) for n in (4, 6, 6))
+    weights = torch.randn(pairs, dtype=torch.float64)
+    ours = score_differences(users, items, u, i, j)
+    of_users, ids = looked_up(users, u)
+    torch.testing.assert_close(score_differences(of_users, items, ids, i, j), score_differences(users, items, u, i, j))
     plain = (users[u] * (items[i] - items[j])).sum(dim=1)
     torch.testing.assert_close(ours, plain)
     for mine, theirs in zip(*(torch.autograd.grad((s * weights).sum(), tables) for s in (ours, plain)), strict=True):

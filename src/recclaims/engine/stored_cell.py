@@ -219,7 +219,7 @@ def read_cell(
         artefact: what the store has.
         held: the part that was ranked: whose items have ranks, and nobody else's.
         mask: which items are no candidates for what is computed from it.
-        fresh: whether it was computed just now.
+        fresh: whether this process computed it just now; whoever reads it from the store checks it.
         remembered: see StoredValues.
 
     Raises:
@@ -233,7 +233,8 @@ def read_cell(
             if not (fits(value) or (may and value is None)):
                 raise StoreError(f"{artefact.path}: not the result of a cell: its fact '{name}'")
     rankings = StoredRankings(artefact, held)
-    rankings.check()
+    if not fresh:
+        rankings.check()
     return CellResult(
         cell=cell,
         key=artefact.key,

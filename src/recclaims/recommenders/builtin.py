@@ -58,17 +58,17 @@ CONTENT_KNN = Recommender(
     scores_unseen_items=True,
     parameters={"k": 10, "shrink": 10.0},
 )
-BPR = Recommender("bpr", "4", f"{_HERE}.collaborative:BPR", content=False, parameters={"embedding_size": 64})
+BPR = Recommender("bpr", "5", f"{_HERE}.collaborative:BPR", content=False, parameters={"embedding_size": 64})
 LIGHTGCN = Recommender(
     "lightgcn",
-    "5",
+    "6",
     f"{_HERE}.collaborative:LightGCN",
     content=False,
     parameters={"embedding_size": 64, "n_layers": 2, "reg_weight": 1e-4, "require_pow": False},
 )
 VBPR = Recommender(
     "vbpr",
-    "6",
+    "7",
     f"{_HERE}.vbpr:VBPR",
     flavour="mmrec",
     scores_unseen_items=True,
@@ -77,7 +77,7 @@ VBPR = Recommender(
 )
 VBPR_ELLIOT = Recommender(
     "vbpr-elliot",
-    "6",
+    "7",
     f"{_HERE}.vbpr:ElliotVBPR",
     flavour="elliot",
     scores_unseen_items=True,
@@ -86,7 +86,7 @@ VBPR_ELLIOT = Recommender(
 )
 LATTICE = Recommender(
     "lattice",
-    "4",
+    "5",
     f"{_HERE}.lattice:LATTICE",
     flavour="mmrec",
     separates=True,
@@ -107,7 +107,7 @@ LATTICE = Recommender(
 )
 LATTICE_ELLIOT = Recommender(
     "lattice-elliot",
-    "4",
+    "5",
     f"{_HERE}.lattice:ElliotLATTICE",
     flavour="elliot",
     separates=True,
@@ -117,7 +117,7 @@ LATTICE_ELLIOT = Recommender(
 )
 FREEDOM = Recommender(
     "freedom",
-    "7",
+    "8",
     f"{_HERE}.freedom:FREEDOM",
     flavour="mmrec",
     separates=True,
@@ -147,7 +147,7 @@ FREEDOM_ELLIOT = replace(
 )
 BM3 = Recommender(
     "bm3",
-    "4",
+    "5",
     f"{_HERE}.bm3:BM3",
     flavour="mmrec",
     separates=True,
@@ -164,7 +164,7 @@ BM3 = Recommender(
 )
 ENSEMBLE = Recommender(
     "ensemble",
-    "1",
+    "2",
     f"{_HERE}.ensemble:Ensemble",
     flavour="mmrec",
     on_request=True,
@@ -174,7 +174,7 @@ ENSEMBLE = Recommender(
 )
 MGCN = Recommender(
     "mgcn",
-    "2",
+    "3",
     f"{_HERE}.mgcn:MGCN",
     flavour="mmrec",
     separates=True,
@@ -195,7 +195,7 @@ MGCN = Recommender(
 )
 SMORE = Recommender(
     "smore",
-    "2",
+    "3",
     f"{_HERE}.smore:SMORE",
     flavour="mmrec",
     separates=True,
@@ -219,7 +219,7 @@ SMORE = Recommender(
 )
 LGMREC = Recommender(
     "lgmrec",
-    "1",
+    "2",
     f"{_HERE}.lgmrec:LGMRec",
     flavour="mmrec",
     separates=True,

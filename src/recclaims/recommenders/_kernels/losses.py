@@ -37,7 +37,12 @@ def half_squares(*embeddings: torch.Tensor) -> torch.Tensor:
 _SHORTEST = 1e-8
 
 
-def cosine_distance(predicted: torch.Tensor, occurrences: BatchIndex, targets: torch.Tensor) -> torch.Tensor:
+def unit_rows(rows: torch.Tensor) -> torch.Tensor:
+    """Rows (..., d) scaled to length 1, as cosines compare them; one of zeros stays one."""
+    return functional.normalize(rows, dim=-1, eps=_SHORTEST)
+
+
+def cosine_distance(predicted: torch.Tensor, sums: torch.Tensor, occurrences: BatchIndex) -> torch.Tensor:
     """1 - mean over a batch of cos(a, t), where a is predicted for an id and t is a target without a gradient.
 
     The sum over the batch of <a / |a|, t / |t|> is the sum over the ids of <a / |a|, sum of the id's t / |t|>: nothing
@@ -45,13 +50,10 @@ def cosine_distance(predicted: torch.Tensor, occurrences: BatchIndex, targets: t
 
     Args:
         predicted: of each id that occurs, (n, d).
-        occurrences: where.
-        targets: of each place of the batch, (b, d).
+        sums: of each of them, the sum of its targets' unit_rows over the batch, (n, d).
+        occurrences: where each occurs.
     """
-    with torch.no_grad():
-        lengths = torch.linalg.vector_norm(targets, dim=1).clamp_min_(_SHORTEST)
-        sums = occurrences.sums(targets, lengths.reciprocal_())
-    return 1 - (functional.normalize(predicted, dim=1, eps=_SHORTEST) * sums).sum() / len(targets)
+    return 1 - (unit_rows(predicted) * sums).sum() / len(occurrences.places)
 
 
 def info_nce(view: torch.Tensor, other: torch.Tensor, counts: torch.Tensor, temperature: float) -> torch.Tensor:

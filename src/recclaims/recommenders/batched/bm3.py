@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from recclaims.recommenders._kernels import draws
+from recclaims.recommenders._kernels.dropout import kept_by_cell
+from recclaims.recommenders._kernels.losses import unit_rows
 from recclaims.recommenders.batched.graph_model import BatchedGraphModel
 from recclaims.recommenders.batched.sampling import Batch
 from recclaims.recommenders.batched.tables import mean_of_layers, rows, together
-
-_SHORTEST = 1e-8
 
 
 class BatchedBM3(BatchedGraphModel):
@@ -36,7 +35,8 @@ class BatchedBM3(BatchedGraphModel):
         ids = torch.stack([batch.users, batch.positive + self.n_users], dim=1)
         users, items = rows(nodes, ids).unbind(1)
         keys = draws.bits(self._keys, batch.step)
-        of_users, of_items = self._targets(users, keys, 0), self._targets(items, keys, 1)
+        of_users = self._targets(users, batch.users, keys, 0)
+        of_items = self._targets(items, batch.positive, keys, 1)
         predicted_users, predicted_items = self.linear("predictor", torch.cat([users, items], dim=1)).chunk(2, dim=1)
         loss: torch.Tensor = self._distance(predicted_users, of_items, batch) + self._distance(
             predicted_items, of_users, batch
@@ -48,27 +48,19 @@ class BatchedBM3(BatchedGraphModel):
         for number, modality in enumerate(self.first.modalities, start=2):
             projected = rows(self.projected(modality), batch.positive)
             predicted = self.linear("predictor", projected)
-            both = of_items + self._targets(projected, keys, number)
+            both = of_items + self._targets(projected, batch.positive, keys, number)
             # Two distances from the same prediction: 2 - <a, t + t'>.
             loss = loss + self.first.cl_weight * (1 + self._distance(predicted, both, batch))
         return loss
 
     def _distance(self, predicted: torch.Tensor, targets: torch.Tensor, batch: Batch) -> torch.Tensor:
         """1 - the mean over the batch of <a / |a|, t>, (cells,), a predicted and t as _targets gives them."""
-        cosines = (functional.normalize(predicted, dim=2, eps=_SHORTEST) * targets).sum(dim=2)
-        return 1 - batch.mean(cosines)
+        return 1 - batch.mean((unit_rows(predicted) * targets).sum(dim=2))
 
-    def _targets(self, embeddings: torch.Tensor, keys: torch.Tensor, number: int) -> torch.Tensor:
-        """Rows (cells, b, d) with some of their numbers left out, scaled to length 1, without a gradient."""
-        targets = embeddings.detach()
-        places = torch.arange(-(-targets[0].numel() // 4), device=self.device)
+    def _targets(self, embeddings: torch.Tensor, nodes: torch.Tensor, keys: torch.Tensor, number: int) -> torch.Tensor:
+        """Rows (cells, b, d) of nodes with some of their numbers left out, scaled to length 1, without a gradient."""
         of_target = draws.bits(keys, torch.full_like(keys, number))
-        bits = draws.bits(of_target.unsqueeze(1), places).view(torch.int16)[:, : targets[0].numel()]
-        kept = (bits.to(torch.int32) & 0xFFFF) >= round(self.first.dropout * 2**16)
-        targets = targets * kept.view(targets.shape)
-        lengths = torch.linalg.vector_norm(targets, dim=2, keepdim=True)
-        scaled: torch.Tensor = targets / lengths.clamp_min(_SHORTEST)
-        return scaled
+        return unit_rows(embeddings.detach() * kept_by_cell(of_target, nodes, embeddings.shape[2], self.first.dropout))
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """See BatchedModel."""

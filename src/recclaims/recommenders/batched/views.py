@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from recclaims.recommenders._kernels import draws
+from recclaims.recommenders._kernels.dropout import kept_by_cell
 from recclaims.recommenders.batched.contrast import info_nce, similarities
 from recclaims.recommenders.batched.graph_model import BatchedGraphModel
 from recclaims.recommenders.batched.sampling import Batch
@@ -133,9 +134,8 @@ class BatchedSMORE(BatchedViews):
     def _kept(self, like: torch.Tensor, step: torch.Tensor, number: int) -> torch.Tensor:
         """The masks of a view in a step, scaled so that their mean is 1, (cells, n, s)."""
         keys = draws.bits(self._keys, step)
-        keys = draws.bits(keys, torch.full_like(keys, number)).unsqueeze(1)
-        a_node = -(-like.shape[2] // 4)
-        bits = draws.bits(keys, torch.arange(like.shape[1] * a_node, device=self.device)).view(torch.int16)
-        bits = bits.view(len(like), like.shape[1], -1)[:, :, : like.shape[2]].to(torch.int32) & 0xFFFF
-        kept: torch.Tensor = (bits >= round(self.first.dropout * 2**16)).to(like) / (1 - self.first.dropout)
-        return kept
+        keys = draws.bits(keys, torch.full_like(keys, number))
+        nodes = torch.arange(like.shape[1], device=self.device).expand(len(like), -1)
+        kept = kept_by_cell(keys, nodes, like.shape[2], self.first.dropout).to(like)
+        scaled: torch.Tensor = kept / (1 - self.first.dropout)
+        return scaled

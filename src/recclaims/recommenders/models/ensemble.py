@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from recclaims.recommenders._kernels.gathers import rows, score_differences
+from recclaims.recommenders._kernels.gathers import gathered, looked_up, rows, score_differences
 from recclaims.recommenders._kernels.losses import bpr_gamma, unsquared_norms
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
 from recclaims.recommenders.models.content import ContentRecommender
@@ -53,10 +53,10 @@ class Ensemble(ContentRecommender):
         users, positive, negative = triples(interaction)
         losses = []
         for user_factors, item_factors in self.models():
-            of_users = rows(user_factors, users)
             lengths = torch.linalg.vector_norm(item_factors, dim=1)
-            used = of_users, rows(lengths, positive), rows(lengths, negative)
-            ranking = bpr_gamma(score_differences(of_users, item_factors, positive, negative))
+            of_users, u = looked_up(user_factors, users)
+            used = gathered(of_users, u), rows(lengths, positive), rows(lengths, negative)
+            ranking = bpr_gamma(score_differences(of_users, item_factors, u, positive, negative))
             losses.append(ranking + self.reg_weight * unsquared_norms(*used) / len(users))
         return torch.stack(losses).sum()
 

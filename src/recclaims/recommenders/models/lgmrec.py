@@ -150,7 +150,7 @@ class LGMRec(GraphRecommender):
         users, items = BatchIndex(user_ids), BatchIndex(torch.cat([positive_ids, negative_ids]))
         of_users, of_items, hyper = self.embeddings(users.ids, items.ids)
         positive, negative = items.places.chunk(2)
-        loss: torch.Tensor = bpr(score_differences(rows(of_users, users.places), of_items, positive, negative))
+        loss: torch.Tensor = bpr(score_differences(of_users, of_items, users.places, positive, negative))
         counts = [torch.bincount(column, minlength=len(items.ids)) for column in (positive, negative)]
         squares = of_items.square().sum(dim=1)
         lengths = (of_users.square().sum(dim=1) * users.counts).sum().sqrt()

@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import scipy.sparse as sp
 import torch
 from torch import nn
 
 from recclaims.errors import NotAvailableError
 from recclaims.recommenders._kernels import draws
+from recclaims.recommenders._kernels.dropout import kept
 from recclaims.recommenders._kernels.edges import largest
 from recclaims.recommenders._recbole.bridge import TrainDataset
 from recclaims.recommenders.models.views import ViewRecommender, two_layers
@@ -92,11 +92,7 @@ class SMORE(ViewRecommender):
     def _kept(self, nodes: torch.Tensor, number: int) -> torch.Tensor:
         """The mask of a view in this step, scaled so that its mean is 1, float32 (n, size)."""
         key = draws.key(self.seed, draws.DROPOUT, self.steps, number)
-        # 16 bits for each number: four of them are one draw.
-        a_node = -(-self.size // 4)
-        places = nodes.cpu().numpy()[:, None] * a_node + np.arange(a_node)
-        kept = draws.bits(key, places).view(np.uint16)[:, : self.size] >= round(self.dropout * 2**16)
-        return torch.from_numpy(kept).to(self.item_embedding) / (1 - self.dropout)
+        return kept(key, nodes, self.size, self.dropout).to(self.item_embedding) / (1 - self.dropout)
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """See ViewRecommender; the next step draws other masks."""

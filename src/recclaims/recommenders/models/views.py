@@ -141,7 +141,7 @@ class ViewRecommender(GraphRecommender):
         behaviour, side = self.embeddings(users.ids, items.ids)
         of_users, of_items = behaviour if side is None else (behaviour[0] + side[0], behaviour[1] + side[1])
         positive, negative = items.places.chunk(2)
-        loss: torch.Tensor = bpr(score_differences(rows(of_users, users.places), of_items, positive, negative))
+        loss: torch.Tensor = bpr(score_differences(of_users, of_items, users.places, positive, negative))
         squares = (of_users.square().sum(dim=1) * users.counts).sum() + (
             of_items.square().sum(dim=1) * items.counts
         ).sum()
