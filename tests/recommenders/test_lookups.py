@@ -3,17 +3,16 @@
 import pytest
 import torch
 
-from recclaims.recommenders._kernels import gathers
+from recclaims.recommenders._kernels import pairs as pairs_module
 from recclaims.recommenders._kernels.gathers import (
     BatchIndex,
     KeptGradient,
     gathered,
-    looked_up,
     narrowed,
     row_differences,
     rows,
-    score_differences,
 )
+from recclaims.recommenders._kernels.pairs import Pairs, score_differences
 
 IDS = torch.tensor([7, 2, 2, 9, 7, 2, 40])
 
@@ -54,7 +53,7 @@ def test_only_what_occurs_is_computed_where_that_is_less():
 @pytest.mark.parametrize("trained", ["both", "users", "items"])
 def test_score_differences_and_their_gradients_are_the_plain_ones(trained, pairs, monkeypatch):
     """A batch that is shorter than both tables together and one that is longer, in blocks that do not come out even."""
-    monkeypatch.setattr(gathers, "_CACHED", 21)
+    monkeypatch.setattr(pairs_module, "_CACHED", 21)
     torch.manual_seed(0)
     users, items = torch.randn(4, 3, dtype=torch.float64), torch.randn(6, 3, dtype=torch.float64)
     tables = [table for table, name in ((users, "users"), (items, "items")) if trained in ("both", name)]
@@ -62,9 +61,7 @@ def test_score_differences_and_their_gradients_are_the_plain_ones(trained, pairs
         table.requires_grad_()
     u, i, j = (torch.randint(0, n, (pairs,)) for n in (4, 6, 6))
     weights = torch.randn(pairs, dtype=torch.float64)
-    ours = score_differences(users, items, u, i, j)
-    of_users, ids = looked_up(users, u)
-    torch.testing.assert_close(score_differences(of_users, items, ids, i, j), score_differences(users, items, u, i, j))
+    ours = score_differences(users, items, Pairs(u, i, j))
     plain = (users[u] * (items[i] - items[j])).sum(dim=1)
     torch.testing.assert_close(ours, plain)
     for mine, theirs in zip(*(torch.autograd.grad((s * weights).sum(), tables) for s in (ours, plain)), strict=True):

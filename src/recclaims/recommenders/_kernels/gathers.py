@@ -27,115 +27,6 @@ def rows(table: torch.Tensor, ids: torch.Tensor, gradient: KeptGradient | None =
     return found
 
 
-#: Numbers of a matrix that stays in a core's cache between passes: half a megabyte of float32.
-_CACHED = 2**17
-
-
-def looked_up(table: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """What stands for table[ids] in score_differences: these rows and None, or where they are more, the table and ids.
-
-    Whoever needs the rows twice looks them up once.
-    """
-    return (rows(table, ids), None) if len(ids) < len(table) else (table, ids)
-
-
-def score_differences(
-    users: torch.Tensor, items: torch.Tensor, u: torch.Tensor | None, i: torch.Tensor, j: torch.Tensor
-) -> torch.Tensor:
-    """<users[u], items[i] - items[j]> of a batch, float (b,).
-
-    Where a batch is longer than both tables, their gradients are sums over the pairs by user and by item, and no matrix
-    is as long as the batch: of 8,192 pairs, 943 users and 1,682 items in half the time.
-
-    Args:
-        users, items: tables (m, d) and (n, d).
-        u: ids of users, int64 (b,); None: `users` has a row for each pair.
-        i, j: ids of items, int64 (b,).
-    """
-    if u is not None and len(u) > len(users) + len(items):
-        by_table: torch.Tensor = _DifferencesByTable.apply(users, items, u, i, j)
-        return by_table
-    differences: torch.Tensor = _ScoreDifferences.apply(users if u is None else rows(users, u), items, i, j)
-    return differences
-
-
-class _DifferencesByTable(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        context: Any, users: torch.Tensor, items: torch.Tensor, u: torch.Tensor, i: torch.Tensor, j: torch.Tensor
-    ) -> torch.Tensor:
-        context.save_for_backward(users, items, u, i, j)
-        size = max(1, _CACHED // users.shape[1])
-        blocks = (torch.split(column, size) for column in (u, i, j))
-        return torch.cat([_differences(users, items, *block) for block in zip(*blocks, strict=True)])
-
-    @staticmethod
-    def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        users, items, u, i, j = context.saved_tensors
-        (gradient,) = gradients
-        of_users = of_items = None
-        if context.needs_input_grad[0]:
-            order = _ascending(u)
-            had, weights = torch.stack([i, j], dim=1)[order], gradient[order]
-            weights = torch.stack([weights, -weights], dim=1)
-            of_users = _sums(items, had.view(-1), 2 * _ends(u, len(users)), weights.view(-1))
-        if context.needs_input_grad[1]:
-            had = torch.cat([i, j])
-            order = _ascending(had)
-            of_items = _sums(users, u.repeat(2)[order], _ends(had, len(items)), torch.cat([gradient, -gradient])[order])
-        return of_users, of_items, None, None, None
-
-
-def _differences(
-    users: torch.Tensor, items: torch.Tensor, u: torch.Tensor, i: torch.Tensor, j: torch.Tensor
-) -> torch.Tensor:
-    preference = items.index_select(0, i).sub_(items.index_select(0, j))
-    return preference.mul_(users.index_select(0, u)).sum(dim=1)
-
-
-def _ends(ids: torch.Tensor, n: int) -> torch.Tensor:
-    """Where in the ascending order of a batch each id begins, and where the last ends, int64 (n + 1,)."""
-    return functional.pad(torch.bincount(ids, minlength=n).cumsum(0), (1, 0))
-
-
-def _sums(
-    table: torch.Tensor, chosen: torch.Tensor, ends: torch.Tensor, weights: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Sums of chosen rows of a table, one from each end to the next, (n, d), without a gradient.
-
-    Args:
-        table: (m, d).
-        chosen: which rows, int64 (b,).
-        ends: int64 (n + 1,), from 0 to b.
-        weights: of each chosen row, (b,); None: 1.
-    """
-    summed: torch.Tensor = torch.embedding_bag(table, chosen, ends, False, 0, False, weights, True)[0]
-    return summed
-
-
-class _ScoreDifferences(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        context: Any, users: torch.Tensor, items: torch.Tensor, i: torch.Tensor, j: torch.Tensor
-    ) -> torch.Tensor:
-        preference = items.index_select(0, i).sub_(items.index_select(0, j))
-        context.save_for_backward(users, preference, i, j)
-        context.n_items = len(items)
-        return (users * preference).sum(dim=1)
-
-    @staticmethod
-    def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        users, preference, i, j = context.saved_tensors
-        gradient = gradients[0].unsqueeze(1)
-        of_users = preference * gradient if context.needs_input_grad[0] else None
-        of_items = None
-        if context.needs_input_grad[1]:
-            share = users * gradient
-            of_items = users.new_zeros(context.n_items, users.shape[1]).index_add_(0, i, share)
-            of_items.index_add_(0, j, share.neg_())  # with alpha=-1 it takes four times as long, for the same bits
-        return of_users, of_items, None, None
-
-
 class KeptGradient:
     """Writes gradients of single rows of a table of parameters into one matrix that is kept from step to step.
 
@@ -231,14 +122,11 @@ class _RowDifferences(torch.autograd.Function):
         return None, None, None, None
 
 
-def gathered(table: torch.Tensor, ids: torch.Tensor | None) -> torch.Tensor:
+def gathered(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
     """A matrix with the sum of squares of table[ids] and its gradient, whichever is shorter: that, or a weighted table.
 
-    A regulariser asks for no more than this sum, in which a row that occurs c times counts c times. Without ids it is
-    that of the table itself.
+    A regulariser asks for no more than this sum, in which a row that occurs c times counts c times.
     """
-    if ids is None:
-        return table
     if len(ids) < len(table):
         return rows(table, ids)
     return table * torch.bincount(ids, minlength=len(table)).sqrt().unsqueeze(1)
@@ -277,7 +165,7 @@ class BatchIndex:
     """
 
     def __init__(self, ids: torch.Tensor) -> None:
-        self._order = _ascending(ids)
+        self._order = ascending(ids)
         ordered = ids.index_select(0, self._order)
         self.ids, which, self.counts = torch.unique_consecutive(ordered, return_inverse=True, return_counts=True)
         self.places = torch.empty_like(ids).scatter_(0, self._order, which)
@@ -290,14 +178,29 @@ class BatchIndex:
             table: rows (m, d).
             places: which of them stands at each place of the batch, int64 (b,).
         """
-        return _sums(table, places[self._order], self._ends)
+        return sums(table, places.index_select(0, self._order), self._ends)
+
+
+def sums(
+    table: torch.Tensor, chosen: torch.Tensor, ends: torch.Tensor, weights: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Sums of chosen rows of a table, one from each end to the next, (n, d), without a gradient.
+
+    Args:
+        table: (m, d).
+        chosen: which rows, int64 (b,).
+        ends: int64 (n + 1,), from 0 to b.
+        weights: of each chosen row, (b,); None: 1.
+    """
+    summed: torch.Tensor = torch.embedding_bag(table, chosen, ends, False, 0, False, weights, True)[0]
+    return summed
 
 
 #: Whole numbers of so many bits numpy sorts by their digits, in a fifth of the time that comparing them takes.
 _DIGIT = 16
 
 
-def _ascending(ids: torch.Tensor) -> torch.Tensor:
+def ascending(ids: torch.Tensor) -> torch.Tensor:
     """The places of a batch in the order of their ids, int64 (b,), those of one id in the batch's own order."""
     if ids.device.type != "cpu":
         return torch.sort(ids, stable=True).indices

@@ -14,8 +14,9 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # see recbole_bridge
     from recbole.model import general_recommender as recbole
 
-from recclaims.recommenders._kernels.gathers import gathered, score_differences
+from recclaims.recommenders._kernels.gathers import gathered
 from recclaims.recommenders._kernels.losses import bpr_gamma, unsquared_norms
+from recclaims.recommenders._kernels.pairs import Pairs, score_differences
 from recclaims.recommenders._kernels.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
 from recclaims.recommenders._recbole.sampling import history
@@ -37,7 +38,7 @@ class BPR(recbole.BPR):  # type: ignore[misc]
             return stock
         users, positive, negative = triples(interaction)
         tables = self.user_embedding.weight, self.item_embedding.weight
-        return bpr_gamma(score_differences(*tables, users, positive, negative))
+        return bpr_gamma(score_differences(*tables, Pairs(users, positive, negative)))
 
 
 class LightGCN(recbole.LightGCN):  # type: ignore[misc]
@@ -71,7 +72,7 @@ class LightGCN(recbole.LightGCN):  # type: ignore[misc]
         self.restore_user_e = self.restore_item_e = None
         users, positive, negative = triples(interaction)
         all_users, all_items = self.forward()
-        ranking = bpr_gamma(score_differences(all_users, all_items, users, positive, negative))
+        ranking = bpr_gamma(score_differences(all_users, all_items, Pairs(users, positive, negative)))
         table = self.item_embedding.weight
         used = gathered(self.user_embedding.weight, users), gathered(table, positive), gathered(table, negative)
         loss: torch.Tensor = ranking + self.reg_weight * unsquared_norms(*used) / len(users)

@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from recclaims.recommenders._kernels.gathers import gathered, looked_up, rows, score_differences
+from recclaims.recommenders._kernels.gathers import rows
 from recclaims.recommenders._kernels.losses import bpr_gamma, unsquared_norms
+from recclaims.recommenders._kernels.pairs import Pairs, score_differences
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
 from recclaims.recommenders.models.content import ContentRecommender
 
@@ -51,12 +52,11 @@ class Ensemble(ContentRecommender):
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The sum of both models' losses of one batch of (user, item, negative item)."""
         users, positive, negative = triples(interaction)
-        losses = []
+        pairs, losses = Pairs(users, positive, negative), []
         for user_factors, item_factors in self.models():
             lengths = torch.linalg.vector_norm(item_factors, dim=1)
-            of_users, u = looked_up(user_factors, users)
-            used = gathered(of_users, u), rows(lengths, positive), rows(lengths, negative)
-            ranking = bpr_gamma(score_differences(of_users, item_factors, u, positive, negative))
+            used = pairs.gathered_users(user_factors), rows(lengths, positive), rows(lengths, negative)
+            ranking = bpr_gamma(score_differences(user_factors, item_factors, pairs))
             losses.append(ranking + self.reg_weight * unsquared_norms(*used) / len(users))
         return torch.stack(losses).sum()
 

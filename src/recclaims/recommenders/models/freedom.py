@@ -26,9 +26,9 @@ import scipy.sparse as sp
 import torch
 
 from recclaims.recommenders._kernels import draws
-from recclaims.recommenders._kernels.gathers import looked_up, rows, score_differences
 from recclaims.recommenders._kernels.graphs import nearest
 from recclaims.recommenders._kernels.losses import bpr
+from recclaims.recommenders._kernels.pairs import Pairs, score_differences
 from recclaims.recommenders._kernels.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders._kernels.ties import Lot
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
@@ -107,26 +107,23 @@ class FREEDOM(GraphRecommender):
 
     def calculate_loss(self, interaction: Any) -> torch.Tensor:
         """The loss of one batch of (user, item, negative item)."""
-        users, positive, negative = triples(interaction)
+        pairs = Pairs(*triples(interaction))
         all_users, all_items = self.embeddings(self.train_graph)
-        of_users, u = looked_up(all_users, users)
-        loss = bpr(score_differences(of_users, all_items, u, positive, negative))
+        loss = bpr(score_differences(all_users, all_items, pairs))
         if self.reg_weight > 0:
             for modality in self.modalities:
-                preference = self._content_preference(modality, of_users, u, positive, negative)
+                preference = self._content_preference(modality, all_users, pairs)
                 loss = loss + self.reg_weight * bpr(preference)
         return loss
 
-    def _content_preference(
-        self, modality: str, of_users: torch.Tensor, u: torch.Tensor | None, i: torch.Tensor, j: torch.Tensor
-    ) -> torch.Tensor:
-        """<E_u, F_m(i) - F_m(j)> of a batch, float32 (b,), with users as of looked_up; the bias cancels."""
+    def _content_preference(self, modality: str, all_users: torch.Tensor, pairs: Pairs) -> torch.Tensor:
+        """<E_u, F_m(i) - F_m(j)> of a batch, float32 (b,); the bias cancels."""
         weight = self.weight(modality)
-        if self.n_items <= len(i):
-            return score_differences(of_users, self.project(self.current_features(modality), weight), u, i, j)
+        if self.n_items <= len(pairs):
+            return score_differences(all_users, self.project(self.current_features(modality), weight), pairs)
         # One row for each pair, fewer than the items that occur in it.
-        projected = self.project(self.feature_differences(modality, i, j), weight)
-        return ((of_users if u is None else rows(of_users, u)) * projected).sum(dim=1)
+        projected = self.project(self.feature_differences(modality, pairs.i, pairs.j), weight)
+        return (pairs.users_of(all_users) * projected).sum(dim=1)
 
     def final_embeddings(self) -> tuple[torch.Tensor, torch.Tensor]:
         """See ContentRecommender; over the full user-item graph."""

@@ -31,8 +31,9 @@ from torch import nn
 from torch.nn import functional
 
 from recclaims.recommenders._kernels.edges import Edges, most_similar
-from recclaims.recommenders._kernels.gathers import gathered, score_differences
+from recclaims.recommenders._kernels.gathers import gathered
 from recclaims.recommenders._kernels.losses import bpr, half_squares
+from recclaims.recommenders._kernels.pairs import Pairs, score_differences
 from recclaims.recommenders._kernels.propagation import Propagator, mean_of_layers, user_item_edges
 from recclaims.recommenders._kernels.ties import Lot
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
@@ -117,7 +118,7 @@ class LATTICE(GraphRecommender):
             self._item_graph = self.propagator(item_graph.matrix(self.n_items))
         all_users, all_items = self.embeddings(item_graph)
         users, positive, negative = triples(interaction)
-        loss = bpr(score_differences(all_users, all_items, users, positive, negative))
+        loss = bpr(score_differences(all_users, all_items, Pairs(users, positive, negative)))
         squares = half_squares(gathered(all_users, users), gathered(all_items, torch.cat([positive, negative])))
         return loss + self.reg_weight * squares / self._divisor(len(users))
 

@@ -29,8 +29,9 @@ from torch import nn
 from torch.nn import functional
 
 from recclaims.recommenders._kernels import draws
-from recclaims.recommenders._kernels.gathers import BatchIndex, rows, score_differences
+from recclaims.recommenders._kernels.gathers import BatchIndex, rows
 from recclaims.recommenders._kernels.losses import bpr, info_nce_terms
+from recclaims.recommenders._kernels.pairs import Pairs, score_differences
 from recclaims.recommenders._kernels.propagation import bipartite, mean_of_layers
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
 from recclaims.recommenders.models.graph_recommender import GraphRecommender
@@ -150,7 +151,7 @@ class LGMRec(GraphRecommender):
         users, items = BatchIndex(user_ids), BatchIndex(torch.cat([positive_ids, negative_ids]))
         of_users, of_items, hyper = self.embeddings(users.ids, items.ids)
         positive, negative = items.places.chunk(2)
-        loss: torch.Tensor = bpr(score_differences(of_users, of_items, users.places, positive, negative))
+        loss: torch.Tensor = bpr(score_differences(of_users, of_items, Pairs(users.places, positive, negative)))
         counts = [torch.bincount(column, minlength=len(items.ids)) for column in (positive, negative)]
         squares = of_items.square().sum(dim=1)
         lengths = (of_users.square().sum(dim=1) * users.counts).sum().sqrt()

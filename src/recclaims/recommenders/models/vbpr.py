@@ -21,8 +21,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from recclaims.recommenders._kernels.gathers import gathered, looked_up, narrowed, rows, score_differences
+from recclaims.recommenders._kernels.gathers import narrowed, rows
 from recclaims.recommenders._kernels.losses import bpr_gamma, bpr_softplus, half_squares, unsquared_norms
+from recclaims.recommenders._kernels.pairs import Pairs, score_differences
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
 from recclaims.recommenders.models.content import ContentRecommender
 
@@ -68,11 +69,11 @@ class VBPR(ContentRecommender):
         if self.modalities:
             occurring, positive, negative = narrowed(self.n_items, positive, negative)
         items = self.item_embeddings(occurring)
-        of_users, u = looked_up(self.user_factors, users)
-        differences = score_differences(of_users, items, u, positive, negative)
+        pairs = Pairs(users, positive, negative)
+        differences = score_differences(self.user_factors, items, pairs)
         # A regulariser asks for sums of squares: those of the rows that were looked up are those of their lengths.
         lengths = torch.linalg.vector_norm(items, dim=1)
-        used = gathered(of_users, u), rows(lengths, positive), rows(lengths, negative)
+        used = pairs.gathered_users(self.user_factors), rows(lengths, positive), rows(lengths, negative)
         return self._loss(differences, used)
 
     def _loss(self, differences: torch.Tensor, used: tuple[torch.Tensor, ...]) -> torch.Tensor:

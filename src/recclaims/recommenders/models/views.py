@@ -24,8 +24,9 @@ from torch import nn
 from torch.nn import functional
 
 from recclaims.recommenders._kernels.edges import of_content
-from recclaims.recommenders._kernels.gathers import BatchIndex, product_of_trained, rows, score_differences
+from recclaims.recommenders._kernels.gathers import BatchIndex, product_of_trained, rows
 from recclaims.recommenders._kernels.losses import bpr, info_nce
+from recclaims.recommenders._kernels.pairs import Pairs, score_differences
 from recclaims.recommenders._kernels.propagation import Propagator, bipartite, mean_of_layers
 from recclaims.recommenders._kernels.ties import Lot
 from recclaims.recommenders._recbole.bridge import TrainDataset, triples
@@ -141,7 +142,7 @@ class ViewRecommender(GraphRecommender):
         behaviour, side = self.embeddings(users.ids, items.ids)
         of_users, of_items = behaviour if side is None else (behaviour[0] + side[0], behaviour[1] + side[1])
         positive, negative = items.places.chunk(2)
-        loss: torch.Tensor = bpr(score_differences(of_users, of_items, users.places, positive, negative))
+        loss: torch.Tensor = bpr(score_differences(of_users, of_items, Pairs(users.places, positive, negative)))
         squares = (of_users.square().sum(dim=1) * users.counts).sum() + (
             of_items.square().sum(dim=1) * items.counts
         ).sum()
