@@ -97,7 +97,7 @@ def _verb(others: Verdict | None, none: Verdict | None) -> str:
 
 def _effect(result: CaseResult) -> str:
     if result.estimate is None:
-        return str(result.verdict)
+        return result.verdict.replace("_", " ")
     low, high = result.estimate.interval(result.shown)
     stated = f"{100 * result.estimate.relative:+.1f} % [{100 * low:+.1f}, {100 * high:+.1f}]"
     decided = result.verdict in (Verdict.SUPPORTED, Verdict.CONTRADICTED)
