@@ -80,7 +80,7 @@ def score_differences(users: torch.Tensor, items: torch.Tensor, pairs: Pairs) ->
     """<users[u], items[i] - items[j]> of a batch, float (b,), from tables (m, d) and (n, d).
 
     Where a batch is longer than both tables, their gradients are sums over the pairs by user and by item, and no matrix
-    is as long as the batch: of 8,192 pairs, 943 users and 1,682 items in less than half the time.
+    is as long as the batch: processes that train side by side wait less for memory (docs/performance.md).
     """
     if len(pairs) > len(users) + len(items):
         by_table: torch.Tensor = _DifferencesByTable.apply(users, items, pairs)
