@@ -295,6 +295,14 @@ def test_a_cell_that_was_still_improving_is_noticed(pipeline, data, training, im
     assert not mine.ended_improving(mine.train(Cell(data, "mostpop")))
 
 
+def test_of_a_class_that_trains_itself_nobody_knows_whether_more_would_help(pipeline, data, monkeypatch):
+    mine = with_settings(pipeline, profile=Profile("tiny", training={**TINY, "epochs": 1, "eval_step": 1}))
+    result = mine.train(Cell(data, "bpr"))
+    itself = dataclasses.replace(mine.recommender(result.cell), fixed={"epochs": 1})
+    monkeypatch.setitem(mine.registry.recommenders, "bpr", itself)
+    assert not mine.ended_improving(result)
+
+
 @pytest.mark.parametrize("kind", ["cells", "features", "splits"])
 def test_storage_that_fails_in_the_middle_ends_the_run_and_is_no_finding(pipeline, data, kind):
     """A claim is neither supported nor refuted by a full disk; what was finished stays."""
