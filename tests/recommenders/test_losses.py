@@ -26,3 +26,11 @@ def test_cosine_distance_and_its_gradient_are_torchs(length):
     torch.testing.assert_close(ours, torchs)
     gradients = [torch.autograd.grad(3 * loss, predicted)[0] for loss in (ours, torchs)]
     torch.testing.assert_close(*gradients)
+
+
+def test_targets_get_no_gradient():
+    targets = torch.randn(3, 2, requires_grad=True)
+    occurrences = BatchIndex(IDS)
+    sums = occurrences.sums(targets, BESIDE)
+    cosine_distance(torch.randn(4, 2, requires_grad=True), sums, occurrences).backward()
+    assert targets.grad is None

@@ -181,6 +181,7 @@ class BatchIndex:
         return sums(table, places.index_select(0, self._order), self._ends)
 
 
+@torch.no_grad()
 def sums(
     table: torch.Tensor, chosen: torch.Tensor, ends: torch.Tensor, weights: torch.Tensor | None = None
 ) -> torch.Tensor:
