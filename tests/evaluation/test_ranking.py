@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from recclaims.errors import CellError
 from recclaims.evaluation.item_lists import ItemLists
 from recclaims.evaluation.metrics import Ranks, parse_metric
-from recclaims.evaluation.ranking import _best, _ranks, count_ranks, evaluate, listed_of, lot, rank, without
+from recclaims.evaluation.orders import Counted, Sorted, best, count_ranks
+from recclaims.evaluation.ranking import evaluate, listed_of, lot, rank, without
 
 from ..drawing import examples
 
@@ -142,10 +143,10 @@ def test_the_best_of_many_items_are_those_of_sorting_them_all(n_items, tied):
     if tied:
         scores = np.round(scores, 2)
     order = torch.from_numpy(random.permutation(n_items))
-    best = _best(torch.from_numpy(scores), 20, order).numpy()
+    found = best(torch.from_numpy(scores), 20, order).numpy()
     # The same lot decides between equal scores: sorted, in that order, by a sort that keeps it.
     expected = order.numpy()[np.argsort(-scores[:, order.numpy()], axis=1, kind="stable")[:, :20]]
-    np.testing.assert_array_equal(best, expected)
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -275,7 +276,7 @@ def test_no_two_items_share_a_rank_and_the_lot_decides_between_equals(levels, se
     places = lot(seed, n_items)
     rows = torch.arange(n_users).repeat_interleave(n_items - 5)
     items = torch.tensor(open_to).reshape(-1)
-    counted = count_ranks(torch.from_numpy(masked), rows, items, torch.from_numpy(places))
+    counted = count_ranks(torch.from_numpy(masked), rows, items, torch.tensor(places))
     np.testing.assert_array_equal(counted.numpy(), at_once)
     for user, ranks in enumerate(table):
         order = [open_to[user][place] for place in np.argsort(ranks)]
@@ -300,12 +301,42 @@ def test_a_list_without_ties_gives_the_metrics_of_its_ranks_to_the_last_bit():
         np.testing.assert_array_equal(values, parse_metric(metric).values(ranks), err_msg=metric)
 
 
-def test_counting_on_a_device_equals_counting_here():
+@pytest.mark.parametrize("made", [Counted, Sorted])
+def test_counting_on_a_device_equals_what_is_found_here(made):
     random = np.random.default_rng(0)
     scores = torch.from_numpy(random.integers(0, 9, (6, 200)).astype(np.float32))
     rows, items = np.repeat(np.arange(6), 5), random.integers(0, 200, 30)
-    places = torch.from_numpy(lot(4, 200))
-    here, own = _ranks(scores, rows, items, places)
-    there = count_ranks(scores, torch.from_numpy(rows), torch.from_numpy(items), places)
-    np.testing.assert_array_equal(here, there.numpy())
-    np.testing.assert_array_equal(own, scores.numpy()[rows, items])
+    places = lot(4, 200)
+    there = count_ranks(scores, *(torch.tensor(part) for part in (rows, items, places)))
+    np.testing.assert_array_equal(made(scores, places).ranks((rows, items)), there.numpy())
+
+
+@examples(60)
+@given(
+    seed=st.integers(0, 2**31),
+    n_items=st.sampled_from([1, 7, 64, 300]),
+    levels=st.sampled_from([1, 3, 10**6]),
+    k=st.sampled_from([1, 5, 50]),
+)
+def test_sorting_says_the_same_as_counting(seed, n_items, levels, k):
+    """Negative scores, both zeros, infinitely low and the least numbers there are among them."""
+    random = np.random.default_rng(seed)
+    odd = np.array([-0.0, 0.0, -np.inf, 1e-45, -1e-45, 3.4e38, -3.4e38], dtype=np.float32)
+    scores = random.integers(-levels, levels + 1, (9, n_items)).astype(np.float32)
+    where = random.random(scores.shape) < 0.3
+    scores[where] = random.choice(odd, where.sum())
+    places = lot(seed, n_items)
+    cells = np.divmod(np.sort(random.choice(9 * n_items, min(40, 9 * n_items), replace=False)), n_items)
+    rows = np.unique(cells[0])
+    one, other = (made(torch.from_numpy(scores.copy()), places) for made in (Counted, Sorted))
+    np.testing.assert_array_equal(one.ranks(cells), other.ranks(cells))
+    np.testing.assert_array_equal(one.best(k), other.best(k))
+    np.testing.assert_array_equal(one.best_without(cells, rows, k), other.best_without(cells, rows, k))
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf])
+def test_sorting_refuses_a_score_that_is_no_number(bad):
+    scores = np.zeros((3, 40), dtype=np.float32)
+    scores[1, 20] = np.copysign(np.float32(np.nan), -1) if np.isnan(bad) and np.signbit(bad) else bad
+    with pytest.raises(CellError, match="NaN or inf"):
+        Sorted(torch.from_numpy(scores), lot(0, 40))

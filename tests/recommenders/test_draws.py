@@ -1,6 +1,7 @@
 """Draws by counters: the same in numpy and torch, all different, uniform."""
 
 import numpy as np
+import pytest
 import torch
 
 from recclaims.recommenders._kernels import draws
@@ -29,10 +30,19 @@ def test_numpy_and_torch_draw_the_same():
     np.testing.assert_array_equal(draws.unit(one), draws.unit(other).numpy())
 
 
-def test_equal_bits_keep_their_order():
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 1000, 70_000])
+@pytest.mark.parametrize("among", [2, 2**31, None], ids=["of two", "alike in their first bits", "all bits"])
+def test_equal_bits_keep_their_order(n, among):
     for seed in range(20):
-        bits = draws.below(draws.bits(draws.key(seed, draws.SHUFFLE), np.arange(1000)), 2 if seed % 2 else 2**31)
+        bits = draws.bits(draws.key(seed, draws.SHUFFLE), np.arange(n))
+        bits = bits if among is None else draws.below(bits, among)
         np.testing.assert_array_equal(draws.order(bits), np.argsort(bits, kind="stable"))
+
+
+def test_more_places_than_are_counted_in_the_last_bits_keep_their_order(monkeypatch):
+    monkeypatch.setattr(draws, "_FEW", 999)
+    bits = draws.bits(draws.key(1, draws.SHUFFLE), np.arange(1000))
+    np.testing.assert_array_equal(draws.order(bits), np.argsort(bits, kind="stable"))
 
 
 def test_streams_differ_in_seed_purpose_and_epoch():

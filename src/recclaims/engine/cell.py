@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class CellResult:
         assert isinstance(self.per_user, UserValues)  # noqa: S101 - a cell of the store, of which alone it is asked
         return self.per_user.within(population)[metric]
 
-    @property
+    @cached_property
     def metrics(self) -> dict[str, float | None]:
         """Mean over the users that have a value, by metric; None where nobody has."""
         return {

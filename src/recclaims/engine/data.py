@@ -181,6 +181,11 @@ class DataPipeline:
             self._features[key] = artefact
         return self._features[key]
 
+    def examine(self, reference: str, encoder_name: str) -> None:
+        """Encode, and find out what claims ask of features, while both are at hand; raises as `encode` does."""
+        self.encode(reference, encoder_name)
+        self.leakage(reference, encoder_name)
+
     def _encode(self, reference: str, encoder_name: str, recipe: Mapping[str, Any]) -> Artefact:
         encoder = self._encoder(reference, encoder_name)
         # What it loads goes with it, and what it has seen of the catalogue.

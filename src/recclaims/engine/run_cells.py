@@ -231,7 +231,7 @@ def _encode(
     """Compute the features that cells need; return the cells whose features are there."""
     needed = dict.fromkeys((cell.dataset, cell.features) for cell in cells if cell.features)
     tasks = [
-        ("encode", reference, encoder)
+        ("examine", reference, encoder)
         for reference, encoder in needed
         if pipeline.store.find("features", pipeline.features_recipe(reference, encoder)) is None
     ]

@@ -186,7 +186,7 @@ class Remembered:
 
     def __init__(self) -> None:
         self.values = lru_cache(maxsize=REMEMBERED)(self._values)
-        self._ranks = lru_cache(maxsize=2)(StoredRankings.test_ranks)
+        self._ranks = lru_cache(maxsize=2)(_ranks)
 
     def __reduce__(self) -> tuple[type[Remembered], tuple[()]]:
         return Remembered, ()
@@ -196,12 +196,16 @@ class Remembered:
         if parsed.of_lists:
             values = np.asarray(StoredValues(rankings, held, mask, self).of_lists(metric))
         else:
-            values = parsed.values(held.ranks(self._ranks(rankings, mask)))
+            values = parsed.values(self._ranks(rankings, held, mask))
         if held.outside is not None:
             values[held.outside] = np.nan
         values[held.fixed(mask)[metric]] = np.nan
         values.flags.writeable = False
         return values
+
+
+def _ranks(rankings: StoredRankings, held: HeldOut, mask: Mask) -> Ranks:
+    return held.ranks(rankings.test_ranks(mask))
 
 
 def read_cell(

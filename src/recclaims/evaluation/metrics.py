@@ -63,8 +63,11 @@ class Ranks:
     @classmethod
     def of(cls, wanted: NDArray[np.int64], users: NDArray[np.int64], ranks: NDArray[np.int64]) -> Ranks:
         """Sort the ranks of items in any order."""
-        order = np.lexsort((ranks, users))
-        return cls(wanted, users[order], ranks[order].astype(np.int64))
+        # Both as one number: numbers are sorted in a fraction of the time that it takes to find their order.
+        stride = int(ranks.max(initial=0)) + 1
+        both = users * stride + ranks
+        both.sort()
+        return cls(wanted, *np.divmod(both, stride))
 
     def summed(self, values: NDArray[np.float64] | NDArray[np.bool_]) -> Floats:
         """Sum of a value of each ranked item, by user: float64 (n_users,)."""

@@ -224,7 +224,7 @@ class Cluster:
             self._cancel([future for one in asked.values() for future in one.copies])
 
     def _is_shared(self, task: Task) -> bool:
-        return task[0] == "encode" and spec_of(known_encoder(task[2], self._pipeline.registry)).chunk > 0
+        return task[0] == "examine" and spec_of(known_encoder(task[2], self._pipeline.registry)).chunk > 0
 
     def _submit(self, key: str, asked: Asked, n_workers: int, answered: SimpleQueue[tuple[str, Future]]) -> None:
         """Submit a task once; a shared one until there are as many copies of it as workers."""

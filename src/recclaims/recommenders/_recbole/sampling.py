@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from recbole.data.interaction import Interaction
 
 
-#: Users times candidates up to which what each user has not seen is written out, 8 bytes each, not searched for.
+#: Users times candidates up to which what each user has not seen is written out, 8 bytes each, not searched for: from
+#: the second pass on, as for one, all that is made of what trains nothing, it takes longer.
 WRITTEN_OUT = 2**22
 
 
@@ -121,7 +122,7 @@ class PairBatches:
         drawn = draws.below(
             self._bits(number, draws.NEGATIVES, np.arange(len(users))), np.where(free > 0, free, n_candidates)
         )
-        if len(self.free) * n_candidates <= WRITTEN_OUT:
+        if number and len(self.free) * n_candidates <= WRITTEN_OUT:
             firsts, unseen = self._unseen
             negatives: NDArray[np.int64] = unseen.take(firsts.take(users) + drawn)
             return negatives

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from recclaims.evaluation.item_lists import ItemLists
-from recclaims.evaluation.ranking import count_ranks, lot
+from recclaims.evaluation.orders import count_ranks
+from recclaims.evaluation.ranking import lot
 
 #: Scores held at once; the ranks of as many pairs take a few times as much.
 SCORES_AT_ONCE = 2**27
