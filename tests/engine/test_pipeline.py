@@ -260,6 +260,25 @@ runner.run_cells(pipeline, cells)
 """
 
 
+class Again(Counting):
+    """Another of the same."""
+
+    name = "again"
+
+
+def test_what_is_fused_is_encoded_after_its_parts_and_examined_where_it_was_made(pipeline, data, monkeypatch):
+    for made in (Counting, Again):
+        monkeypatch.setitem(pipeline.registry.encoders, made.name, made)
+        monkeypatch.setitem(pipeline.registry.origin, ("encoders", made.name), "a test")
+    names = ["late_fusion:again+counting", "attributes", "counting", "again"]
+    told = []
+    outcome = runner.run_cells(pipeline, [Cell(data, "content-knn", name) for name in names], told.append)
+    assert not outcome.failures
+    encoded = [p.what for p in told if p.stage == "encoders" and p.advance]
+    assert encoded == [f"{name} on {data}" for name in [*names[1:], names[0]]]
+    assert {name for _, name in pipeline._leakage} == {*names}
+
+
 def test_a_killed_run_goes_on_where_it_stopped(pipeline, data, tmp_path):
     process = warm.begin(SCRIPT, tmp_path, pipeline.store.root, data)
     cells = pipeline.store.root / "cells"

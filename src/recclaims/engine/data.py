@@ -181,6 +181,10 @@ class DataPipeline:
             self._features[key] = artefact
         return self._features[key]
 
+    def is_fused(self, reference: str, encoder_name: str) -> bool:
+        """Whether an encoder is made of others."""
+        return bool(spec_of(self._encoder(reference, encoder_name)).parts)
+
     def examine(self, reference: str, encoder_name: str) -> None:
         """Encode, and find out what claims ask of features, while both are at hand; raises as `encode` does."""
         self.encode(reference, encoder_name)

@@ -235,6 +235,8 @@ def _encode(
         for reference, encoder in needed
         if pipeline.store.find("features", pipeline.features_recipe(reference, encoder)) is None
     ]
+    # Fusions last: whoever is at one waits for its parts, which others encode meanwhile.
+    tasks.sort(key=lambda task: pipeline.is_fused(*task[1:]))
     if tasks:
         stages.begin("encoders", len(tasks))
     broken: dict[tuple[str, str], Failure] = {}
