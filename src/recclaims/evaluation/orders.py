@@ -6,6 +6,7 @@ items of every user in order first. Of few items a user the one is faster, of ma
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -21,7 +22,7 @@ GROUP = 8
 #: With more items a user than this that are asked for, all of the user's are sorted.
 SORTED_FROM = 4
 
-#: Rows and items, int64 (p,) each.
+#: Rows, in ascending order, and items, int64 (p,) each.
 Cells = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
@@ -115,25 +116,22 @@ class Sorted:
     """See Order. A score and the item's place in the lot are one whole number, so that no two of a user are equal."""
 
     def __init__(self, scores: torch.Tensor, lots: NDArray[np.int64]) -> None:
-        self._lots, self._drawn = lots, np.argsort(lots)
-        self._codes = _codes(scores.numpy(), lots)
-        self._sorted = np.sort(self._codes, axis=1)
+        self._scores, self._lots, self._drawn = scores.numpy(), lots, np.argsort(lots)
+        self._sorted = _codes(self._scores, lots)
+        self._sorted.sort(axis=1)
         # NaN comes before +inf or, as its sign says, after -inf.
         if (self._sorted[:, 0] < _code_of(np.inf) + len(lots)).any() or (self._sorted[:, -1] > _NOTHING_LESS).any():
             raise CellError("scores contain NaN or inf")
 
     def ranks(self, cells: Cells) -> NDArray[np.int64]:
         """See Order."""
-        rows, _ = cells
-        wanted = self._codes[cells]
-        # By halves, for all cells at once: how many of the row are less.
-        low, high = np.zeros(len(rows), dtype=np.int64), np.full(len(rows), len(self._lots))
-        for _ in range(len(self._lots).bit_length()):
-            middle = (low + high) >> 1
-            less = self._sorted[rows, np.minimum(middle, len(self._lots) - 1)] < wanted
-            less &= middle < high
-            low, high = np.where(less, middle + 1, low), np.where(less, high, middle)
-        return low + 1
+        rows, items = cells
+        wanted = _codes(self._scores[cells], self._lots[items])
+        less = np.empty(len(rows), dtype=np.int64)
+        bounds = np.searchsorted(rows, np.arange(len(self._sorted) + 1)).tolist()
+        for row, (first, last) in enumerate(itertools.pairwise(bounds)):
+            less[first:last] = self._sorted[row].searchsorted(wanted[first:last])
+        return less + 1
 
     def best(self, k: int) -> NDArray[np.int64]:
         """See Order."""
@@ -144,7 +142,7 @@ class Sorted:
         places = self.ranks(left_out) - 1
         # No more than so many places can be needed.
         width = min(len(self._lots), k + int(np.bincount(left_out[0], minlength=1).max()))
-        gone = np.zeros((len(self._codes), width), dtype=np.bool_)
+        gone = np.zeros((len(self._sorted), width), dtype=np.bool_)
         near = places < width
         gone[left_out[0][near], places[near]] = True
         gone = gone[rows]
