@@ -116,12 +116,14 @@ class Sorted:
     """See Order. A score and the item's place in the lot are one whole number, so that no two of a user are equal."""
 
     def __init__(self, scores: torch.Tensor, lots: NDArray[np.int64]) -> None:
+        import torch
+
         self._scores, self._lots, self._drawn = scores.numpy(), lots, np.argsort(lots)
         self._sorted = _codes(self._scores, lots)
         self._sorted.sort(axis=1)
         # NaN comes before +inf or, as its sign says, after -inf.
-        if (self._sorted[:, 0] < _code_of(np.inf) + len(lots)).any() or (self._sorted[:, -1] > _NOTHING_LESS).any():
-            raise CellError("scores contain NaN or inf")
+        ends = torch.from_numpy(self._drawn[self._sorted[:, [0, -1]] & _PLACE])
+        refuse_not_finite(scores.gather(1, ends))
 
     def ranks(self, cells: Cells) -> NDArray[np.int64]:
         """See Order."""
@@ -152,13 +154,14 @@ class Sorted:
         return items
 
     def _items(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-        items: NDArray[np.int64] = self._drawn[codes & (2**_BITS - 1)]
-        items[codes >= _code_of(-np.inf)] = len(self._lots)
+        items: NDArray[np.int64] = self._drawn[codes & _PLACE]
+        items[codes >= _NO_CANDIDATE] = len(self._lots)
         return items
 
 
 #: Of a code, those of the place in the lot.
 _BITS = 32
+_PLACE = 2**_BITS - 1
 
 
 def _codes(scores: NDArray[np.float32], lots: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -174,13 +177,8 @@ def _codes(scores: NDArray[np.float32], lots: NDArray[np.int64]) -> NDArray[np.i
     return codes
 
 
-def _code_of(score: float) -> int:
-    """The least code of a score."""
-    return int(_codes(np.array([score], dtype=np.float32), np.zeros(1, dtype=np.int64))[0])
-
-
-#: No score but NaN has a larger code.
-_NOTHING_LESS = _code_of(-np.inf) + 2**_BITS - 1
+#: The least code of an item that is no candidate.
+_NO_CANDIDATE = int(_codes(np.array([-np.inf], dtype=np.float32), np.zeros(1, dtype=np.int64))[0])
 
 
 def count_ranks(scores: torch.Tensor, rows: torch.Tensor, items: torch.Tensor, lots: torch.Tensor) -> torch.Tensor:

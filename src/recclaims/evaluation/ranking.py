@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from recclaims.evaluation.item_lists import ItemLists
 from recclaims.evaluation.lists import LIST_LENGTH
 from recclaims.evaluation.metrics import CUTOFFS, Metric, Ranks
-from recclaims.evaluation.orders import best, order_of, refuse_not_finite
+from recclaims.evaluation.orders import Cells, best, order_of, refuse_not_finite
 
 if TYPE_CHECKING:
     import torch
@@ -34,15 +34,25 @@ Scorer = Callable[[NDArray[np.int64]], "torch.Tensor"]
 
 
 @lru_cache(maxsize=16)
+def drawn(seed: int, n_items: int) -> NDArray[np.int64]:
+    """The items in the order of their lot, see there, int64 (n_items,)."""
+    return _kept(np.random.default_rng([seed, 0x71E]).permutation(n_items))
+
+
+@lru_cache(maxsize=16)
 def lot(seed: int, n_items: int) -> NDArray[np.int64]:
     """The place of every item in the lot that decides between equal scores, int64 (n_items,): one for all users.
 
     Were they ranked in the order of the catalogue, which often is that of popularity, a probe that scores most items
     zero would be judged by that order: on ML-100K its recall halves when the catalogue is turned round.
     """
-    places = np.argsort(np.random.default_rng([seed, 0x71E]).permutation(n_items))
-    places.flags.writeable = False  # the same array for whoever asks again
-    return places
+    return _kept(np.argsort(drawn(seed, n_items)))
+
+
+def _kept(array: NDArray[np.int64]) -> NDArray[np.int64]:
+    """An array that whoever asks again is given, too: nobody may change it."""
+    array.flags.writeable = False
+    return array
 
 
 def evaluate(
@@ -75,8 +85,9 @@ def evaluate(
     import torch
 
     users, places, longest = [], [], max(cutoffs)
-    for batch, scores, lots in _scored(score, relevant, masked, block, seed, among):
-        found = best(scores, longest, torch.from_numpy(np.argsort(lots)).to(scores.device)).cpu().numpy()
+    for batch, scores in _scored(score, relevant, masked, block, among):
+        order = torch.tensor(drawn(seed, scores.shape[1]), device=scores.device)
+        found = best(scores, longest, order).cpu().numpy()
         wanted = np.zeros(scores.shape, dtype=np.bool_)
         wanted[relevant.cells(batch)] = True
         hit, place = np.nonzero(np.take_along_axis(wanted, found, axis=1))
@@ -140,8 +151,9 @@ def rank(
     """
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in ("ranks", "fewer", "top", "more", "candidates")}
     kind: np.dtype[Any] = np.dtype(np.uint8)
-    for batch, scores, lots in _scored(score, wanted, seen, block, seed, among):
+    for batch, scores in _scored(score, wanted, seen, block, among):
         n_items = scores.shape[1]
+        lots = lot(seed, n_items)
         kind = np.min_scalar_type(n_items)
         pairs, left_out = wanted.cells(batch), chosen.cells(batch)
         own, of_left_out = (_at(scores, cells) for cells in (pairs, left_out))
@@ -198,10 +210,9 @@ def _scored(
     wanted: ItemLists,
     masked: ItemLists,
     block: int | None,
-    seed: int,
     among: NDArray[np.bool_] | None,
-) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, NDArray[np.int64]]]:
-    """Blocks of the users who want something: they, their scores without what is masked, and the lot."""
+) -> Iterator[tuple[NDArray[np.int64], torch.Tensor]]:
+    """Blocks of the users who want something: they, and their scores without what is masked."""
     import torch
 
     if block is None:
@@ -218,10 +229,10 @@ def _scored(
                 outside = torch.from_numpy(~among).to(scores.device)
                 refuse_not_finite(scores[:, outside])
                 scores[:, outside] = -torch.inf
-            yield batch, scores, lot(seed, scores.shape[1])
+            yield batch, scores
 
 
-def _at(scores: torch.Tensor, cells: tuple[NDArray[np.int64], NDArray[np.int64]]) -> NDArray[np.floating]:
+def _at(scores: torch.Tensor, cells: Cells) -> NDArray[np.floating]:
     """The scores of cells."""
     import torch
 
@@ -231,9 +242,9 @@ def _at(scores: torch.Tensor, cells: tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def _moved(
-    pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
+    pairs: Cells,
     own: NDArray[np.floating],
-    left_out: tuple[NDArray[np.int64], NDArray[np.int64]],
+    left_out: Cells,
     scores: NDArray[np.floating],
     lots: NDArray[np.int64],
 ) -> NDArray[np.int64]:
