@@ -301,7 +301,7 @@ def test_a_killed_run_goes_on_where_it_stopped(pipeline, data, tmp_path):
     ("training", "improving"),
     [
         ({"epochs": 1, "eval_step": 1}, True),
-        # Looked at after epochs 3 and 6; the seventh changes nothing.
+        # Looked at after epochs 3, 6 and 7.
         ({"epochs": 7, "eval_step": 3, "learning_rate": 0.01}, True),
         # It stops because nothing got better.
         ({"epochs": 200, "eval_step": 1, "stopping_step": 2, "learning_rate": 0.05}, False),
@@ -312,6 +312,17 @@ def test_a_cell_that_was_still_improving_is_noticed(pipeline, data, training, im
     result = mine.train(Cell(data, "bpr"))
     assert mine.ended_improving(result) is improving
     assert not mine.ended_improving(mine.train(Cell(data, "mostpop")))
+
+
+def test_the_last_epoch_is_validated_too(pipeline, data):
+    """With validations after every third of seven epochs, the seventh had been trained for nothing."""
+    profiles = {step: Profile("tiny", training={**TINY, "epochs": 7, "eval_step": step}) for step in (1, 3, 7)}
+    cell = Cell(data, "bpr")
+    found = {step: with_settings(pipeline, profile=profile).train(cell) for step, profile in profiles.items()}
+    assert found[1].best_epoch == 7
+    assert {result.best_epoch for result in found.values()} == {7}
+    for result in found.values():
+        np.testing.assert_array_equal(result.per_user["recall@20"], found[1].per_user["recall@20"])
 
 
 def test_of_a_class_that_trains_itself_nobody_knows_whether_more_would_help(pipeline, data, monkeypatch):

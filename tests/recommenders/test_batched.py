@@ -140,6 +140,15 @@ def test_each_cell_stops_when_it_would_alone(recommender, monkeypatch):
             torch.testing.assert_close(weights[name], value, rtol=1e-9, atol=1e-9, msg=name)
 
 
+def test_the_last_epoch_is_validated_where_it_ends_between_two_validations(monkeypatch):
+    known = {"average_best": 1, "epochs": 7, "stopping_step": 9}
+    every, third = (finished([cell(builtin.BPR, 0, **known, eval_step=step)], monkeypatch) for step in (1, 3))
+    ((often, weights),), ((rarely, others),) = every, third
+    assert (often.best_epoch, rarely.best_epoch) == (7, 7)
+    for name, value in weights.items():
+        torch.testing.assert_close(others[name], value, rtol=0, atol=0, msg=name)
+
+
 class NoWaiting(TorchDispatchMode):
     """Refuses what would wait for a GPU, or give as many numbers as its values say: neither can be captured."""
 

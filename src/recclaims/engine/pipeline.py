@@ -108,8 +108,8 @@ class Pipeline(DataPipeline):
         """
         if self.recommender(result.cell).fixed.get("epochs") == 1:
             return False
-        tuned = {**TRAINING, **self.parameters(result.cell), **result.tuned}
-        return result.epochs > 0 and result.best_epoch > result.epochs - int(tuned["eval_step"])
+        step = int({**TRAINING, **self.parameters(result.cell), **result.tuned}["eval_step"])
+        return result.epochs > 0 and result.best_epoch > result.epochs - (result.epochs % step or step)
 
     def trains_together(self, cell: Cell) -> bool:
         """Whether a cell is trained as one model with others: where that is asked for and its recommender can be."""
@@ -147,11 +147,18 @@ class Pipeline(DataPipeline):
             **({"imputation": [cell.imputation, IMPUTATION]} if cell.imputation else {}),
             "device": self.device(cell).partition(":")[0],
             **({"together": TOGETHER} if self.trains_together(cell) else {}),
+            **({"last_epoch": "validated"} if self._ends_between_validations(cell) else {}),
             "libraries": versions(TRAINING_LIBRARIES),
             "ranking": RANKING,
             "facts": FACTS,
             "protocol": CACHE_VERSION,
         }
+
+    def _ends_between_validations(self, cell: Cell) -> bool:
+        """Whether its last epoch is not one that is validated anyway: earlier releases trained on to it for nothing."""
+        settings = {**TRAINING, **self.parameters(cell)}
+        epochs, step = int(settings["epochs"]), int(settings["eval_step"])
+        return epochs > step and epochs % step > 0
 
     def _control_recipe(self, cell: Cell) -> list[str | int | None] | None:
         if cell.control is None:

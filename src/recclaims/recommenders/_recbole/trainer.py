@@ -24,7 +24,7 @@ class CellTrainer(Trainer):  # type: ignore[misc]
     Args:
         config: the cell's configuration.
         model: a RecBole model.
-        validate: gives the score to be maximised; called every `eval_step` epochs.
+        validate: gives the score to be maximised; called every `eval_step` epochs, and after the last one.
     """
 
     def __init__(self, config: BridgeConfig, model: torch.nn.Module, validate: Callable[[], float]) -> None:
@@ -88,6 +88,9 @@ class CellTrainer(Trainer):  # type: ignore[misc]
     def run(self, batches: Any) -> None:
         """Train to the end or until validation stops improving, then restore what was best."""
         self.fit(batches, valid_data=True, verbose=logger.isEnabledFor(10), saved=False)
+        if self.epochs_run == self.epochs and self.epochs % self.eval_step:
+            # RecBole would have trained the epochs after its last validation for nothing.
+            self._valid_epoch(None)
         state = self.best.mean()
         if state:
             weights = self.model.state_dict().keys()

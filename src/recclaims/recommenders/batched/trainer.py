@@ -169,7 +169,6 @@ class Together:
             if (number + 1) % self._eval_step == 0 or number + 1 == self._epochs:
                 self._check_losses(alive, losses, number)
                 losses = []
-            if (number + 1) % self._eval_step == 0:
                 self._validate(alive, number)
             alive = [state for state in alive if not state.stopped]
             if not alive:
