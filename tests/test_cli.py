@@ -104,6 +104,19 @@ def test_encode_runs_code_of_a_checkpoint_only_where_it_is_trusted(tmp_path, cap
     assert "--trust-remote-code" in capsys.readouterr().err  # trust does not stay for the next command of a process
 
 
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("answers.jsonl", "encoder 'attributes' gives no answers"), ("none/answers.jsonl", "gives no answers")],
+)
+def test_encode_says_that_there_are_no_answers(tmp_path, capsys, place, message):
+    data = write_toy(tmp_path / "data")
+    file = tmp_path / place
+    arguments = ["encode", "attributes", "--data", str(data), "--store", str(tmp_path / "store")]
+    assert main([*arguments, "--answers", str(file)]) == 2
+    assert message in capsys.readouterr().err
+    assert not file.exists()
+
+
 def answered(place, answers):
     """The toy, whose first items bear these answers."""
     data = write_toy(place / "data", domain="clothing")

@@ -39,7 +39,7 @@ OPTION = re.compile(r"(?<![\w-])--?[A-Za-z][\w-]*")
 
 
 def test_the_contract_of_the_documentation_passes(tmp_path):
-    encoder, declaring, contract, *_ = re.findall(
+    encoder, declaring, _, contract, *_ = re.findall(
         r"```python\n(.*?)```", (DOCS / "write-an-encoder.md").read_text(), re.DOTALL
     )
     (tmp_path / "title_words.py").write_text(encoder)

@@ -34,8 +34,10 @@ from recclaims.recommenders.spec import Recommender
 if TYPE_CHECKING:
     from recclaims.data.folder import FolderDataset
     from recclaims.data.preparation import Prepared, PrepareRequest, data_directory
+    from recclaims.data.reference import load_dataset
     from recclaims.evaluating import evaluate
     from recclaims.interop.foreign.recommender import open_recommender
+    from recclaims.lvlm.answering import AnsweringEncoder
     from recclaims.lvlm.generation import AnswerSettings, Question, Reply, ask
     from recclaims.recommenders.models.content import ContentRecommender
     from recclaims.release import __version__
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AnswerSettings",
+    "AnsweringEncoder",
     "Case",
     "CellError",
     "Claim",
@@ -80,6 +83,7 @@ __all__ = [
     "data_directory",
     "evaluate",
     "hookimpl",
+    "load_dataset",
     "open_recommender",
 ]
 
@@ -91,8 +95,10 @@ _WHEN_ASKED = {
     "Results": "recclaims.results",
     "__version__": "recclaims.release",
     "FolderDataset": "recclaims.data.folder",
+    "load_dataset": "recclaims.data.reference",
     **dict.fromkeys(("PrepareRequest", "Prepared", "data_directory"), "recclaims.data.preparation"),
     "ContentRecommender": "recclaims.recommenders.models.content",
+    "AnsweringEncoder": "recclaims.lvlm.answering",
     **dict.fromkeys(("AnswerSettings", "Question", "Reply", "ask"), "recclaims.lvlm.generation"),
 }
 

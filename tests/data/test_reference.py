@@ -8,8 +8,8 @@ import pytest
 
 from recclaims.data.movielens import MovieLens100K
 from recclaims.data.parameters import Parameter
-from recclaims.data.reference import located, open_source
-from recclaims.errors import RecclaimsError
+from recclaims.data.reference import load_dataset, located, open_source
+from recclaims.errors import RecclaimsError, UnknownNameError
 from recclaims.features.arguments import join_argument, split_argument
 from recclaims.features.resolve import make_encoder
 from recclaims.plugin_manager import Registry
@@ -129,3 +129,11 @@ def test_a_path_that_would_be_cut_at_its_question_mark_says_how_to_write_it(tmp_
 def test_an_argument_with_a_question_mark_in_its_path_is_joined_as_it_is_split():
     assert join_argument("a/b?c", {"domain": "movies"}) == "a/b%3Fc?domain=movies"
     assert split_argument("a/b%3Fc?domain=movies", ("domain",), "lvlm") == ("a/b?c", {"domain": "movies"})
+
+
+def test_a_program_loads_what_an_option_would_name():
+    dataset = load_dataset("emoji?channel=visual&items=300")
+    assert len(dataset.items) == 300
+    assert dataset.items[0].backdrop
+    with pytest.raises(UnknownNameError, match="emoji"):
+        load_dataset("emojis")

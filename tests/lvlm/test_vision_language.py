@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import LogitsProcessor
 
-from recclaims import trust
+from recclaims import AnsweringEncoder, trust
 from recclaims.data.catalogue import Item
 from recclaims.errors import FeatureError, NotAvailableError, RecclaimsError, UnknownNameError
 from recclaims.features.encoded import FeatureReport, made_on
 from recclaims.features.extraction import extract
 from recclaims.features.resolve import facts_of, make_encoder
+from recclaims.features.spec import methods_of
 from recclaims.lvlm.checkpoints import NAMES, Checkpoint
 from recclaims.lvlm.generation import stop_tokens
 from recclaims.lvlm.vision_language import VisionLanguage
@@ -90,9 +92,9 @@ def encoder(folder, settings="", stops=STOPS):
     made = VisionLanguage(f"{folder}?max_new_tokens={LIMIT}{settings}")
     if stops is None:
         return made
-    model, processor = made._loaded
+    model, processor = made.loaded
     end, forbidden = processor.tokenizer.eos_token_id, sorted(stop_tokens(model, processor))
-    from recclaims.lvlm.vision_language import _seed
+    from recclaims.lvlm.answering import _seed
 
     after = {_seed(made.seed, str(i)): stop for i, stop in enumerate(stops)}
     made.logits_processors = lambda questions: [StopAt([after[q.seed] for q in questions], end, forbidden)]
@@ -133,14 +135,14 @@ def test_what_is_recorded(checkpoint, pictures):
 def test_the_embedding_is_the_state_of_the_stop_token_itself(checkpoint, rounding, pictures):
     """Redone by hand: one sequence without padding, a whole forward pass per token, no generate and no cache."""
     made = encoder(checkpoint)
-    model, processor = made._loaded
+    model, processor = made.loaded
     end = processor.tokenizer.eos_token_id
     config = model.config
     marks = (getattr(config, name, None) for name in ("image_token_id", "video_token_id"))
     never = [*stop_tokens(model, processor), *(mark for mark in marks if mark is not None)]
     encoded = made.encode(pictures)
     for item, stop, row, record in zip(pictures, STOPS, encoded.matrix, encoded.records, strict=True):
-        parts = [{"type": "image", "image": item.image()}, {"type": "text", "text": made._ask_for(item.domain)}]
+        parts = [{"type": "image", "image": item.image()}, {"type": "text", "text": made._prompt_for(item.domain)}]
         inputs = processor.apply_chat_template(
             [{"role": "user", "content": parts}],
             tokenize=True,
@@ -324,6 +326,78 @@ def test_prompts_decide(checkpoints, pictures):
     assert min(np.abs(a - b).max() for i, a in enumerate(rows[:4]) for b in rows[:i]) > 1e-3
 
 
+@pytest.fixture
+def reading(tmp_path):
+    """A domain whose prompts read an item's title and description."""
+    path = tmp_path / "shop.toml"
+    path.write_text('domain = "shop"\nversion = 1\nslots = ["Kind"]\n[prompts]\nkeyword = "{text}\\nFill in [Kind]."\n')
+    return path
+
+
+def test_a_prompt_can_read_the_items_text(checkpoint, rounding, pictures, reading):
+    made = encoder(checkpoint, f"&domain={reading}", stops=None)
+    one = pictures[0]
+    lamp, spoon = (replace(one, title=title) for title in ("A lamp", "A silver spoon"))
+    rows = made.encode([lamp, spoon, replace(spoon, domain=""), one]).matrix
+    np.testing.assert_allclose(rows[1], rows[2], atol=rounding, rtol=0)
+    distances = np.abs(rows[[0, 1, 3]][:, None] - rows[[0, 1, 3]][None]).max(axis=2)
+    assert distances[~np.eye(3, dtype=bool)].min() > 1e-2
+
+
+def test_special_tokens_in_a_text_are_left_out(checkpoint, rounding, pictures, reading):
+    """They would end the turn, or stand for an image that is not there."""
+    made = encoder(checkpoint, f"&domain={reading}", stops=None)
+    special = "".join(made.loaded[1].tokenizer.get_added_vocab())
+    assert special
+    rows = made.encode([replace(pictures[0], title=title) for title in ("A lamp", f"A {special}lamp")]).matrix
+    np.testing.assert_allclose(rows[0], rows[1], atol=rounding, rtol=0)
+
+
+class Llava(AnsweringEncoder):
+    """An encoder of a plugin: a name, what its weights are known by, and how they are loaded."""
+
+    name, model_version, folder = "my-llava", "tiny", Path()
+
+    def load(self):
+        return VisionLanguage(str(self.folder)).load()
+
+
+@pytest.fixture
+def mine(checkpoints):
+    return type("Mine", (Llava,), {"folder": checkpoints["llava"]})
+
+
+def test_an_encoder_of_ones_own_is_asked_like_ours(mine, checkpoints, pictures):
+    settings = f"?max_new_tokens={LIMIT}&prompt=description"
+    ours, theirs = (
+        extract(made, pictures) for made in (VisionLanguage(f"{checkpoints['llava']}{settings}"), mine(settings))
+    )
+    np.testing.assert_array_equal(ours.matrix, theirs.matrix)
+    assert theirs.encoder == f"my-llava:{settings}"
+
+
+def test_a_variant_of_ones_own_encoder(mine):
+    assert mine().variant({"temperature": None}) == "my-llava"
+    assert mine().variant({"temperature": "0.7"}) == "my-llava:?temperature=0.7"
+    assert mine("?temperature=0.7").variant({"temperature": None}) == "my-llava"
+    assert methods_of(mine()).variant
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("llava", "encoder 'my-llava' is one model and takes settings only: my-llava:?prompt=..."),
+        ("?promt=keyword", "did you mean 'prompt'"),
+        ("?batch=none", "my-llava: batch is 'none', not a number from 1"),
+    ],
+)
+def test_a_wrong_argument_of_ones_own_encoder_is_one_line(mine, argument, message):
+    with pytest.raises(RecclaimsError) as error:
+        mine(argument)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 def test_without_a_domain_it_says_how_to_give_one(checkpoints, pictures):
     from dataclasses import replace
 
@@ -333,8 +407,8 @@ def test_without_a_domain_it_says_how_to_give_one(checkpoints, pictures):
 
 def test_dtype_is_the_checkpoints_unless_said(checkpoints):
     folder = checkpoints["qwen2-vl"]
-    assert VisionLanguage(str(folder))._loaded[0].dtype == torch.float32
-    assert VisionLanguage(f"{folder}?dtype=bfloat16")._loaded[0].dtype == torch.bfloat16
+    assert VisionLanguage(str(folder)).loaded[0].dtype == torch.float32
+    assert VisionLanguage(f"{folder}?dtype=bfloat16").loaded[0].dtype == torch.bfloat16
 
 
 def test_half_precision_gives_float32_features(checkpoints, pictures):

@@ -47,6 +47,12 @@ def add_commands(add: Add) -> None:
     )
     add_store(encode)
     encode.add_argument(
+        "--answers",
+        type=expanded,
+        metavar="FILE",
+        help="also write what a model answered about each item to a new JSONL file, for --claims-answers NAME=FILE",
+    )
+    encode.add_argument(
         TRUST, action="store_true", help="allow code shipped with a model's checkpoint to run (default: not allowed)"
     )
     export = add("export", _export, "write a dataset with a replicate's split and features, for MMRec or RecBole")
@@ -116,9 +122,13 @@ def _pipeline(options: argparse.Namespace) -> Pipeline:
 
 
 def _encode(options: argparse.Namespace) -> int:
+    from recclaims.data.answers_file import write_answers
     from recclaims.features.encoded import shown_made
 
     pipeline = _pipeline(options)
+    place = Path(options.answers) if options.answers else None
+    if place and place.exists():
+        raise RecclaimsError(f"{place} already exists; name a new file for the answers")
     facts = pipeline.encode(options.data, options.encoder).json("facts")
     print(
         f"{facts['encoder']}: {facts['items']:,} x {facts['dimension']:,}, {facts['imputed']:,} imputed, "
@@ -133,6 +143,14 @@ def _encode(options: argparse.Namespace) -> int:
         print(f"images and texts in one space: {gap.line}")
     if facts.get("made"):
         print(f"made on {shown_made(facts['made'])}")
+    if place:
+        items = pipeline.dataset(options.data).items
+        records = pipeline.features(options.data, options.encoder).records
+        answers = {one.item_id: record["text"] for one, record in zip(items, records, strict=False) if "text" in record}
+        if not answers:
+            raise RecclaimsError(f"encoder '{options.encoder}' gives no answers, so {place} was not written")
+        write_answers(place, answers)
+        print(f"{place}: {len(answers):,} answers, to be read by --claims-answers NAME={place}")
     return 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -216,3 +218,20 @@ def _text(record: Mapping[str, Any], column: str, where: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
         raise DatasetError(f"{where}: {column} is {str(value)[:40]!r}, not a text of at most {MAX_TEXT:,} characters")
     return value
+
+
+def write_answers(path: Path, answers: Mapping[str, str]) -> None:
+    """Write answers by item id as JSONL, whole or not at all, in the columns that `AnswersFile` finds by itself.
+
+    Raises:
+        DatasetError: the file cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    rows = (json.dumps({"item_id": name, "answer": text}, ensure_ascii=False) for name, text in answers.items())
+    try:
+        draft.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        draft.unlink(missing_ok=True)

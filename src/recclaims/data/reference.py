@@ -17,9 +17,10 @@ from recclaims.data.beside import WithContent, relocated, split_content
 from recclaims.data.importers.registry import open_folder
 from recclaims.data.registered import is_registered, open_registered, protocol_of
 from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.plugin_manager import registry
 
 if TYPE_CHECKING:
-    from recclaims.data.dataset import DatasetSource
+    from recclaims.data.dataset import Dataset, DatasetSource
     from recclaims.plugin_manager import Registry
 
 
@@ -47,6 +48,18 @@ def open_source(reference: str, registry: Registry, where: str = "--claims-data"
     alone, beside = split_content(reference)
     source = _open_alone(alone, registry, where)
     return WithContent(source, beside) if beside else source
+
+
+def load_dataset(reference: str) -> Dataset:
+    """Load a dataset by what `--claims-data` would name it: its items, users and interactions.
+
+    Args:
+        reference: a name, a name with parameters or a folder, as in `emoji?channel=visual`; see open_source.
+
+    Raises:
+        RecclaimsError: there is no such dataset, or it cannot be read; one line.
+    """
+    return open_source(reference, registry(), "load_dataset").load()
 
 
 def _open_alone(reference: str, registry: Registry, where: str) -> DatasetSource:

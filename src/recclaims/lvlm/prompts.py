@@ -15,6 +15,8 @@ from recclaims.toml_file import read_toml
 
 FOLDER = Path(__file__).resolve().parent / "domains"
 ENDING = ".toml"
+#: Stands in a prompt for the item's title and description.
+TEXT = "{text}"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Domain:
         version: raised whenever a prompt asks something else.
         slots: what the keyword prompt leaves to be filled, in its order.
         prompts: texts by name: `keyword` (one worked example), `description` (at most 30 words),
-            `misaligned` (about a rocket), and whatever else the file holds.
+            `misaligned` (about a rocket), and whatever else the file holds. TEXT in them is the item's own.
     """
 
     name: str
