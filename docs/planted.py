@@ -88,6 +88,7 @@ class Planted(NamedTuple):
         why: in a phrase.
         anew: whether both arms have the rows of their features dealt to the items anew, which makes them alike.
         against: the control, where the claim has several.
+        recommender: what reads the features, where the claim is about one.
     """
 
     claim: str
@@ -97,6 +98,7 @@ class Planted(NamedTuple):
     why: str
     anew: bool = False
     against: str = ""
+    recommender: str = ""
 
 
 #: Both blocks with the same weight; and as they are, so that the pixels drown the words.
@@ -121,6 +123,18 @@ PLANTED = (
     ),
     Planted("noise", True, f"{UNSEEN}&dose=1", ("attributes",), "content tells tastes in items that are held out"),
     Planted("noise", False, f"{UNSEEN}&dose=0", ("attributes",), "nothing tells anything of them"),
+    Planted(
+        "ensemble", True, TEXT, ("words",), "BM3 makes little of any content", against="bm3", recommender="ensemble"
+    ),
+    Planted(
+        "ensemble",
+        False,
+        f"{SMALL}&dose=0",
+        ("words",),
+        "tastes are in shared users alone, over which FREEDOM propagates",
+        against="freedom",
+        recommender="ensemble",
+    ),
     Planted("popularity", True, f"{TEXT}&groups_by=popularity", ("words", RAW), "the text tells how popular"),
     Planted("popularity", False, f"{IMAGE}&groups_by=popularity", ("words", EVEN), "the image does, not the text"),
     Planted("rendered", True, TEXT, (READ, RAW), "letters tell the group, raw pixels drown words", against=RAW),
@@ -150,7 +164,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20, help="how often the data are planted")
     parser.add_argument("--claim", action="append", help="only this one; may be given several times")
-    parser.add_argument("--recommender", default="content-knn", help="what reads the features")
+    parser.add_argument(
+        "--recommender", default="content-knn", help="what reads the features, but for claims about one recommender"
+    )
     parser.add_argument("--store", type=Path, help="where features and cells are kept (default: nowhere)")
     asked = parser.parse_args()
     known = OwnObjects.of(encoders=[Words, Pixels, Letters]).beside(load())
@@ -164,6 +180,7 @@ def main() -> None:
 
 def row(planted: Planted, seeds: int, recommender: str, known: Registry, store: Store) -> list[str]:
     """What became of a claim on its data over seeds."""
+    recommender = planted.recommender or recommender
     free = known.recommenders[recommender].training_free
     profile = Profile.named("quick" if free else "smoke")
     settings = Settings(profile, replicates=MORE.get(planted.claim, 6) if free else 4, workers=0)

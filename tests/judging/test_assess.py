@@ -8,12 +8,14 @@ import pytest
 from recclaims._model.arm import Arm
 from recclaims._model.case import Case, Expectation
 from recclaims._model.claim import Claim
+from recclaims._model.population import SomeItems
 from recclaims._model.verdict import Verdict
 from recclaims.engine.cell import CellResult
 from recclaims.engine.execute.executor import Failure
 from recclaims.evaluation.metrics import METRICS, PRIMARY
-from recclaims.judging.assess import Evidence, assess
+from recclaims.judging.assess import Evidence, _finds_nothing, assess
 from recclaims.judging.comparison import compare
+from recclaims.judging.estimate import Estimate
 
 CLAIM = Claim("noise", 1, "Real beats noise.", "nobody", controls=("permuted",))
 LOOKS, USERS = (4, 6, 10), 2_000
@@ -222,3 +224,21 @@ def test_where_nothing_is_planted_silence_is_shown(treatment, control, verdict):
 def test_silence_that_is_not_shown_is_undecided():
     one = case(expects=Expectation.NEGATIVE_CONTROL)
     assert judged(one, results_of(one, 0.003, 0.003, popularity=0.0005)).verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("changes", "advised"),
+    [
+        ({}, False),
+        ({"metric": "ndcg@10"}, False),
+        ({"metric": "ndcg@10", "items": SomeItems(train_at_most=5)}, True),
+        ({"items": SomeItems(train_at_most=5)}, False),
+    ],
+)
+def test_where_some_items_are_never_within_the_cut_off_it_says_what_to_ask(changes, advised):
+    """They are ranked among all, and there are ten places."""
+    nothing = Estimate(0, 0, math.nan, None, 3, 4, None)
+    said = _finds_nothing(case(claim=dataclasses.replace(CLAIM, **changes)), nothing)
+    assert said.startswith("neither arm finds anything for any user")
+    assert ("smooth_recall, which has no cut-off" in said) is advised
+    assert ("split=cold" in said) is advised

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from recclaims._model.case import Case, Expectation
 from recclaims._model.cell import Cell
+from recclaims._model.claim import JUDGED
 from recclaims._model.verdict import Judgement, Verdict
 from recclaims.engine.cell import CellResult
 from recclaims.engine.execute.executor import Failure
@@ -200,7 +201,11 @@ def _finds_nothing(case: Case, estimate: Estimate) -> str | None:
             f"an arm finds nothing for any user of a replicate on {case.claim.spoken_of}: there is no ratio to compare"
         )
     if math.isnan(estimate.log_ratio):
-        return f"neither arm finds anything for any user ({case.claim.metric} is 0): there is nothing to compare"
+        found = f"neither arm finds anything for any user ({case.claim.metric} is 0): there is nothing to compare"
+        if case.claim.items is None or "@" not in case.claim.metric:
+            return found
+        # They compete with the whole catalogue for so many places.
+        return f"{found}; ask for {JUDGED}, which has no cut-off, or rank new items by themselves, on data?split=cold"
     if math.isinf(estimate.log_ratio):
         arm = case.control if estimate.log_ratio > 0 else case.treatment
         return f"{arm} finds nothing for any user of a replicate ({case.claim.metric} is 0): a failure, not an effect"
