@@ -170,6 +170,19 @@ def test_the_embedding_is_the_state_of_the_stop_token_itself(checkpoint, roundin
         assert record["text"] == processor.tokenizer.decode(answer, skip_special_tokens=True).strip()
 
 
+@pytest.mark.parametrize("stops", [(0, 2, 1, 0), (0, 2, 7, 99)])
+def test_the_prompt_goes_in_once_and_decoding_ends_with_the_last_stop_token(checkpoint, pictures, stops):
+    """Prompt, answer, stop token: no pass over all of it for the states, and no step more than the longest needs."""
+    made = encoder(checkpoint, stops=stops)
+    lengths = []
+    head = made.loaded[0].get_output_embeddings()
+    hook = head.register_forward_hook(lambda _, given, __: lengths.append(given[0].shape[1]))
+    made.encode(pictures)
+    hook.remove()
+    assert len(lengths) == 1 + min(max(stops), LIMIT) + 1
+    assert set(lengths[1:]) == {1}
+
+
 def test_settings_of_the_checkpoint_do_not_leak_into_greedy_answers(checkpoint, pictures):
     """The checkpoint asks for sampling and a penalty on repetition; both would make a row depend on its batch."""
     said = json.loads((checkpoint / "generation_config.json").read_text())

@@ -1,9 +1,10 @@
 """Let a vision-language model answer, and read the hidden state at the end of its answer.
 
 `generate` never returns the last token's own state: entry j of its hidden states produced token j, so it belongs to the
-token before; and in a batch the last entry is padding for every row that stopped early. So we generate, then run one
-forward pass over prompt and answer with everything after the row's first stop token masked, and take the last layer
-(after the final norm) at the stop token. A row then depends only on itself.
+token before; and in a batch the last entry is padding for every row that stopped early. So we generate until every
+row's first stop token has gone in as well, one step more than it takes to write it, and take the state that comes out
+of that step: the last layer after the final norm, which is what the output embeddings are given. A row then depends
+only on itself: what follows its stop token comes later, and attention looks back.
 """
 
 from __future__ import annotations
@@ -96,22 +97,16 @@ def ask(
     _forget_sampling(model)
     inputs = _inputs(processor, questions).to(model.device, model.dtype)
     how = len(questions), device_name(model.device)
+    more = _logits_processors(questions, settings, processors)
     prompt_length = inputs["input_ids"].shape[1]
     with torch.inference_mode():
         if settings.pooling == "last_prompt_token":
             states = _states(model, dict(inputs))[:, -1]  # padding is on the left
             return [Reply(row, "", 0, False, *how) for row in _rows(states)]
-        made = model.generate(
-            **inputs,
-            do_sample=False,
-            max_new_tokens=settings.max_new_tokens,
-            suppress_tokens=_placeholders(model) or None,
-            logits_processor=_logits_processors(questions, settings, processors),
-        )[:, prompt_length:]
         stops = stop_tokens(model, processor)
-        lengths, truncated = _lengths(made, stops)
-        answers, mask = _closed(made, lengths, truncated, _closing_token(processor, stops))
-        states = _states(model, _extended(inputs, answers, mask))[:, prompt_length:]
+        closing = _closing_token(processor, stops)
+        made, states = _decoded(model, inputs, _Ends(stops, closing, settings.max_new_tokens, prompt_length), more)
+        lengths, truncated = _lengths(made[:, : settings.max_new_tokens], stops)
         pooled = _pool(states, lengths, settings.pooling)
     texts = processor.tokenizer.batch_decode(
         [row[:length] for row, length in zip(made.tolist(), lengths.tolist(), strict=True)], skip_special_tokens=True
@@ -180,7 +175,7 @@ def _forget_sampling(model: Any) -> None:
 
 
 def _placeholders(model: Any) -> list[int]:
-    """Tokens that stand for an image or a video: no words, and the second pass would look for their pixels."""
+    """Tokens that stand for an image or a video: no words of an answer."""
     names = ("image_token_id", "video_token_id", "image_token_index", "audio_token_id")
     return sorted({i for name in names if isinstance(i := getattr(model.config, name, None), int)})
 
@@ -227,33 +222,63 @@ def _lengths(made: torch.Tensor, stops: frozenset[int]) -> tuple[torch.Tensor, t
     return first, truncated
 
 
-def _closed(
-    made: torch.Tensor, lengths: torch.Tensor, truncated: torch.Tensor, closing: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Each row's answer up to its stop token, which is appended where there is none: int64 (b, t), mask (b, t).
+class _Ends:
+    """Where answers end: a logits processor and a stopping criterion of `generate`.
 
-    t is the longest answer with its stop token; what stands behind a row's own is masked.
+    An answer without a stop token after `most` tokens gets one. Decoding goes on until every row's stop token has gone
+    in itself.
+    """
+
+    def __init__(self, stops: frozenset[int], closing: int, most: int, prompt_length: int) -> None:
+        self.stops, self.closing, self.most, self.prompt_length = sorted(stops), closing, most, prompt_length
+
+    def close(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Let nothing but the end follow the longest answer."""
+        if input_ids.shape[1] < self.prompt_length + self.most:
+            return scores
+        closed = scores.new_full(scores.shape, float("-inf"))
+        closed[:, self.closing] = 0
+        return closed
+
+    def reached(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        """Whether every row has a stop token before its last token, bool (b,), the same for all."""
+        import torch
+
+        gone_in = input_ids[:, self.prompt_length : -1]
+        stopped = torch.isin(gone_in, torch.tensor(self.stops, device=gone_in.device)).any(dim=1)
+        return stopped.all().expand(len(input_ids))
+
+
+def _decoded(model: Any, inputs: Any, ends: _Ends, processors: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Generate until every answer has ended.
+
+    Returns:
+        The tokens, int64 (b, t + 1), and the states of all but the last of them, (b, t, d).
     """
     import torch
+    from transformers import LogitsProcessorList, StoppingCriteriaList
 
-    places = torch.arange(int(lengths.max()) + 1, device=made.device)
-    answers = torch.nn.functional.pad(made, (0, 1))[:, : len(places)].clone()
-    answers[truncated, lengths[truncated]] = closing
-    return answers, (places <= lengths[:, None]).long()
-
-
-def _extended(inputs: Any, answers: torch.Tensor, mask: torch.Tensor) -> dict[str, Any]:
-    """The prompt's inputs with the answers behind them; per-token inputs of other kinds go on with zeros (text)."""
-    import torch
-
-    shape = inputs["input_ids"].shape
-    more = {"input_ids": answers, "attention_mask": mask}
-    return {
-        name: torch.cat([value, more.get(name, torch.zeros_like(answers)).to(value.dtype)], dim=1)
-        if isinstance(value, torch.Tensor) and value.shape == shape and name != "pixel_values"
-        else value
-        for name, value in inputs.items()
-    }
+    head = model.get_output_embeddings()
+    if head is None:
+        raise NotAvailableError(f"{type(model).__name__} has no output embeddings, whose input is the state to be read")
+    states: list[torch.Tensor] = []
+    hook = head.register_forward_pre_hook(lambda _, given: states.append(given[0][:, -1].clone()))
+    own = model.generation_config
+    stops, own.eos_token_id = own.eos_token_id, None  # `generate` would stop one step too early
+    try:
+        made = model.generate(
+            **inputs,
+            do_sample=False,
+            max_new_tokens=ends.most + 2,
+            suppress_tokens=_placeholders(model) or None,
+            logits_processor=LogitsProcessorList([*processors, ends.close]),
+            stopping_criteria=StoppingCriteriaList([ends.reached]),
+        )[:, ends.prompt_length :]
+    finally:
+        own.eos_token_id = stops
+        hook.remove()
+    # Entry j came out when token j - 1 went in; the first one is the prompt's.
+    return made, torch.stack(states[1:], dim=1)
 
 
 def _states(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
