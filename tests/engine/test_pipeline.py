@@ -328,7 +328,7 @@ def test_the_last_epoch_is_validated_too(pipeline, data):
 def test_of_a_class_that_trains_itself_nobody_knows_whether_more_would_help(pipeline, data, monkeypatch):
     mine = with_settings(pipeline, profile=Profile("tiny", training={**TINY, "epochs": 1, "eval_step": 1}))
     result = mine.train(Cell(data, "bpr"))
-    itself = dataclasses.replace(mine.recommender(result.cell), fixed={"epochs": 1})
+    itself = dataclasses.replace(mine.recommender(result.cell), trains_itself=True)
     monkeypatch.setitem(mine.registry.recommenders, "bpr", itself)
     assert not mine.ended_improving(result)
 

@@ -102,11 +102,8 @@ class Pipeline(DataPipeline):
         return {**recommender.parameters, **profile, **twin}
 
     def ended_improving(self, result: CellResult) -> bool:
-        """Whether a trained cell was best when it was last looked at: more training might have made another of it.
-
-        Of a class that trains itself, in what counts as one epoch whatever the profile says, nobody knows.
-        """
-        if self.recommender(result.cell).fixed.get("epochs") == 1:
+        """Whether a trained cell was best when it was last looked at: more training might have made another of it."""
+        if self.recommender(result.cell).trains_itself:
             return False
         step = int({**TRAINING, **self.parameters(result.cell), **result.tuned}["eval_step"])
         return result.epochs > 0 and result.best_epoch > result.epochs - (result.epochs % step or step)

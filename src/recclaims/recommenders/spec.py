@@ -50,6 +50,8 @@ class Recommender:
         feature_free: whether anything is left of it without features; if so, it has twins.
         fixed: hyper-parameters that no profile changes, but the user may.
         apart: whether it is given the parts of every fusion as modalities of their own.
+        trains_itself: whether its class trains in a loop of its own, in what counts as one epoch here: nobody then
+            knows whether more of them would have helped.
         on_request: whether it takes part only where somebody names it.
         reference: what `--claims-recommender` takes to get it, if it is not installed.
         stand_in: the noise control that claims compare with if they ask for a twin and it has none.
@@ -70,6 +72,7 @@ class Recommender:
     feature_free: bool = True
     fixed: Mapping[str, Any] = field(default_factory=dict)
     apart: bool = False
+    trains_itself: bool = False
     on_request: bool = False
     reference: str | None = None
     stand_in: str | None = None

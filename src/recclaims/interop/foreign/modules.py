@@ -78,8 +78,8 @@ def open_module(library: str, reference: str) -> ModuleRecommender:
         version=" ".join([VERSION, source.digest[:16], *_installed(library)]),
         model=f"{library}:{module}:{source.name}",
         parameters=given,
-        # Its own loop trains a class of Cornac, within what is one epoch here.
         fixed={**ONE_STATE, **given, **({"epochs": 1, "eval_step": 1} if library == "cornac" else {})},
+        trains_itself=library == "cornac",
         separates=True,
         apart=library == "recbole",
         stand_in=None if switch else CONSTANT,
