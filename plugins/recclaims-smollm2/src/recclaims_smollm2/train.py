@@ -53,7 +53,7 @@ def _seen(path: Path, model: sight.SeeingLlama, shown: list[lessons.Picture]) ->
         draft = path.with_name("seen.part.npy")
         np.save(draft, made)
         draft.replace(path)
-    return np.load(path, mmap_mode="r")
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 class Training:
