@@ -343,12 +343,13 @@ def test_prompts_decide(checkpoints, pictures):
 def reading(tmp_path):
     """A domain whose prompts read an item's title and description."""
     path = tmp_path / "shop.toml"
-    path.write_text('domain = "shop"\nversion = 1\nslots = ["Kind"]\n[prompts]\nkeyword = "{text}\\nFill in [Kind]."\n')
+    page = (Path(__file__).parents[2] / "docs" / "vision-language.md").read_text()
+    path.write_text(next(block for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "{text}" in block))
     return path
 
 
 def test_a_prompt_can_read_the_items_text(checkpoint, rounding, pictures, reading):
-    made = encoder(checkpoint, f"&domain={reading}", stops=None)
+    made = encoder(checkpoint, f"&domain={reading}&prompt=with_text", stops=None)
     one = pictures[0]
     lamp, spoon = (replace(one, title=title) for title in ("A lamp", "A silver spoon"))
     rows = made.encode([lamp, spoon, replace(spoon, domain=""), one]).matrix
@@ -359,7 +360,7 @@ def test_a_prompt_can_read_the_items_text(checkpoint, rounding, pictures, readin
 
 def test_special_tokens_in_a_text_are_left_out(checkpoint, rounding, pictures, reading):
     """They would end the turn, or stand for an image that is not there."""
-    made = encoder(checkpoint, f"&domain={reading}", stops=None)
+    made = encoder(checkpoint, f"&domain={reading}&prompt=with_text", stops=None)
     special = "".join(made.loaded[1].tokenizer.get_added_vocab())
     assert special
     rows = made.encode([replace(pictures[0], title=title) for title in ("A lamp", f"A {special}lamp")]).matrix

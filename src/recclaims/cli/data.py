@@ -122,8 +122,9 @@ def _pipeline(options: argparse.Namespace) -> Pipeline:
 
 
 def _encode(options: argparse.Namespace) -> int:
-    from recclaims.data.answers_file import write_answers
+    from recclaims.data.answers_file import answers_text
     from recclaims.features.encoded import shown_made
+    from recclaims.reporting.files import write_atomically
 
     pipeline = _pipeline(options)
     place = Path(options.answers) if options.answers else None
@@ -149,7 +150,10 @@ def _encode(options: argparse.Namespace) -> int:
         answers = {one.item_id: record["text"] for one, record in zip(items, records, strict=False) if "text" in record}
         if not answers:
             raise RecclaimsError(f"encoder '{options.encoder}' gives no answers, so {place} was not written")
-        write_answers(place, answers)
+        try:
+            write_atomically(place, answers_text(answers))
+        except OSError as error:
+            raise RecclaimsError(f"{place} cannot be written: {error.strerror or error}") from None
         print(f"{place}: {len(answers):,} answers, to be read by --claims-answers NAME={place}")
     return 0
 

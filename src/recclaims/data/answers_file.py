@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -220,18 +219,7 @@ def _text(record: Mapping[str, Any], column: str, where: str) -> str:
     return value
 
 
-def write_answers(path: Path, answers: Mapping[str, str]) -> None:
-    """Write answers by item id as JSONL, whole or not at all, in the columns that `AnswersFile` finds by itself.
-
-    Raises:
-        DatasetError: the file cannot be written.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+def answers_text(answers: Mapping[str, str]) -> str:
+    """Answers by item id as JSONL, in the columns that `AnswersFile` finds by itself."""
     rows = (json.dumps({"item_id": name, "answer": text}, ensure_ascii=False) for name, text in answers.items())
-    try:
-        draft.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be written: {error.strerror or error}") from None
-    finally:
-        draft.unlink(missing_ok=True)
+    return "".join(f"{row}\n" for row in rows)

@@ -63,7 +63,7 @@ class AnsweringEncoder(ABC):
     ) -> None:
         self.family = self.name
         model, settings = split_argument(argument, self.keys, self.family)
-        self.check_model(model)
+        self.use_model(model)
         if argument:
             self.name = f"{self.family}:{argument}"
         self.argument = model, settings
@@ -85,7 +85,7 @@ class AnsweringEncoder(ABC):
         if self.domain:
             find_domain(self.domain).prompt(self.prompt)
 
-    def check_model(self, model: str) -> None:
+    def use_model(self, model: str) -> None:
         """See what stands before the question mark, which only an encoder of several models has.
 
         Raises:
@@ -153,9 +153,13 @@ class AnsweringEncoder(ABC):
             return prompt
         text = item.text
         # In a text they would end a turn, or stand for an image that is not there.
-        for token in self.loaded[1].tokenizer.get_added_vocab():
+        for token in self._special_tokens:
             text = text.replace(token, "")
         return prompt.replace(TEXT, text).strip()
+
+    @cached_property
+    def _special_tokens(self) -> tuple[str, ...]:
+        return tuple(self.loaded[1].tokenizer.get_added_vocab())
 
     def encode(self, items: Sequence[Item]) -> Encoded:
         """Return the embeddings, float32 (n, d), with text, tokens and truncated, or error, for every item."""

@@ -48,9 +48,9 @@ class VisionLanguage(AnsweringEncoder):
         self.device = settings.get("device", "auto")
         self.spec = replace(self.spec, place=model if is_folder(self.checkpoint.model) else "")
 
-    def check_model(self, model: str) -> None:
+    def use_model(self, model: str) -> None:
         """Find the checkpoint; raises UnknownNameError with the nearest short name."""
-        self.checkpoint = Checkpoint.of(model or DEFAULT)
+        self.checkpoint = Checkpoint.of(model or self.default_model)
 
     @property
     def model_version(self) -> str:

@@ -79,6 +79,12 @@ def held_out(n_icons: int) -> np.ndarray:
     return np.sort(np.random.default_rng(2508).permutation(n_icons)[:HELD_OUT])
 
 
+def to_learn(shown: list[Picture]) -> list[int]:
+    """Places of the pictures whose icons are not held out."""
+    held = set(held_out(max(one.icon for one in shown) + 1).tolist())
+    return [place for place, one in enumerate(shown) if one.icon not in held]
+
+
 def makers() -> list[str]:
     """Sentences that say who made a thing, as in some planted data."""
     bare, said = (load_dataset(f"emoji?channel={channel}").items for channel in ("both", "textual"))

@@ -83,8 +83,8 @@ def probe(rows: NDArray, labels: NDArray, others: NDArray, true: NDArray) -> flo
 
 
 def seen(model: sight.SeeingLlama, shown: Sequence[Picture]) -> NDArray:
-    """What the eyes alone make of the pictures, averaged over each: float32 (n, 1280)."""
-    made = [model.see(sight.pixels(one.item.image())[None])[0].mean(dim=0) for one in shown]
+    """The eyes' maps, averaged over each picture, as `efficientnet-lite0` has them: float32 (n, 1280)."""
+    made = [model.maps(sight.pixels(one.item.image())[None])[0].mean(dim=(1, 2)) for one in shown]
     return torch.stack(made).numpy()
 
 

@@ -13,7 +13,7 @@ import recclaims
 from recclaims_smollm2 import language
 
 HERE = Path(__file__).parent
-#: What was trained, as this package has it: see MODEL_CARD.md.
+#: Where this package has what was trained, once it ships.
 SIGHT = HERE / "sight.safetensors"
 PACKAGES = {
     "peft": "peft",
@@ -34,7 +34,7 @@ class SmolLM2Sees(recclaims.AnsweringEncoder):
     """
 
     name = "smollm2-sees"
-    # What it was taught is small, and a card of its own says so: it is no match for other people's items.
+    # It was taught icons, and says something of that kind about any image.
     spec = replace(recclaims.AnsweringEncoder.spec, on_request=True)
     own_domain = str(HERE / "emoji.toml")
 
@@ -42,7 +42,7 @@ class SmolLM2Sees(recclaims.AnsweringEncoder):
         super().__init__(argument, **others)
         self.spec = replace(self.spec, place=self.argument[0])
 
-    def check_model(self, model: str) -> None:
+    def use_model(self, model: str) -> None:
         """Take the weights of sight from a file of one's own, if one is named."""
         self.sight = Path(model) if model else SIGHT
 

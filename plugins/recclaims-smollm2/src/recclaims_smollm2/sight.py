@@ -61,10 +61,14 @@ class SeeingLlama(LlamaForCausalLM):
         return {name: one for name, one in self.named_parameters() if "lora_" in name or name.startswith("projector")}
 
     @torch.no_grad()
+    def maps(self, pixel_values: Tensor) -> Tensor:
+        """The eyes' last maps of images, float32 (b, 3, 224, 224) in 0 to 255: float32 (b, 1280, 7, 7)."""
+        made: Tensor = self.eyes.extract_features((pixel_values.float() - 127.0) / 128.0)
+        return made
+
     def see(self, pixel_values: Tensor) -> Tensor:
-        """What the eyes make of images, float32 (b, 3, 224, 224) in 0 to 255: float32 (b, 16, 1280)."""
-        maps = self.eyes.extract_features((pixel_values.float() - 127.0) / 128.0)
-        return adaptive_avg_pool2d(maps, SIDE).flatten(2).transpose(1, 2)
+        """The same in SIDE x SIDE fields, as tokens: float32 (b, 16, 1280)."""
+        return adaptive_avg_pool2d(self.maps(pixel_values), SIDE).flatten(2).transpose(1, 2)
 
     def embedded(self, input_ids: Tensor, seen: Tensor) -> Tensor:
         """Embeddings of a prompt, (b, length, d), with what the eyes saw, (b, 16, 1280), at its placeholders."""
