@@ -2,6 +2,8 @@
 
 import os
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +58,14 @@ def pytest_runtest_makereport(item, call):
             break
         error = error.__cause__ or error.__context__
     return (yield)
+
+
+@pytest.fixture
+def importable(tmp_path, monkeypatch):
+    """The test's own folder, from which it may import; no other test meets what it wrote there."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__dict__", {}).get("__file__")  # asking a lazy one for it may import more
+        if isinstance(file, str) and Path(file).is_relative_to(tmp_path):
+            del sys.modules[name]

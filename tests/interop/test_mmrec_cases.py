@@ -156,14 +156,13 @@ def test_it_joins_the_others_whatever_flavour_was_asked_for(tmp_path):
         assert (f"[{name}-attributes-permuted-toy]" in output) == (name != "content-knn")
 
 
-def test_the_recbole_class_of_the_documentation_is_judged(tmp_path, folder, monkeypatch):
+def test_the_recbole_class_of_the_documentation_is_judged(importable, folder):
     text = DOCUMENTED.read_text()
     (model,) = re.findall(r"```python\n(import torch\nfrom recbole.*?)```", text, re.DOTALL)
     (reference,) = re.findall(r"--claims-recommender '(recbole:.*?)'", text)
-    write(tmp_path / "my_model.py", model)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    write(importable / "my_model.py", model)
     bpr = "recbole:recbole.model.general_recommender.bpr:BPR"
-    asked = {**ASKED, "replicates": 1, "workers": 0, "store": tmp_path / "store"}
+    asked = {**ASKED, "replicates": 1, "workers": 0, "store": importable / "store"}
     found = by_case(recclaims.evaluate(folder, recommenders=[reference, bpr], **asked))
     for control in ("permuted", "twin"):
         verdict, reason = found.pop(f"recbole-preloaded-attributes-{control}-toy")

@@ -77,11 +77,8 @@ MODALITIES = {"item_image", "item_text", "item_feature"}
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield tmp_path
-    for name in [name for name in sys.modules if name.startswith("given_")]:
-        del sys.modules[name]
+def place(importable):
+    return importable
 
 
 def written(place, name, text, read):

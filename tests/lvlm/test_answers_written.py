@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -65,20 +64,15 @@ def test_answers_are_written_once_and_read_as_content(shop, model, tmp_path, cap
     assert "already exists" in capsys.readouterr().err
 
 
-def test_the_model_of_the_documentation_answers(shop, model, tmp_path, monkeypatch):
+def test_the_model_of_the_documentation_answers(shop, model, importable):
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / "write-an-encoder.md").read_text(), re.DOTALL)
-    (tmp_path / "answering.py").write_text(next(block for block in blocks if "AnsweringEncoder" in block))
-    (tmp_path / "my_model.py").write_text(MY_MODEL.replace("FOLDER", repr(str(model))))
-    monkeypatch.syspath_prepend(tmp_path)
-    try:
-        import answering
+    (importable / "answering.py").write_text(next(block for block in blocks if "AnsweringEncoder" in block))
+    (importable / "my_model.py").write_text(MY_MODEL.replace("FOLDER", repr(str(model))))
+    import answering
 
-        (kind,) = answering.recclaims_encoders()
-        items = open_source(str(shop), registry()).load().items[:3]
-        settings = "?prompt=description&max_new_tokens=3"
-        mine, ours = kind(settings).encode(items), VisionLanguage(f"{model}{settings}").encode(items)
-        np.testing.assert_array_equal(mine.matrix, ours.matrix)
-        assert kind(settings).name == f"my-model:{settings}"
-    finally:
-        for name in ("answering", "my_model"):
-            sys.modules.pop(name, None)
+    (kind,) = answering.recclaims_encoders()
+    items = open_source(str(shop), registry()).load().items[:3]
+    settings = "?prompt=description&max_new_tokens=3"
+    mine, ours = kind(settings).encode(items), VisionLanguage(f"{model}{settings}").encode(items)
+    np.testing.assert_array_equal(mine.matrix, ours.matrix)
+    assert kind(settings).name == f"my-model:{settings}"
