@@ -51,7 +51,7 @@ def test_a_claim_without_its_needs_is_one_skipped_case(session):
     assert "--claims-encoder 'lvlm:FOLDER?domain=movies'" in output
 
 
-@pytest.mark.parametrize("claim", ["fusion", "stability"])
+@pytest.mark.parametrize("claim", ["fusion", "stability", "batch"])
 def test_a_checkpoint_brings_its_claims_to_verdicts(session, shop, checkpoint, claim):
     """The weights are random: that there is a verdict is all that it says."""
     asked = ("--claims-encoder", f"lvlm:{checkpoint}?domain=clothing&max_new_tokens=24")

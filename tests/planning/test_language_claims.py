@@ -17,7 +17,7 @@ from recclaims.engine.settings import Settings
 from recclaims.features.fusion import DEFAULT, PAPER, LateFusion
 from recclaims.features.resolve import facts_of
 from recclaims.judging.run_cases import run_cases
-from recclaims.planning.builtin import FUSION, KEYWORDS, NOISE, STABILITY
+from recclaims.planning.builtin import CLAIMS, FUSION, KEYWORDS, NOISE, STABILITY
 from recclaims.planning.case import cases
 from recclaims.plugin_manager import load
 from recclaims.reporting.reproduce import command
@@ -115,6 +115,15 @@ def test_an_encoder_that_samples_is_the_sampled_arm(registry):
     assert of(STABILITY, registry, "lvlm:qwen2-vl-2b?pooling=last_prompt_token") == []  # nothing is generated
 
 
+def test_a_batch_is_compared_with_one_item_at_a_time(registry):
+    batch = CLAIMS["batch"]
+    (case,) = (case for case in of(batch, registry, "lvlm:qwen2-vl-2b") if case.recommender == "vbpr")
+    assert (case.treatment, case.control) == ("lvlm:qwen2-vl-2b/batched", "alone")
+    assert [arm.features for arm in case.arms] == ["lvlm:qwen2-vl-2b", "lvlm:qwen2-vl-2b?batch=1"]
+    assert of(batch, registry, "lvlm:qwen2-vl-2b?batch=1") == []  # there is nothing else at once
+    assert of(batch, registry, "lvlm:qwen2-vl-2b?pooling=last_prompt_token") == []
+
+
 @pytest.fixture(scope="module")
 def judged(shop, checkpoint, registry, tmp_path_factory):
     """Both claims, judged; and the document."""
@@ -158,6 +167,8 @@ def test_the_stability_claim_says_how_alike_the_embeddings_are(judged):
         # No answer comes to half of the limit; other answers have other states.
         assert (least == 1) == (control == "long")
         assert ("answers cut off" in result.reason) == (control == "long")
+        same = int(re.search(r"(\d+) answers the same word for word", result.reason)[1])
+        assert same == 48 if control == "long" else same < 48
 
 
 def test_what_encoders_cost_stands_beside(judged, checkpoint, registry):

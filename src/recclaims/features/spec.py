@@ -50,7 +50,8 @@ class EncoderSpec:
         imputation: how to fill the row of an item that is not covered: the "mean" of the others, or "zero".
         chunk: how many items to encode at a time; finished chunks are kept if the run is stopped. 0: all at once.
         generative: rows are hidden states of a model that generates answers; it joins the claims about such models.
-        answering: the settings of ANSWERING with which it generates answers, if they can be changed (by `variant`).
+        answering: the settings of ANSWERING with which it generates answers, if they can be changed (by `variant`);
+            `batch` too, if it asks about several items at once.
         answers: which kind of answers in the catalogue it takes, one of answer_types.KINDS; empty: none.
         on_request: joins a claim only if it is asked for by name or the claim is about it.
         place: the path in its argument, as written in its name; reports show only its last part and a digest.

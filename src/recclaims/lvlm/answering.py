@@ -115,8 +115,8 @@ class AnsweringEncoder(ABC):
         """How an answer comes about, by the keys of the argument; empty where nothing is generated."""
         if self.settings.pooling == "last_prompt_token":
             return {}
-        known = {**asdict(self.settings), "seed": self.seed}
-        return {key: f"{known[key]:g}" for key in ANSWERING}
+        known = {**asdict(self.settings), "seed": self.seed, "batch": self.batch}
+        return {key: f"{known[key]:g}" for key in (*ANSWERING, "batch")}
 
     def variant(self, settings: Mapping[str, str | None]) -> str:
         """The reference of the same encoder with other settings; None leaves one out, for its default."""

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 #: A control that is no encoder of its own: the same model's answers to a misaligned prompt.
 MISALIGNED = "misaligned"
 #: Controls that are the same encoder, asked otherwise: what the treatment is then called.
-GREEDY, LONG = "greedy", "long"
-VARIANTS = {GREEDY: "sampled", LONG: "short"}
+GREEDY, LONG, ALONE = "greedy", "long", "alone"
+VARIANTS = {GREEDY: "sampled", LONG: "short", ALONE: "batched"}
 #: How a sampled answer is drawn where the encoder does not say.
 SAMPLING = {"temperature": "0.7", "top_p": "0.9", "seed": "1"}
 
@@ -124,6 +124,10 @@ class Variant:
         if self.name == GREEDY:
             drawn = {key: settings[key] for key in SAMPLING} if float(settings["temperature"]) > 0 else SAMPLING
             mine, other = variant(drawn), variant(dict.fromkeys(SAMPLING))
+        elif self.name == ALONE:
+            if settings.get("batch", "1") == "1":
+                return
+            mine, other = reading.encoder, variant({"batch": "1"})
         else:
             short = str(max(1, int(settings["max_new_tokens"]) // 2))
             mine, other = variant({"max_new_tokens": short}), reading.encoder
