@@ -232,7 +232,9 @@ def test_top_p_leaves_out_what_is_unlikely():
 
 def test_a_variant_is_the_same_encoder_asked_otherwise(checkpoints, pictures):
     greedy = VisionLanguage(f"{checkpoints['llava']}?max_new_tokens={LIMIT}")
-    assert greedy.spec.answering == {"temperature": "0", "top_p": "1", "seed": "0", "max_new_tokens": str(LIMIT)}
+    asked = {"temperature": "0", "top_p": "1", "seed": "0", "max_new_tokens": str(LIMIT)}
+    assert greedy.spec.answering == {**asked, "batch": "auto"}
+    assert VisionLanguage(f"{greedy.name}&batch=3").spec.answering["batch"] == "3"
     assert greedy.variant({"temperature": None, "seed": None}) == greedy.name
     sampled = make_encoder(greedy.variant({"temperature": "1.5", "top_p": "0.9", "seed": "3"}), registry())
     assert sampled.settings.temperature == 1.5
@@ -402,7 +404,7 @@ def test_a_variant_of_ones_own_encoder(mine):
     [
         ("llava", "encoder 'my-llava' is one model and takes settings only: my-llava:?prompt=..."),
         ("?promt=keyword", "did you mean 'prompt'"),
-        ("?batch=none", "my-llava: batch is 'none', not a number from 1"),
+        ("?batch=none", "my-llava: batch is 'none', not a number from 1 or 'auto'"),
     ],
 )
 def test_a_wrong_argument_of_ones_own_encoder_is_one_line(mine, argument, message):

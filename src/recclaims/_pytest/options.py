@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from recclaims.data.beside import with_content
-from recclaims.engine.device import device_of, has_gpu
+from recclaims.engine.device import device_of
 from recclaims.engine.duration import seconds_of
 from recclaims.engine.hyperparameters import read_hyperparameters
 from recclaims.engine.profile import Profile, profile_names
 from recclaims.engine.settings import LOCAL, Mask, Reuse, Settings, checked_executor, default_workers
 from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.features.devices import has_gpu
 from recclaims.paths import expanded
 from recclaims.planning.claims_file import with_file, with_project
 from recclaims.planning.controls import noises_of

@@ -14,7 +14,6 @@ from pathlib import Path
 from recclaims._model.control import ControlDeclaration
 from recclaims.cli.arguments import Add
 from recclaims.data.folder import MODALITIES
-from recclaims.engine.device import has_gpu
 from recclaims.engine.settings import default_workers
 from recclaims.errors import (
     DatasetError,
@@ -24,6 +23,7 @@ from recclaims.errors import (
     foreign,
     printable,
 )
+from recclaims.features.devices import has_gpu
 from recclaims.features.resolve import make_encoder, why_unavailable
 from recclaims.features.spec import A_MODEL, spec_of_factory
 from recclaims.paths import expanded

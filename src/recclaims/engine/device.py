@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from recclaims.errors import RecclaimsError, UnknownNameError
+from recclaims.features.devices import has_gpu
 
 #: Processes that share a GPU: with more than one, what a processor does for one group is hidden behind another's steps.
 PROCESSES_A_GPU = 1
@@ -37,11 +37,6 @@ def device_of(wanted: str, here: bool = True, option: str = "--claims-device") -
     if int(wanted.partition(":")[2] or 0) >= n_gpus:
         raise RecclaimsError(f"{option} {wanted}: this machine has {n_gpus} GPUs that torch can use")
     return wanted
-
-
-def has_gpu() -> bool:
-    """Whether this machine seems to have a GPU, decided without torch."""
-    return Path("/dev/nvidia0").exists()
 
 
 def devices_of(device: str) -> list[str]:

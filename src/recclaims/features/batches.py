@@ -109,18 +109,3 @@ def the_image(item: Item) -> Any:
     if picture is None:
         raise FeatureError(f"item '{item.item_id}' has no image")
     return picture
-
-
-def shown_device(device: str) -> str:
-    """A device by its kind and model, as records have it."""
-    import torch
-
-    where = torch.device(device)
-    return f"cuda ({torch.cuda.get_device_name(where)})" if where.type == "cuda" else where.type
-
-
-def chosen_device(asked: str) -> str:
-    """The device that `auto` means here, or the one that was asked for."""
-    import torch
-
-    return asked if asked != "auto" else "cuda" if torch.cuda.is_available() else "cpu"

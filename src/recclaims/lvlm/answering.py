@@ -15,12 +15,17 @@ import numpy as np
 from recclaims import DatasetError, Encoded, EncoderSpec, FeatureError, RecclaimsError, UnknownNameError
 from recclaims.errors import one_line
 from recclaims.features.arguments import join_argument, split_argument
+from recclaims.features.devices import has_gpu
 from recclaims.features.spec import ANSWERING
-from recclaims.lvlm.generation import POOLINGS, AnswerSettings, Question, Reply, ask, in_batches
+from recclaims.lvlm.batch_size import BatchSize
+from recclaims.lvlm.generation import POOLINGS, AnswerSettings, Question, Reply, ask
 from recclaims.lvlm.prompts import TEXT, digest, find_domain
 
 if TYPE_CHECKING:
     from recclaims import Item
+
+#: As many at once as memory bears.
+AUTO = "auto"
 
 
 class AnsweringEncoder(ABC):
@@ -35,7 +40,8 @@ class AnsweringEncoder(ABC):
         prompt: `keyword` (default), `description`, `misaligned`, or another of the domain's prompts;
         domain: whose prompts, by name or path; default: `own_domain`, else the items' own (`domain` in dataset.toml);
         pooling, max_new_tokens, temperature, top_p: see generation.AnswerSettings; seed: where sampling begins;
-        batch: items at once (default 8; halved where memory does not suffice); chunk: items kept at a time.
+        batch: items at once, or `auto` (default): 8, and on a GPU as many as fit; halved where memory does not suffice;
+        chunk: items kept at a time (default 64, and 256 where there is a GPU).
 
     Args:
         argument: settings behind a question mark, as in `?prompt=description&max_new_tokens=64`.
@@ -75,10 +81,11 @@ class AnsweringEncoder(ABC):
             top_p=self._number("top_p", settings.get("top_p", "1"), float, 1e-6, 1),
         )
         self.seed = self._number("seed", settings.get("seed", "0"), int, 0)
-        self.batch = self._number("batch", settings.get("batch", "8"), int, 1)
+        self.batch = self._number("batch", settings.get("batch", AUTO), int, 1, word=AUTO)
+        self._at_once = BatchSize(self.batch)
         self.spec = replace(
             self.spec,
-            chunk=self._number("chunk", settings.get("chunk", "64"), int, 1),
+            chunk=self._number("chunk", settings.get("chunk", "256" if has_gpu() else "64"), int, 1),
             answering=self._answering(),
         )
         self.logits_processors = logits_processors
@@ -115,8 +122,8 @@ class AnsweringEncoder(ABC):
         """How an answer comes about, by the keys of the argument; empty where nothing is generated."""
         if self.settings.pooling == "last_prompt_token":
             return {}
-        known = {**asdict(self.settings), "seed": self.seed, "batch": self.batch}
-        return {key: f"{known[key]:g}" for key in (*ANSWERING, "batch")}
+        known = {**asdict(self.settings), "seed": self.seed}
+        return {key: f"{known[key]:g}" for key in ANSWERING} | {"batch": str(self.batch or AUTO)}
 
     def variant(self, settings: Mapping[str, str | None]) -> str:
         """The reference of the same encoder with other settings; None leaves one out, for its default."""
@@ -174,9 +181,11 @@ class AnsweringEncoder(ABC):
                 questions[place] = Question(prompt, image, _seed(self.seed, item.item_id))
             except (DatasetError, FeatureError) as error:  # a broken image
                 records[place]["error"] = str(error)
-        answers = in_batches(list(questions.values()), self.batch, self._ask)
+        # Prompts of about one length share a batch, and the longest come first: they show what memory bears.
+        order = sorted(questions, key=lambda place: -len(questions[place].prompt))
+        answers = self._at_once.replies([questions[place] for place in order], self._ask)
         rows: dict[int, Any] = {}
-        for place, reply in zip(questions, answers, strict=True):
+        for place, reply in zip(order, answers, strict=True):
             if isinstance(reply, Reply):
                 rows[place] = reply.embedding
                 records[place] = {"text": reply.text, "tokens": reply.tokens, "truncated": reply.truncated}
@@ -220,14 +229,20 @@ class AnsweringEncoder(ABC):
             raise UnknownNameError.of(key, value, known, self.family)
         return value
 
-    def _number(self, key: str, text: str, kind: Callable[[str], Any], least: float, most: float = math.inf) -> Any:
+    def _number(
+        self, key: str, text: str, kind: Callable[[str], Any], least: float, most: float = math.inf, word: str = ""
+    ) -> Any:
+        """A setting that is a number, or None for a word that stands for none."""
+        if word and text == word:
+            return None
         try:
             value = kind(text)
         except ValueError:
             value = None
         if value is None or not (least <= value <= most and math.isfinite(value)):
             upto = f" to {most:g}" if math.isfinite(most) else ""
-            raise RecclaimsError(f"{self.family}: {key} is '{text}', not a number from {least}{upto}")
+            otherwise = f" or '{word}'" if word else ""
+            raise RecclaimsError(f"{self.family}: {key} is '{text}', not a number from {least}{upto}{otherwise}")
         return value
 
 

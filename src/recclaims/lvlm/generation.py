@@ -9,7 +9,7 @@ only on itself: what follows its stop token comes later, and attention looks bac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recclaims import NotAvailableError
+from recclaims.features.devices import shown_device
 
 if TYPE_CHECKING:
     import torch
@@ -96,7 +97,7 @@ def ask(
 
     _forget_sampling(model)
     inputs = _inputs(processor, questions).to(model.device, model.dtype)
-    how = len(questions), device_name(model.device)
+    how = len(questions), shown_device(model.device)
     more = _logits_processors(questions, settings, processors)
     prompt_length = inputs["input_ids"].shape[1]
     with torch.inference_mode():
@@ -116,13 +117,6 @@ def ask(
         Reply(row, text.strip(), count, bool(cut), *how)
         for row, text, count, cut in zip(_rows(pooled), texts, counts, truncated.tolist(), strict=True)
     ]
-
-
-def device_name(device: torch.device) -> str:
-    """A device by its kind and model: two kinds of GPU round differently, two of a kind do not."""
-    import torch
-
-    return f"cuda ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else device.type
 
 
 def stop_tokens(model: Any, processor: Any) -> frozenset[int]:
@@ -304,32 +298,3 @@ def _pool(states: torch.Tensor, lengths: torch.Tensor, pooling: str) -> torch.Te
 
 def _rows(states: torch.Tensor) -> list[NDArray[np.float32]]:
     return list(states.float().cpu().numpy())
-
-
-def in_batches(
-    questions: Sequence[Question], size: int, run: Callable[[Sequence[Question]], list[Reply | str]]
-) -> Iterator[Reply | str]:
-    """Run over batches; where memory does not suffice the batch is halved, and stays so.
-
-    Raises:
-        NotAvailableError: it does not suffice for one.
-    """
-    import torch
-
-    start = 0
-    while start < len(questions):
-        part = questions[start : start + size]
-        try:
-            replies = run(part)
-        except torch.OutOfMemoryError:
-            replies = []
-        if replies:
-            yield from replies
-            start += len(part)
-            continue
-        # Here and not above: inside `except` the traceback still holds the batch's tensors.
-        if len(part) == 1:
-            raise NotAvailableError("not enough memory for a single item: use a smaller model, or dtype=int4")
-        size = len(part) // 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()

@@ -12,7 +12,8 @@ import numpy as np
 
 from recclaims import trust
 from recclaims.errors import FeatureError, NotAvailableError, one_line
-from recclaims.features.batches import Batches, chosen_device, shown_device, the_image
+from recclaims.features.batches import Batches, the_image
+from recclaims.features.devices import chosen_device, shown_device
 from recclaims.features.encoded import Encoded
 from recclaims.features.hub import quiet
 from recclaims.features.whole import Gaps, watched

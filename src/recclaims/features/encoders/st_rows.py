@@ -10,7 +10,8 @@ import numpy as np
 
 from recclaims import trust
 from recclaims.errors import FeatureError, UnknownNameError
-from recclaims.features.batches import Batches, chosen_device, shown_device, the_image
+from recclaims.features.batches import Batches, the_image
+from recclaims.features.devices import chosen_device, shown_device
 from recclaims.features.encoded import Encoded
 from recclaims.features.encoders.st_checkpoint import EmbeddingCheckpoint
 from recclaims.features.hub import downloads_allowed, quiet
