@@ -197,6 +197,23 @@ def test_doctor_names_each_gpu_and_its_memory(capsys, monkeypatch):
     assert "absent   GPU: all is computed on processors" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.41, '0.41 of the time of one in float32 here: projection_dtype = "bfloat16" pays'),
+     (3.2, "3.20 of the time of one in float32 here: leave projection_dtype at float32")],
+)  # fmt: skip
+def test_doctor_says_whether_bfloat16_pays(capsys, monkeypatch, share, told):
+    monkeypatch.setattr("recclaims.recommenders._kernels.precision.bfloat16_share", lambda: share)
+    main(["doctor"])
+    assert f"ok       a product in bfloat16 takes {told}\n" in capsys.readouterr().out
+
+
+def test_bfloat16_is_measured():
+    from recclaims.recommenders._kernels.precision import bfloat16_share
+
+    assert 0.01 < bfloat16_share(rounds=2) < 100
+
+
 def run(*arguments, **given):
     program = "from recclaims.cli import main; raise SystemExit(main())"
     command = [sys.executable, "-c", program, *arguments]

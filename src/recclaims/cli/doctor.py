@@ -94,6 +94,7 @@ _GB = 2**30
 def _machine() -> None:
     """Say what computes: processors, their memory, and every GPU with its own."""
     print(f"ok       {counted(default_workers(), 'processor')}, {_memory() / _GB:.1f} GB of memory")
+    _bfloat16()
     if not has_gpu():
         print("absent   GPU: all is computed on processors, on which a vision-language model takes long for each item")
         return
@@ -107,6 +108,21 @@ def _machine() -> None:
         print(f"ok       GPU cuda:{number} {name}, {whole / _GB:.1f} GB of memory, {free / _GB:.1f} GB of it free")
     if not torch.cuda.device_count():
         print(f"absent   GPU: this machine has one that torch {torch.__version__} cannot use; see nvidia-smi")
+
+
+#: Of float32's time: what is gained above is not worth the digits.
+_PAYS = 0.8
+
+
+def _bfloat16() -> None:
+    """Say whether `projection_dtype` pays, as measured: processors differ by a factor of ten."""
+    if importlib.util.find_spec("torch") is None:
+        return
+    from recclaims.recommenders._kernels.precision import bfloat16_share
+
+    share = bfloat16_share()
+    told = 'projection_dtype = "bfloat16" pays' if share < _PAYS else "leave projection_dtype at float32"
+    print(f"ok       a product in bfloat16 takes {share:.2f} of the time of one in float32 here: {told}")
 
 
 def _memory() -> int:
