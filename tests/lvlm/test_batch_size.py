@@ -121,3 +121,14 @@ def test_every_question_is_answered_once_and_in_order(lengths, room, wanted):
         replies = list(BatchSize(wanted).replies(questions, gpu.run))
     assert replies == [one.prompt for one in questions]
     assert max(gpu.asked, default=0) <= (wanted or len(questions))
+
+
+def test_what_measures_it_on_a_gpu_runs_without_one(capsys):
+    from tests.benchmarks.gpu_answers import main
+
+    main(["--device", "cpu", "--size", "tiny", "--items", "9", "--tokens", "2", "--batch", "4", "--batch", "auto"])
+    told = capsys.readouterr().out
+    assert "FAILED" not in told
+    assert [line.split("median ")[1][:5] for line in told.splitlines() if line.startswith("  batch")] == ["1.000"] * 2
+    assert "cpu: batches of 4 (8), 1 (1)" in told
+    assert "cpu: batches of 8 (8), 1 (1)" in told
