@@ -196,3 +196,18 @@ def test_what_is_missing_is_named(monkeypatch, tmp_path):
 def test_a_wrong_setting_is_one_line():
     with pytest.raises(recclaims.RecclaimsError, match="did you mean 'prompt'"):
         SmolLM2Sees("?promt=keyword")
+
+
+@needs_weights
+def test_what_ships_sees_what_it_never_saw():
+    """Of icons that were held out: the backdrop, which nine of ten would not be by chance, in the form asked for."""
+    from recclaims_smollm2 import measure
+
+    shown = lessons.pictures(dealings=1)[857:]
+    held = [shown[i] for i in lessons.held_out(857)[:16]]
+    encoder = SmolLM2Sees("?max_new_tokens=48")
+    assert encoder.unavailable() is None
+    answers = [record["text"] for record in encoder.encode([one.item for one in held]).records]
+    as_asked, _, backdrop, _ = measure.answered(held, answers)
+    assert as_asked == 1
+    assert backdrop >= 14 / 16
