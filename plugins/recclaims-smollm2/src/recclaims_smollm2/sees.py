@@ -13,7 +13,7 @@ import recclaims
 from recclaims_smollm2 import language
 
 HERE = Path(__file__).parent
-#: Where this package has what was trained, once it ships.
+#: What was trained; MODEL_CARD.md says how.
 SIGHT = HERE / "sight.safetensors"
 PACKAGES = {
     "peft": "peft",

@@ -15,7 +15,7 @@ def bfloat16_share(rounds: int = 9) -> float:
     """
     generator = torch.Generator().manual_seed(0)
     features, weight = (torch.randn(n, 1280, generator=generator) for n in (2048, 64))
-    fastest = {}
+    fastest: dict[torch.dtype, float] = {}
     for _ in range(rounds):
         for dtype in (torch.float32, torch.bfloat16):
             a, b = features.to(dtype), weight.to(dtype)
