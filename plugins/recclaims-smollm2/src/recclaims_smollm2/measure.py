@@ -27,27 +27,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sight", nargs="?", type=Path, default=sees.SIGHT, help="default: that of the package")
     options = parser.parse_args()
-    # One dealing: every icon before one backdrop.
     shown = lessons.pictures(dealings=1)
-    shown = shown[len(shown) // 2 :]
+    half = len(shown) // 2
+    for title, some in (("before none", shown[:half]), ("before one backdrop each", shown[half:])):
+        examine(options.sight, title, some)
+
+
+def examine(path: Path, title: str, shown: Sequence[Picture]) -> None:
+    """Print what answers and states tell of the icons that were held out.
+
+    Args:
+        path: the weights of sight.
+        title: how icons are shown.
+        shown: every icon once.
+    """
     held = lessons.held_out(len(shown))
+    learnt = np.setdiff1d(np.arange(len(shown)), held)
     asked = {
-        prompt: sees.SmolLM2Sees(f"{options.sight}?prompt={prompt}&max_new_tokens={TOKENS}&batch=16")
-        for prompt in ("keyword", "keyword_and_text", "misaligned")
-    }
-    encoded = {
-        prompt: one.encode([shown[i].item for i in held]) for prompt, one in asked.items() if prompt != "keyword"
+        prompt: sees.SmolLM2Sees(f"{path}?prompt={prompt}&max_new_tokens={TOKENS}&batch=16")
+        for prompt in ("keyword", "keyword_and_text")
     }
     everything = asked["keyword"].encode([one.item for one in shown])
-    rows = []
-    for prompt, answers in [
-        ("keyword", [everything.records[i]["text"] for i in held]),
-        *((prompt, [record["text"] for record in one.records]) for prompt, one in encoded.items()),
-    ]:
-        rows.append([prompt, *answered([shown[i] for i in held], answers)])
-    print(f"\n{len(held)} icons that it never saw, one backdrop each:\n")
+    with_text = asked["keyword_and_text"].encode([shown[i].item for i in held])
+    said = {
+        "keyword": [everything.records[i]["text"] for i in held],
+        "keyword_and_text": [record["text"] for record in with_text.records],
+    }
+    rows = [[prompt, *answered([shown[i] for i in held], answers)] for prompt, answers in said.items()]
+    print(f"\n{len(held)} icons that it never saw, {title}:\n")
     print(tabulate(rows, headers=["prompt", "as asked", "kind", "backdrop", "name"], floatfmt=".2f"))
-    learnt = np.setdiff1d(np.arange(len(shown)), held)
     model, _ = asked["keyword"].loaded
     states = {
         "its state at [EOS]": everything.matrix,
@@ -57,11 +65,13 @@ def main() -> None:
     probes = []
     for what in ("kind", "backdrop"):
         labels = np.array([getattr(one, what) for one in shown])
+        if len(set(labels)) == 1:
+            continue
         largest = Counter(labels[learnt]).most_common(1)[0][0]
         told = [probe(one[learnt], labels[learnt], one[held], labels[held]) for one in states.values()]
         probes.append([what, *told, float(np.mean(labels[held] == largest))])
     print(f"\nTold by a linear probe of {len(learnt)} other icons:\n")
-    print(tabulate(probes, headers=["", *states, "the most frequent"], floatfmt=".2f"))
+    print(tabulate(probes, headers=["", *states, "the most frequent"], floatfmt=".2f"), flush=True)
 
 
 def answered(shown: Sequence[Picture], answers: Sequence[str]) -> list[float]:
