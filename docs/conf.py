@@ -18,7 +18,14 @@ project_copyright = author
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 
 root_doc = "docs/index"
-include_patterns = ["docs/*.md", "docs/api/*.md", "plugins/README.md", "plugins/*/README.md", "*.md"]
+include_patterns = [
+    "docs/*.md",
+    "docs/api/*.md",
+    "plugins/README.md",
+    "plugins/*/README.md",
+    "plugins/*/src/*/MODEL_CARD.md",
+    "*.md",
+]
 # The README is the repository's first page, as docs/index.md is the site's; folders are named to not be searched.
 exclude_patterns = ["README.md", ".*", "env", "build", "dist", "reports", "src", "tests", "suite", "fixtures"]
 
