@@ -50,8 +50,8 @@ def on(monkeypatch):
     return made
 
 
-def asked(n, prompt=""):
-    return [Question(f"{prompt}", None, seed) for seed in range(n)]
+def asked(n):
+    return [Question("", None, seed) for seed in range(n)]
 
 
 def test_without_a_gpu_there_are_eight_or_as_many_as_were_asked_for():
@@ -72,7 +72,7 @@ def test_on_a_gpu_they_grow_to_half_of_what_is_free(on):
     assert gpu.asked[-2:] == [100, 50]
 
 
-def test_the_smaller_of_two_gpus_decides(on, monkeypatch):
+def test_the_smaller_of_two_gpus_decides(on):
     small = Gpu(total=WEIGHTS + 40 * 10, row=10)
     large = on(Gpu(total=WEIGHTS + 4000 * 10, row=10), small)
     list(BatchSize(None).replies(asked(200), lambda part: small.run(part) and large.run(part)))

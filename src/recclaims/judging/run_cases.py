@@ -282,8 +282,8 @@ def _with_cosines(pipeline: Pipeline, result: CaseResult) -> CaseResult:
     if case.control == LONG:
         told += f", {cut:,} of {len(alike):,} answers cut off"
     answers = [[record.get("text") for record in features.records] for features in pair]
-    same = sum(a == b for a, b in zip(*answers, strict=True) if a is not None and b is not None)
-    if same or any(text is not None for text in answers[0]):
+    if any(text is not None for text in answers[0]):
+        same = sum(a == b for a, b in zip(*answers, strict=True) if a is not None)
         told += f", {same:,} answers the same word for word"
     return replace(result, reason=f"{result.reason}; {told}")
 

@@ -8,7 +8,7 @@ from typing import Any
 from recclaims import NotAvailableError
 from recclaims.lvlm.generation import Question, Reply
 
-#: What is tried before anything is known. Not more, as a processor gains little from more rows at once.
+#: What is tried before anything is known, and kept where there is no GPU.
 FIRST = 8
 #: A batch grows at most by this: what a few rows needed says little about many.
 GROWTH = 4

@@ -14,13 +14,13 @@ def bfloat16_share(rounds: int = 9) -> float:
     cost. The fastest of some rounds, which alternate so that other work meets both.
     """
     generator = torch.Generator().manual_seed(0)
-    features, weight = (torch.randn(n, 1280, generator=generator) for n in (2048, 64))
+    factors = [torch.randn(n, 1280, generator=generator) for n in (2048, 64)]
+    by_type = {dtype: [one.to(dtype) for one in factors] for dtype in (torch.float32, torch.bfloat16)}
     fastest: dict[torch.dtype, float] = {}
     for _ in range(rounds):
-        for dtype in (torch.float32, torch.bfloat16):
-            a, b = features.to(dtype), weight.to(dtype)
+        for dtype, (features, weight) in by_type.items():
             began = time.perf_counter()
-            torch.nn.functional.linear(a, b)
+            torch.nn.functional.linear(features, weight)
             taken = time.perf_counter() - began
             fastest[dtype] = min(taken, fastest.get(dtype, taken))
     return fastest[torch.bfloat16] / fastest[torch.float32]
