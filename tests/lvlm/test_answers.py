@@ -19,7 +19,7 @@ from recclaims.lvlm.answers import Answers, Keywords, guess_slots
 from recclaims.lvlm.cleaning import OTHER, clean, clusters, normalise
 from recclaims.lvlm.diagnosis import slot_reports
 from recclaims.lvlm.parsing import parse_keywords
-from recclaims.lvlm.prompts import find_domain
+from recclaims.lvlm.prompts import domain_names, find_domain
 from recclaims.plugin_manager import registry
 
 from ..toy import write_toy
@@ -143,6 +143,10 @@ def test_the_slots_are_those_of_the_domain_or_the_answers():
     pets = ["Category: Toys, Pet Type: Dog", "[Category] {Toys}", "{a} {b} {c} {d} {e}"]
     assert guess_slots(pets) == find_domain("pets").slots
     assert guess_slots([answer("Comedy")]) == MOVIES
+    assert guess_slots(["[Kind] {bird}, [Backdrop] {dots}"] * 2 + ["a swan"]) == ("Kind", "Backdrop")
+    # One slot was cut off everywhere: it was asked for nevertheless.
+    assert guess_slots([answer("Comedy").rsplit(",", 1)[0]] * 3) == MOVIES
+    assert guess_slots(["no keywords", "at all"]) in [find_domain(name).slots for name in domain_names()]
     encoder = Keywords("m")
     encoder.prepare([replace(item, domain="recipes") for item in items("Cuisine: Thai")])
     assert encoder.slots == find_domain("recipes").slots

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from recclaims.features.encoders.sentence import SentenceEncoder
 from recclaims.lvlm.cleaning import DISTANCE, TOP, Row, clean
 from recclaims.lvlm.diagnosis import slot_records
 from recclaims.lvlm.own_image import own_image, why_not
-from recclaims.lvlm.parsing import Failure, KeywordAnswer, Layout, parse_keywords, unwrap
+from recclaims.lvlm.parsing import Failure, KeywordAnswer, Layout, boxed_names, parse_keywords, unwrap
 from recclaims.lvlm.prompts import domain_names, find_domain
 
 if TYPE_CHECKING:
@@ -95,9 +96,10 @@ class Keywords(_OfAnswers):
 
     Args:
         argument: the answer's name in the catalogue, as in `keywords:qwen2_keyword`, and settings behind a
-            question mark: `domain` (a name or a path, see prompts; else the items' own, else the one whose slots
-            most answers name), `values` (`first`: one a slot, as in the paper; `all`), `distance`, `top`; and `images`,
-            an encoder of images and texts in one space that compares the answers with the images, see own_image.
+            question mark: `domain` (a name or a path, see prompts; else the items' own, else the slots that the
+            answers name, see guess_slots), `values` (`first`: one a slot, as in the paper; `all`), `distance`, `top`;
+            and `images`, an encoder of images and texts in one space that compares the answers with the images, see
+            own_image.
     """
 
     name = "keywords"
@@ -184,7 +186,10 @@ class Keywords(_OfAnswers):
 
 
 def guess_slots(texts: Sequence[str]) -> tuple[str, ...]:
-    """The slots of the shipped domain whose names most answers mention."""
+    """The slots that most values stand behind: of the shipped domains', and those that answers name in brackets.
+
+    The latter are the ones of a prompt of one's own; a shipped domain counts first where both hold as many values.
+    """
     sample = texts[:: max(1, len(texts) // SAMPLE)]
 
     def filled(slots: Sequence[str]) -> int:
@@ -192,4 +197,5 @@ def guess_slots(texts: Sequence[str]) -> tuple[str, ...]:
         # Values without names would fit any domain with as many slots.
         return sum(len(answer.values) for answer in answers if answer.layout is not Layout.POSITIONAL)
 
-    return max((find_domain(name).slots for name in domain_names()), key=filled)
+    named = Counter(boxed_names(text) for text in sample).most_common(1)[0][0]
+    return max([*(find_domain(name).slots for name in domain_names()), named], key=filled)

@@ -117,6 +117,12 @@ def named_slots(answer: str, slots: Sequence[str]) -> frozenset[str]:
     return frozenset(by_name[name] for label in labels if (name := _plain(label["boxed"] or label["bare"])) in by_name)
 
 
+def boxed_names(answer: str) -> tuple[str, ...]:
+    """The names in brackets that a value in braces follows, each once, in their order: `[Kind] {animal}` has `Kind`."""
+    names = (group[1].strip() for group in _GROUP.finditer(unwrap(answer)))
+    return tuple({_plain(name): name for name in names if _plain(name)}.values())
+
+
 def unwrap(answer: str) -> str:
     """The text alone: scripts also wrote it as a list of one, `['...']`, with its escapes."""
     text = answer[:MAX_ANSWER].strip()
