@@ -7,10 +7,11 @@ trained and ranked through `mmrec:`, with our batches, optimiser and ranking: wh
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recclaims.evaluation.item_lists import ItemLists
-from recclaims.evaluation.ranking import evaluate
+from recclaims.evaluation.ranking import BLOCK, evaluate
 from recclaims.interop.foreign.recommender import open_recommender
 from recclaims.recommenders import builtin
 from recclaims.recommenders._recbole.fit import _scorer
@@ -46,6 +47,22 @@ def test_epoch(benchmark, name, who):
     benchmark.group = f"an epoch of {name}"
     _, batches, trainer = made(name, who)
     assert benchmark.pedantic(lambda: trainer._train_epoch(batches, 0), rounds=2) > 0
+
+
+@pytest.mark.parametrize("who", ["recclaims", "mmrec"])
+@pytest.mark.parametrize("name", THEIRS)
+def test_scores(benchmark, name, who):
+    """The class's own part of ranking; what is done with the scores is the same code for both."""
+    benchmark.group = f"scores of all items for all users by {name}"
+    model, _, _ = made(name, who)
+    scorer = _scorer(model, model_spec(model, False), SIZES[1], "cpu")
+    users = np.arange(SIZES[0])
+
+    def score():
+        model.eval()  # as after an epoch: nothing is kept
+        return [scorer(users[i : i + BLOCK]) for i in range(0, len(users), BLOCK)]
+
+    assert sum(map(len, benchmark.pedantic(score, rounds=15, warmup_rounds=1))) == SIZES[0]
 
 
 @pytest.mark.parametrize("who", ["recclaims", "mmrec"])
