@@ -143,7 +143,9 @@ def test_the_slots_are_those_of_the_domain_or_the_answers():
     pets = ["Category: Toys, Pet Type: Dog", "[Category] {Toys}", "{a} {b} {c} {d} {e}"]
     assert guess_slots(pets) == find_domain("pets").slots
     assert guess_slots([answer("Comedy")]) == MOVIES
-    assert guess_slots(["[Kind] {bird}, [Backdrop] {dots}"] * 2 + ["a swan"]) == ("Kind", "Backdrop")
+    mine = ["[Kind] {bird}, [Backdrop] {dots}", "a swan", "[Name] {swan}, [Sky] {grey}", "a swan"]
+    assert guess_slots(mine) == guess_slots(mine[::-1]) == ("Name", "Sky")
+    assert guess_slots([*mine, mine[0]]) == ("Kind", "Backdrop")
     # One slot was cut off everywhere: it was asked for nevertheless.
     assert guess_slots([answer("Comedy").rsplit(",", 1)[0]] * 3) == MOVIES
     assert guess_slots(["no keywords", "at all"]) in [find_domain(name).slots for name in domain_names()]

@@ -197,5 +197,7 @@ def guess_slots(texts: Sequence[str]) -> tuple[str, ...]:
         # Values without names would fit any domain with as many slots.
         return sum(len(answer.values) for answer in answers if answer.layout is not Layout.POSITIONAL)
 
-    named = Counter(boxed_names(text) for text in sample).most_common(1)[0][0]
-    return max([*(find_domain(name).slots for name in domain_names()), named], key=filled)
+    counts = Counter(filter(None, map(boxed_names, sample)))
+    # Of names that are as frequent, the same ones in whatever order the items come.
+    own = [max(counts, key=lambda names: (counts[names], names))] if counts else []
+    return max([find_domain(name).slots for name in domain_names()] + own, key=filled)
