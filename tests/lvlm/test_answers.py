@@ -139,6 +139,9 @@ def test_settings_are_checked_when_the_encoder_is_made():
         make_encoder("keywords:m?domain=movie", registry())
 
 
+SHIPPED = [find_domain(name).slots for name in domain_names()]
+
+
 def test_the_slots_are_those_of_the_domain_or_the_answers():
     pets = ["Category: Toys, Pet Type: Dog", "[Category] {Toys}", "{a} {b} {c} {d} {e}"]
     assert guess_slots(pets) == find_domain("pets").slots
@@ -148,7 +151,10 @@ def test_the_slots_are_those_of_the_domain_or_the_answers():
     assert guess_slots([*mine, mine[0]]) == ("Kind", "Backdrop")
     # One slot was cut off everywhere: it was asked for nevertheless.
     assert guess_slots([answer("Comedy").rsplit(",", 1)[0]] * 3) == MOVIES
-    assert guess_slots(["no keywords", "at all"]) in [find_domain(name).slots for name in domain_names()]
+    odd = "[K\x07ind] {bird}, [Backdrop] {dots}, [ ] {a}, [__] {b}, [back drop] {c}, [Back_drop] {d}"
+    assert guess_slots([odd]) == ("Backdrop", "back drop")
+    assert guess_slots(["".join(f"[s{i}] {{v}}" for i in range(2_000))]) in SHIPPED
+    assert guess_slots(["no keywords", "at all"]) in SHIPPED
     encoder = Keywords("m")
     encoder.prepare([replace(item, domain="recipes") for item in items("Cuisine: Thai")])
     assert encoder.slots == find_domain("recipes").slots

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: How many items tell the slots, where the domain is not said.
 SAMPLE = 500
+#: More names in brackets than this are no prompt's slots.
+MOST_SLOTS = 20
 
 
 class _OfAnswers:
@@ -197,7 +199,7 @@ def guess_slots(texts: Sequence[str]) -> tuple[str, ...]:
         # Values without names would fit any domain with as many slots.
         return sum(len(answer.values) for answer in answers if answer.layout is not Layout.POSITIONAL)
 
-    counts = Counter(filter(None, map(boxed_names, sample)))
+    counts = Counter(names for names in map(boxed_names, sample) if 0 < len(names) <= MOST_SLOTS)
     # Of names that are as frequent, the same ones in whatever order the items come.
     own = [max(counts, key=lambda names: (counts[names], names))] if counts else []
     return max([find_domain(name).slots for name in domain_names()] + own, key=filled)

@@ -118,9 +118,16 @@ def named_slots(answer: str, slots: Sequence[str]) -> frozenset[str]:
 
 
 def boxed_names(answer: str) -> tuple[str, ...]:
-    """The names in brackets that a value in braces follows, each once, in their order: `[Kind] {animal}` has `Kind`."""
-    names = (group[1].strip() for group in _GROUP.finditer(unwrap(answer)))
-    return tuple({_plain(name): name for name in names if _plain(name)}.values())
+    """The names in brackets that a value in braces follows, each once, in their order: `[Kind] {animal}` has `Kind`.
+
+    Those that could be no slot's are left out: reports show them, and an answer may hold anything.
+    """
+    found: dict[str, str] = {}
+    for group in _GROUP.finditer(unwrap(answer)):
+        name = group[1].strip()
+        if _plain(name) and name.isprintable():
+            found.setdefault(_plain(name), name)
+    return tuple(found.values())
 
 
 def unwrap(answer: str) -> str:
